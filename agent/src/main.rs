@@ -1,0 +1,2 @@
+//! peerx
+fn main() {}
