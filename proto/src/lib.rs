@@ -28,9 +28,15 @@ pub fn generate() -> Result<String, Box<dyn std::error::Error>> {
     let mut config = prost_build::Config::new();
     config.bytes(["."]);
     let module = prost_build::Module::from_protobuf_package_name("peer_exchange.v1");
-    let requests = set.file.into_iter().map(|file| (module.clone(), file)).collect();
+    let requests = set
+        .file
+        .into_iter()
+        .map(|file| (module.clone(), file))
+        .collect();
     let files = config.generate(requests)?;
-    let code = files.get(&module).ok_or("the schema has no package peer_exchange.v1")?;
+    let code = files
+        .get(&module)
+        .ok_or("the schema has no package peer_exchange.v1")?;
     // The core is no_std: prost's output names `::core` and `::prost::alloc` throughout.
     Ok(code.clone())
 }

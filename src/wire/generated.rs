@@ -31,10 +31,6 @@ pub mod envelope {
         Goodbye(super::Goodbye),
     }
 }
-impl ::prost::Name for Envelope {
-const NAME: &'static str = "Envelope";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Envelope".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Envelope".into() }}
 /// The first message in both directions of a link.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Hello {
@@ -52,10 +48,6 @@ pub struct Hello {
     #[prost(fixed64, tag = "4")]
     pub epoch: u64,
 }
-impl ::prost::Name for Hello {
-const NAME: &'static str = "Hello";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Hello".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Hello".into() }}
 /// A summary of a node's table. In a Response, count and fingerprint are absent
 /// when they equal those in the Request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -73,10 +65,6 @@ pub struct Head {
     #[prost(bool, tag = "4")]
     pub partial: bool,
 }
-impl ::prost::Name for Head {
-const NAME: &'static str = "Head";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Head".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Head".into() }}
 /// How much of a node's change log the receiver of its records has merged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Cursor {
@@ -85,10 +73,6 @@ pub struct Cursor {
     #[prost(uint64, tag = "2")]
     pub version: u64,
 }
-impl ::prost::Name for Cursor {
-const NAME: &'static str = "Cursor";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Cursor".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Cursor".into() }}
 /// A page of records, by column. Columns other than `nodes` may be shorter than
 /// the page: the last value stands for all that follow, and an empty column
 /// reads as zeros.
@@ -110,10 +94,6 @@ pub struct Records {
     #[prost(bytes = "bytes", tag = "6")]
     pub bodies: ::prost::bytes::Bytes,
 }
-impl ::prost::Name for Records {
-const NAME: &'static str = "Records";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Records".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Records".into() }}
 /// A batch of renewals, by column, with the same rule for short columns.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Renewals {
@@ -130,10 +110,6 @@ pub struct Renewals {
     #[prost(bytes = "bytes", tag = "5")]
     pub checks: ::prost::bytes::Bytes,
 }
-impl ::prost::Name for Renewals {
-const NAME: &'static str = "Renewals";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Renewals".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Renewals".into() }}
 /// Short IDs of records: an announcement, or what is wanted of one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ShortIds {
@@ -145,10 +121,6 @@ pub struct ShortIds {
     #[prost(bytes = "bytes", tag = "3")]
     pub ids: ::prost::bytes::Bytes,
 }
-impl ::prost::Name for ShortIds {
-const NAME: &'static str = "ShortIds";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.ShortIds".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.ShortIds".into() }}
 /// The changes of the sender's table after `from`, up to `to`. As records, or
 /// as an announcement of which the receiver fetches what it lacks.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -162,10 +134,6 @@ pub struct Delta {
     #[prost(message, optional, tag = "4")]
     pub announced: ::core::option::Option<ShortIds>,
 }
-impl ::prost::Name for Delta {
-const NAME: &'static str = "Delta";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Delta".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Delta".into() }}
 /// Node IDs with the sequence below or at which the sender refuses their
 /// records.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -177,10 +145,6 @@ pub struct Refusals {
     #[prost(uint32, repeated, tag = "3")]
     pub beats: ::prost::alloc::vec::Vec<u32>,
 }
-impl ::prost::Name for Refusals {
-const NAME: &'static str = "Refusals";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Refusals".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Refusals".into() }}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
     /// Random; the same on every hop of a walk.
@@ -219,11 +183,11 @@ pub struct Request {
     /// Records whose renewal is overdue at the asker, by the first four bytes.
     #[prost(bytes = "bytes", tag = "12")]
     pub overdue: ::prost::bytes::Bytes,
+    /// The lowest 16 bits of the hash of the own record's body, so that another
+    /// content under the own sequence is noticed.
+    #[prost(uint32, tag = "13")]
+    pub own_check: u32,
 }
-impl ::prost::Name for Request {
-const NAME: &'static str = "Request";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Request".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Request".into() }}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Response {
     #[prost(fixed64, tag = "1")]
@@ -242,10 +206,6 @@ pub struct Response {
     #[prost(message, optional, tag = "7")]
     pub busy: ::core::option::Option<Busy>,
 }
-impl ::prost::Name for Response {
-const NAME: &'static str = "Response";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Response".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Response".into() }}
 /// The answerer will not answer now.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Busy {
@@ -255,10 +215,6 @@ pub struct Busy {
     #[prost(message, optional, tag = "2")]
     pub sample: ::core::option::Option<Records>,
 }
-impl ::prost::Name for Busy {
-const NAME: &'static str = "Busy";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Busy".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Busy".into() }}
 /// Pushed without being asked for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Update {
@@ -276,10 +232,6 @@ pub struct Update {
     #[prost(message, optional, tag = "5")]
     pub refusals: ::core::option::Option<Refusals>,
 }
-impl ::prost::Name for Update {
-const NAME: &'static str = "Update";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Update".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Update".into() }}
 /// Looks for cycles among configured upstreams. One-way; has no answer.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Trace {
@@ -289,10 +241,6 @@ pub struct Trace {
     #[prost(bytes = "bytes", tag = "2")]
     pub path: ::prost::bytes::Bytes,
 }
-impl ::prost::Name for Trace {
-const NAME: &'static str = "Trace";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Trace".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Trace".into() }}
 /// Tells every node of a cycle about it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LoopFound {
@@ -303,10 +251,6 @@ pub struct LoopFound {
     #[prost(uint32, tag = "2")]
     pub hops: u32,
 }
-impl ::prost::Name for LoopFound {
-const NAME: &'static str = "LoopFound";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.LoopFound".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.LoopFound".into() }}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Goodbye {
     #[prost(enumeration = "goodbye::Reason", tag = "1")]
@@ -368,10 +312,6 @@ pub mod goodbye {
         }
     }
 }
-impl ::prost::Name for Goodbye {
-const NAME: &'static str = "Goodbye";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Goodbye".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Goodbye".into() }}
 /// Encoded, at most 1,024 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RecordBody {
@@ -391,10 +331,6 @@ pub struct RecordBody {
     #[prost(bytes = "bytes", tag = "15")]
     pub signature: ::prost::bytes::Bytes,
 }
-impl ::prost::Name for RecordBody {
-const NAME: &'static str = "RecordBody";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.RecordBody".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.RecordBody".into() }}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Snapshot {
     /// The format: 1.
@@ -418,7 +354,3 @@ pub struct Snapshot {
     #[prost(message, optional, tag = "8")]
     pub hints: ::core::option::Option<Records>,
 }
-impl ::prost::Name for Snapshot {
-const NAME: &'static str = "Snapshot";
-const PACKAGE: &'static str = "peer_exchange.v1";
-fn full_name() -> ::prost::alloc::string::String { "peer_exchange.v1.Snapshot".into() }fn type_url() -> ::prost::alloc::string::String { "/peer_exchange.v1.Snapshot".into() }}

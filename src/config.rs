@@ -1,0 +1,279 @@
+//! Configuration of a node.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::addr::Multiaddr;
+use crate::id::NodeId;
+use crate::limits::bucket::Rate;
+use crate::limits::caps;
+use crate::limits::gate::Rates;
+
+/// What a node is told. [`Config::default`] suits a cluster of up to 16,000 nodes;
+/// [`Node::new`](crate::Node::new) checks every value and names the one that is out of range.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The upstreams: addresses that are asked, each on its own node. At most 64. What the graph
+    /// of upstreams looks like does not matter, cycles included.
+    pub upstreams: Vec<Multiaddr>,
+    /// Records in the table, the own one included: 2 to 1,048,576. Default 16,384.
+    pub capacity: usize,
+    /// Links that stay open: 4 to 65,536. Default 512. One beyond it is answered once and told
+    /// that the node is full.
+    pub max_links: usize,
+    /// Lifetime of the own record: 10 s to 1 h, whole seconds. Default 30 min. It is renewed
+    /// after a third of it.
+    pub lifetime: Duration,
+    /// Between rounds of asking while there is news, at most: 10 ms to 10 s. Default 200 ms.
+    pub round: Duration,
+    /// Between rounds while there is none, at most: `round` to 1 h. Default 60 s.
+    pub quiet_round: Duration,
+    /// Exchanges that may follow one another without a pause while there is news: 0 to 1,000.
+    /// Default 40.
+    pub burst: u32,
+    /// How often a request may be forwarded: 0 to 64. Default 16.
+    pub hop_limit: u8,
+    /// After this long a request has failed: 100 ms to 60 s. Default 3 s. A node turns to
+    /// another partner much earlier, after four round trips.
+    pub request_timeout: Duration,
+    /// The first round starts within this time: 0 to 60 s. Default 50 ms.
+    pub start_jitter: Duration,
+    /// Backoff after a first failure: 10 ms to 60 s. Default 500 ms.
+    pub backoff_base: Duration,
+    /// Longest backoff: `backoff_base` to 1 h. Default 5 min.
+    pub backoff_cap: Duration,
+    /// A link that this node has dialled closes when unused for so long: 1 s to 1 h. Default
+    /// 90 s. Upstreams and the ring successor stay.
+    pub link_idle: Duration,
+    /// How long renewals are gathered before they are sent on: 0 to 60 s. Default 10 s.
+    pub renewal_batch: Duration,
+    /// Between traces that look for cycles: 1 s to 1 day. Default 10 min.
+    pub trace_interval: Duration,
+    /// A cycle, or another lasting condition, is reported once in this time: 1 s to 1 day.
+    /// Default 10 min.
+    pub report_interval: Duration,
+    /// Loopback addresses are dialled and reported too: for tests and demonstrations on one
+    /// machine. Default: no.
+    pub local: bool,
+    /// Says which addresses of a peer may be used; stricter than what R7 excludes anyway. It
+    /// filters use, never what is stored and relayed.
+    pub address_policy: Option<fn(&NodeId, &Multiaddr) -> bool>,
+    /// Messages a second that one node may send, with a burst of ten seconds' worth: 1 to
+    /// 100,000. Default 50.
+    pub messages_per_second: u32,
+    /// Bytes a second sent to and taken from one node, with a burst of one minute's worth: 1,024
+    /// to 1 GiB. Default 256 KiB.
+    pub bytes_per_second: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            upstreams: Vec::new(),
+            capacity: 16_384,
+            max_links: 512,
+            lifetime: caps::DEFAULT_LIFETIME,
+            round: Duration::from_millis(200),
+            quiet_round: Duration::from_secs(60),
+            burst: 40,
+            hop_limit: 16,
+            request_timeout: Duration::from_secs(3),
+            start_jitter: Duration::from_millis(50),
+            backoff_base: Duration::from_millis(500),
+            backoff_cap: Duration::from_secs(300),
+            link_idle: Duration::from_secs(90),
+            renewal_batch: Duration::from_secs(10),
+            trace_interval: Duration::from_secs(600),
+            report_interval: Duration::from_secs(600),
+            local: false,
+            address_policy: None,
+            messages_per_second: 50,
+            bytes_per_second: 256 * 1024,
+        }
+    }
+}
+
+/// A value out of its range. Nothing was created.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} is out of range: {range}")]
+pub struct ConfigError {
+    /// The field of [`Config`] or [`Identity`].
+    pub field: &'static str,
+    /// What it may be.
+    pub range: &'static str,
+}
+
+/// Who the node is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its node ID, which its transports prove.
+    pub node: NodeId,
+    /// Where others can dial it, most preferred first, at most 16. With none, the node takes
+    /// part but is not announced.
+    pub addresses: Vec<Multiaddr>,
+    /// Opaque to the protocol, at most 256 bytes.
+    pub metadata: Vec<u8>,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+impl Config {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let minute = SECOND * 60;
+        let checks = [
+            (
+                "upstreams",
+                "at most 64",
+                self.upstreams.len() <= caps::UPSTREAMS,
+            ),
+            (
+                "capacity",
+                "2 to 1,048,576",
+                (2..=caps::CAPACITY).contains(&self.capacity),
+            ),
+            (
+                "max_links",
+                "4 to 65,536",
+                (4..=caps::LINKS).contains(&self.max_links),
+            ),
+            (
+                "lifetime",
+                "10 s to 1 h, in whole seconds",
+                (SECOND * 10..=caps::LIFETIME).contains(&self.lifetime)
+                    && self.lifetime.subsec_nanos() == 0,
+            ),
+            (
+                "round",
+                "10 ms to 10 s",
+                (ms(10)..=SECOND * 10).contains(&self.round),
+            ),
+            (
+                "quiet_round",
+                "`round` to 1 h",
+                (self.round..=HOUR).contains(&self.quiet_round),
+            ),
+            ("burst", "0 to 1,000", self.burst <= 1_000),
+            (
+                "hop_limit",
+                "0 to 64",
+                usize::from(self.hop_limit) <= caps::HOPS,
+            ),
+            (
+                "request_timeout",
+                "100 ms to 60 s",
+                (ms(100)..=minute).contains(&self.request_timeout),
+            ),
+            ("start_jitter", "0 to 60 s", self.start_jitter <= minute),
+            (
+                "backoff_base",
+                "10 ms to 60 s",
+                (ms(10)..=minute).contains(&self.backoff_base),
+            ),
+            (
+                "backoff_cap",
+                "`backoff_base` to 1 h",
+                (self.backoff_base..=HOUR).contains(&self.backoff_cap),
+            ),
+            (
+                "link_idle",
+                "1 s to 1 h",
+                (SECOND..=HOUR).contains(&self.link_idle),
+            ),
+            ("renewal_batch", "0 to 60 s", self.renewal_batch <= minute),
+            (
+                "trace_interval",
+                "1 s to 1 day",
+                (SECOND..=DAY).contains(&self.trace_interval),
+            ),
+            (
+                "report_interval",
+                "1 s to 1 day",
+                (SECOND..=DAY).contains(&self.report_interval),
+            ),
+            (
+                "messages_per_second",
+                "1 to 100,000",
+                (1..=100_000).contains(&self.messages_per_second),
+            ),
+            (
+                "bytes_per_second",
+                "1,024 to 1,073,741,824",
+                (1024..=1 << 30).contains(&self.bytes_per_second),
+            ),
+        ];
+        match checks.into_iter().find(|(_, _, ok)| !ok) {
+            Some((field, range, _)) => Err(ConfigError { field, range }),
+            None => Ok(()),
+        }
+    }
+
+    /// The rates of one node ID (R18).
+    pub(crate) fn node_rates(&self) -> Rates {
+        let messages = u64::from(self.messages_per_second);
+        let bytes = u64::from(self.bytes_per_second);
+        Rates {
+            messages: Rate::per_second(messages * 10, messages),
+            records: Rate::per_second(2 * self.capacity as u64 + 1_000, 1_000),
+            bytes: Rate::per_second(bytes * 60, bytes),
+        }
+    }
+
+    /// The rates of one subnet: a cold star of a full table's size from one subnet is legitimate.
+    pub(crate) fn subnet_rates(&self) -> Rates {
+        let Rates {
+            messages,
+            records,
+            bytes,
+        } = self.node_rates();
+        let wider = |rate: Rate| Rate {
+            burst: rate.burst.saturating_mul(8).max(4 * self.capacity as u64),
+            per_token: rate.per_token / 8,
+        };
+        Rates {
+            messages: wider(messages),
+            records: wider(records),
+            bytes: wider(bytes),
+        }
+    }
+
+    /// Whether this address of a peer may be dialled and reported.
+    pub(crate) fn allows(&self, node: &NodeId, address: &Multiaddr) -> bool {
+        self.address_policy
+            .is_none_or(|policy| policy(node, address))
+    }
+
+    /// Between renewals of the own record.
+    pub(crate) fn renewal(&self) -> Duration {
+        self.lifetime / 3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_in_range() {
+        assert_eq!(Config::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn names_what_is_out_of_range() {
+        let config = Config {
+            hop_limit: 65,
+            ..Config::default()
+        };
+        assert_eq!(config.check().map_err(|e| e.field), Err("hop_limit"));
+        let config = Config {
+            lifetime: Duration::from_millis(60_500),
+            ..Config::default()
+        };
+        assert_eq!(config.check().map_err(|e| e.field), Err("lifetime"));
+    }
+}

@@ -1,0 +1,173 @@
+//! Everything that comes out of a node.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::addr::Multiaddr;
+use crate::error::PeerFault;
+use crate::id::{DialId, LinkId, NodeId};
+use crate::time::Instant;
+
+/// What the embedder does next. Exhaustive, so that a driver which forgets one does not compile.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "an effect that is dropped is lost"]
+pub enum Effect {
+    /// Send one message, and report [`Input::Sent`](crate::Input::Sent) when it has left the queue.
+    Send {
+        /// On this link.
+        link: LinkId,
+        /// The encoded message; the transport frames it.
+        bytes: Bytes,
+    },
+    /// Connect, and report [`Input::LinkUp`](crate::Input::LinkUp) or
+    /// [`Input::DialFailed`](crate::Input::DialFailed).
+    Dial {
+        /// To be returned with the outcome.
+        dial: DialId,
+        /// Where to.
+        target: Target,
+    },
+    /// Close the link after what was sent on it.
+    Close {
+        /// Which.
+        link: LinkId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Something worth knowing. Nothing has to be done.
+    Event(Event),
+    /// Nothing more to do: wait for input until then, and `Wake` the node. `None`: for ever.
+    WaitUntil(Option<Instant>),
+}
+
+/// Where to dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A configured upstream: whichever node answers there.
+    Upstream(Multiaddr),
+    /// A known peer: this node and no other.
+    Peer {
+        /// The node ID that the transport has to find there.
+        node: NodeId,
+        /// Its addresses, most preferred first; at least one.
+        addresses: Vec<Multiaddr>,
+    },
+}
+
+/// Why the node closes a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// Unused for a while.
+    Idle,
+    /// There is another link to the same node.
+    Duplicate,
+    /// There is no room for it.
+    Full,
+    /// It leads to the node itself.
+    SelfConnection,
+    /// Its node is refused for what it did.
+    Refused,
+    /// Its node has broken the protocol again and again.
+    Misbehaviour,
+    /// Requests on it get no answer.
+    Unresponsive,
+    /// No version in common.
+    Version,
+    /// The other end said goodbye.
+    Goodbye,
+    /// This node leaves or stops.
+    Leaving,
+}
+
+/// Something worth knowing.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A peer is known that was not known before.
+    PeerUp {
+        /// Whose record [`Node::peer`](crate::Node::peer) now has.
+        node: NodeId,
+    },
+    /// A peer's addresses or metadata have changed.
+    PeerChanged {
+        /// Whose.
+        node: NodeId,
+    },
+    /// A peer's record has not been renewed in its lifetime.
+    PeerExpired {
+        /// Whose.
+        node: NodeId,
+    },
+    /// A peer has left.
+    PeerLeft {
+        /// Who.
+        node: NodeId,
+    },
+    /// A peer was dropped to make room.
+    PeerEvicted {
+        /// Who.
+        node: NodeId,
+    },
+    /// A peer could not be dialled, or has stopped to answer.
+    PeerUnreachable {
+        /// Who.
+        node: NodeId,
+        /// When it is tried again.
+        retry_in: Duration,
+    },
+    /// The configured upstreams of these nodes form a cycle, in the order of asking, the smallest
+    /// node ID first. A cycle of one node: it connects to itself.
+    LoopDetected {
+        /// Once round.
+        path: Vec<NodeId>,
+    },
+    /// An upstream answers.
+    UpstreamUp {
+        /// As configured.
+        address: Multiaddr,
+        /// The node found there.
+        node: NodeId,
+    },
+    /// An upstream could not be reached, or its link is gone.
+    UpstreamDown {
+        /// As configured.
+        address: Multiaddr,
+        /// When it is tried again.
+        retry_in: Duration,
+    },
+    /// This node answers a peer `Busy`, once per reporting interval and peer.
+    Throttled {
+        /// Whom.
+        node: NodeId,
+        /// What it was told to wait.
+        retry_after: Duration,
+    },
+    /// A peer answered `Busy`, and is left alone for this long.
+    Deferred {
+        /// Who.
+        node: NodeId,
+        /// How long.
+        retry_after: Duration,
+    },
+    /// Another node announces records under this node's ID, and goes on.
+    DuplicateIdentity,
+    /// Two contents under one version of a peer's record: the first stays (R1).
+    Conflict {
+        /// Whose.
+        node: NodeId,
+        /// Which version.
+        version: u64,
+    },
+    /// A peer has sent something wrong.
+    Blamed {
+        /// On this link.
+        link: LinkId,
+        /// Who.
+        node: NodeId,
+        /// What.
+        fault: PeerFault,
+    },
+}

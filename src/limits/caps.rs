@@ -1,0 +1,76 @@
+//! Every cap of the protocol and of a node, in one place (R22).
+//!
+//! Those of the wire are part of the contract: a peer that exceeds one has sent a bad message. Those
+//! of the node bound its memory whatever it is sent; configuration can lower some of them.
+
+use core::time::Duration;
+
+/// Encoded bytes of a message (R23).
+pub const MESSAGE_BYTES: usize = 64 * 1024;
+/// Encoded bytes of a record's body.
+pub const BODY_BYTES: usize = 1024;
+/// Addresses of a record.
+pub const ADDRESSES: usize = 16;
+/// Bytes of an address.
+pub const ADDRESS_BYTES: usize = 255;
+/// Bytes of a record's metadata.
+pub const METADATA_BYTES: usize = 256;
+/// Hop limit of a request, and nodes on the path of a walk (R10).
+pub const HOPS: usize = 64;
+/// A record's remaining lifetime (R2).
+pub const LIFETIME: Duration = Duration::from_secs(3_600);
+/// The initial life of a tombstone: the cap of records and a sixteenth (R4).
+pub const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(3_600 + 3_600 / 16);
+/// Lifetime of a record that names none.
+pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(1_800);
+
+/// Records in a table: what `Config::capacity` may be at most.
+pub const CAPACITY: usize = 1 << 20;
+/// Links of a node: what `Config::max_links` may be at most.
+pub const LINKS: usize = 1 << 16;
+/// Upstreams of a node.
+pub const UPSTREAMS: usize = 64;
+/// Dead certificates (R3); with more, those that end first go first.
+pub const CERTIFICATES: usize = 8_192;
+/// Peers of which cursor, backoff and round-trip time are remembered after their link has gone.
+pub const PARTNERS: usize = 1_024;
+/// Dials under way at once.
+pub const DIALS: usize = 32;
+/// Messages handed to the transport and not yet reported sent, per link.
+pub const IN_FLIGHT: usize = 8;
+/// Of these, how many may be updates, traces and reports: answers always have room.
+pub const IN_FLIGHT_PUSHED: usize = 4;
+/// Rumours that wait for a link to have room, per link.
+pub const WAITING_RUMOURS: usize = 32;
+/// Finished requests of which a late answer is still merged, per link (R14).
+pub const RECENT_REQUESTS: usize = 8;
+/// Announcements that wait to be fetched.
+pub const OFFERS: usize = 8;
+/// Bytes of announcements that wait to be fetched.
+pub const OFFER_BYTES: usize = 256 * 1024;
+/// Walks remembered so that none is forwarded twice (R10).
+pub const SEEN_WALKS: usize = 4_096;
+/// Downstreams waiting for late knowledge (R9).
+pub const WAITING_DOWNSTREAMS: usize = 256;
+/// Traces of other nodes remembered (R12).
+pub const SEEN_TRACES: usize = 4_096;
+/// Traces kept for upstreams that are not up yet.
+pub const HELD_TRACES: usize = 64;
+/// Distinct cycles remembered.
+pub const LOOPS: usize = 64;
+/// Token buckets: node IDs and address prefixes (R18).
+pub const BUCKETS: usize = 8_192;
+/// Nodes refused for proven misbehaviour (R18).
+pub const REFUSED: usize = 1_024;
+/// Expired peers kept as dial hints (R28).
+pub const HINTS: usize = 64;
+/// Renewals waiting for the next batch.
+pub const RENEWALS: usize = 8_192;
+/// Renewals in one batch, overdue records in one request, fetches by prefix in one request.
+pub const BATCH: usize = 256;
+/// Records in an answer that a node without room for the link gives (R22).
+pub const FULL_ANSWER: usize = 48;
+/// Records in a busy answer (R18).
+pub const BUSY_SAMPLE: usize = 8;
+/// Effects that wait to be polled; beyond it input is refused.
+pub const EFFECTS: usize = 1 << 16;

@@ -1,0 +1,6 @@
+//! What bounds a node: every cap in one place, token buckets, backoff.
+
+pub(crate) mod backoff;
+pub(crate) mod bucket;
+pub mod caps;
+pub(crate) mod gate;

@@ -1,0 +1,294 @@
+//! Answering, at once and from the table (R9, R15, R18).
+
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use crate::effect::{CloseReason, Event};
+use crate::error::PeerFault;
+use crate::id::{LinkId, NodeId};
+use crate::limits::caps;
+use crate::limits::gate::Cost;
+use crate::node::Node;
+use crate::node::ask::{Ended, FEW};
+use crate::node::links::Class;
+use crate::node::merge::Source;
+use crate::record::Sequence;
+use crate::rng;
+use crate::table::Slot;
+use crate::wire::{
+    Content, Cursor, Delta, GoodbyeReason, Head, Message, Records, RefusalsBuilder,
+    RenewalsBuilder, Request, Response,
+};
+
+/// Room for everything in a message but its page.
+pub(super) const PAGE_BYTES: usize = caps::MESSAGE_BYTES - 8 * 1024;
+/// An asker with less than a sixteenth of what there is gets records, not their short IDs.
+const KNOWS_LITTLE: usize = 16;
+/// The least that an asker is told to wait.
+const LEAST_WAIT: Duration = Duration::from_millis(500);
+
+impl Node {
+    pub(super) fn on_request(&mut self, id: LinkId, request: Request) {
+        let Some(link) = self.links.get(id) else {
+            return;
+        };
+        let (node, remote) = (link.node, link.remote);
+        if request
+            .walk
+            .as_ref()
+            .is_some_and(|w| w.path.last() != Some(&node))
+        {
+            self.blame(id, PeerFault::PathNotItsOwn);
+            return;
+        }
+        let crossed = !request.is_fetch() && link.asking.as_ref().is_some_and(|a| !a.stalled);
+        if crossed && self.id < node {
+            self.stats.requests_crossed += 1;
+            return;
+        }
+        if link.told_to_wait.is_some_and(|until| self.now < until) {
+            self.blame(id, PeerFault::IgnoredRetryAfter);
+            return;
+        }
+        if let Err(wait) = self.gate.admit(self.now, node, remote) {
+            self.answer_busy(id, node, &request, wait);
+            return;
+        }
+        let was_asking = crossed && self.ask.is_on(id);
+        if crossed {
+            self.yield_exchange(id);
+        }
+        self.stats.requests_answered += 1;
+        if request.is_fetch() {
+            self.answer_fetch(id, &request);
+        } else {
+            self.answer_pull(id, node, request);
+        }
+        if was_asking {
+            self.exchange_answered(id, Ended::NoNews, false);
+        }
+    }
+
+    fn answer_busy(&mut self, id: LinkId, node: NodeId, request: &Request, wait: Duration) {
+        self.stats.requests_throttled += 1;
+        let retry_after = self.choices.jitter(wait.max(LEAST_WAIT) * 2, 50);
+        let sample = self.sample(caps::BUSY_SAMPLE, &node);
+        let mut response = empty_response(request, self.head());
+        response.busy = Some((retry_after, sample));
+        self.send(id, Message::Response(response), Class::Answer);
+        // Half of it, for what is on its way.
+        let until = self.now + retry_after / 2;
+        if let Some(link) = self.links.get_mut(id) {
+            link.told_to_wait = Some(until);
+        }
+        let (now, interval) = (self.now, self.config.report_interval);
+        let partner = self.partners.entry(node, now);
+        if partner.throttled_until <= now {
+            partner.throttled_until = now + interval;
+            self.event(Event::Throttled { node, retry_after });
+        }
+    }
+
+    fn answer_fetch(&mut self, id: LinkId, request: &Request) {
+        let mut slots = request
+            .want
+            .as_ref()
+            .map(|w| self.table.wanted(w))
+            .unwrap_or_default();
+        slots.extend(self.table.by_prefix(&request.fetch));
+        let (records, _) = self.table.page(self.now, &slots, None, PAGE_BYTES);
+        let mut response = empty_response(request, Head::default());
+        response.delta = Some(Delta {
+            from: 0,
+            to: 0,
+            content: Content::Records(records),
+        });
+        self.respond(id, response);
+    }
+
+    fn answer_pull(&mut self, id: LinkId, node: NodeId, mut request: Request) {
+        let before = self.table.version();
+        let push = request.push.take();
+        let (report, _) = push
+            .map(|delta| self.take_delta(id, delta, Source::Push, false))
+            .unwrap_or_default();
+        let news = report.news;
+        self.send_refusals(id, report);
+        let Some(link) = self.links.get(id) else {
+            return;
+        };
+        let (epoch, surplus) = (link.epoch, link.surplus);
+        let ours = self.head();
+        let same = request.head.fingerprint == ours.fingerprint && request.head.count == ours.count;
+        let mut response = empty_response(&request, ours);
+        if surplus {
+            let records = self.sample(caps::FULL_ANSWER, &node);
+            response.delta = Some(Delta {
+                from: 0,
+                to: 0,
+                content: Content::Records(records),
+            });
+        } else if same {
+            response.head = Head {
+                count: 0,
+                fingerprint: 0,
+                ..ours
+            };
+            if let Some(epoch) = epoch {
+                self.advance_cursor(
+                    id,
+                    Cursor {
+                        epoch,
+                        version: request.head.version,
+                    },
+                );
+            }
+        } else {
+            response.delta = Some(self.delta_for(&node, &request, before));
+            response.cursor = self.partners.cursor(&node, epoch);
+        }
+        response.refusals = self.refusals_about(&node, request.own, request.own_check);
+        response.renewals = self.renewals_of(&request.overdue);
+        self.respond(id, response);
+        if surplus {
+            self.goodbye(id, GoodbyeReason::Full, CloseReason::Full);
+            return;
+        }
+        self.consider_forwarding(id, &request);
+        if news > 0 {
+            self.hurry();
+        }
+    }
+
+    /// What the asker lacks, as far as its cursor tells. `before`: the version of the log before
+    /// what came with the request.
+    fn delta_for(&mut self, node: &NodeId, request: &Request, before: u64) -> Delta {
+        let epoch = self.epoch;
+        let good = |c: &Cursor| c.epoch == epoch && c.version <= self.table.version();
+        let cursor = request.cursor.filter(good).map(|c| c.version);
+        let Some(from) = cursor else {
+            return self.changes(0, &request.head, node);
+        };
+        let current = from >= before;
+        let into = self.partners.get(node).and_then(|p| p.cursor);
+        let in_step = current && into.is_some_and(|c| c.version >= request.head.version);
+        if in_step && !request.head.partial && !self.table.is_full() {
+            // Both cursors are current and yet the sets differ: a push was lost (R15).
+            return self.changes(0, &request.head, node);
+        }
+        self.changes(from, &request.head, node)
+    }
+
+    /// The changes after `from`: as records where they are few or the other end knows little,
+    /// otherwise announced.
+    pub(super) fn changes(&mut self, from: u64, theirs: &Head, node: &NodeId) -> Delta {
+        let listed = self.table.since(from);
+        let n = listed.slots.len();
+        if n <= FEW || theirs.count as usize * KNOWS_LITTLE <= n {
+            let (records, to) = self
+                .table
+                .page_to(self.now, &listed, Some(node), PAGE_BYTES);
+            return Delta {
+                from,
+                to,
+                content: Content::Records(records),
+            };
+        }
+        let width = self.table.short_width(theirs.count);
+        let most = PAGE_BYTES / width;
+        let slots = &listed.slots[..n.min(most)];
+        let next = listed
+            .slots
+            .get(most)
+            .and_then(|slot| self.table.get(*slot));
+        let to = next.map_or(listed.to, |entry| entry.stamp - 1);
+        let salt = self.salts.next_u64() as u32;
+        let ids = self.table.announce(slots, salt, width);
+        Delta {
+            from,
+            to,
+            content: Content::Announced(ids),
+        }
+    }
+
+    /// A random few, the reachable first.
+    fn sample(&mut self, most: usize, except: &NodeId) -> Records {
+        let mut slots: BTreeSet<Slot> = BTreeSet::new();
+        for reachable in [true, false] {
+            for _ in 0..2 * most {
+                if slots.len() >= most {
+                    break;
+                }
+                slots.extend(self.table.random(&mut self.choices, |_, e| {
+                    !e.is_tombstone() && e.node != *except && (e.reachable || !reachable)
+                }));
+            }
+        }
+        let slots: alloc::vec::Vec<_> = slots.into_iter().collect();
+        self.table.page(self.now, &slots, None, PAGE_BYTES).0
+    }
+
+    /// What this node knows of the asker that is above what the asker showed (R5).
+    fn refusals_about(&self, node: &NodeId, shown: Sequence, check: u16) -> crate::wire::Refusals {
+        let mut about = RefusalsBuilder::default();
+        if let Some(entry) = self.table.lookup(node) {
+            let other = entry.sequence() == shown && rng::body_check(entry.body()) != check;
+            if entry.sequence() > shown || other {
+                about.push(node, entry.sequence());
+            }
+        } else if let Some(dead) = self.table.certificate(node).filter(|dead| *dead >= shown) {
+            about.push(node, dead);
+        }
+        about.finish()
+    }
+
+    fn renewals_of(&self, prefixes: &[u8]) -> crate::wire::Renewals {
+        let mut batch = RenewalsBuilder::default();
+        if !prefixes.is_empty() {
+            let slots = self.table.by_prefix(prefixes);
+            let entries = slots
+                .iter()
+                .take(caps::BATCH)
+                .filter_map(|slot| self.table.get(*slot));
+            entries
+                .filter_map(|e| e.to_renewal(self.now))
+                .for_each(|r| batch.push(r));
+        }
+        batch.finish()
+    }
+
+    fn respond(&mut self, id: LinkId, response: Response) {
+        let Some((node, remote)) = self.links.get(id).map(|l| (l.node, l.remote)) else {
+            return;
+        };
+        let before = self.stats.bytes_sent;
+        let records = match response.delta.as_ref().map(|d| &d.content) {
+            Some(Content::Records(records)) => records.len() as u64,
+            _ => 0,
+        };
+        self.send(id, Message::Response(response), Class::Answer);
+        let bytes = self.stats.bytes_sent - before;
+        self.gate.charge(
+            self.now,
+            node,
+            remote,
+            Cost {
+                messages: 0,
+                records,
+                bytes,
+            },
+        );
+    }
+}
+
+fn empty_response(request: &Request, head: Head) -> Response {
+    Response {
+        id: request.id,
+        head,
+        cursor: None,
+        delta: None,
+        renewals: Default::default(),
+        refusals: Default::default(),
+        busy: None,
+    }
+}

@@ -1,0 +1,468 @@
+//! When to ask, and whom (R16, R20).
+
+use core::time::Duration;
+
+use crate::effect::{CloseReason, Event};
+use crate::id::{DialId, LinkId, NodeId, RequestId};
+use crate::limits::bucket::{Bucket, Rate};
+use crate::node::links::Class;
+use crate::node::{Node, Timer};
+use crate::table::Table;
+use crate::time::Instant;
+use crate::wire::{Head, Message, Request, Walk};
+
+/// The request under way on a link (R14: one exchange, own and forwarded alike).
+pub(super) struct Asking {
+    pub(super) id: RequestId,
+    pub(super) sent_at: Instant,
+    /// When the node turns to others; later, when the request has failed.
+    pub(super) deadline: Instant,
+    pub(super) stalled: bool,
+    /// The version of the own log that it showed.
+    pub(super) version: u64,
+}
+
+/// What the round is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    Idle,
+    Dialing(DialId),
+    Asking(LinkId),
+    Fetching(LinkId),
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ended {
+    News,
+    NoNews,
+    Failed,
+}
+
+pub(super) struct Ask {
+    stage: Stage,
+    interval: Duration,
+    burst: Bucket,
+    /// Exchanges left in this round.
+    left: u8,
+    news: bool,
+    /// The newest ID: one at random of those learned since the last round.
+    fresh: Option<NodeId>,
+    fresh_count: usize,
+    /// The one to be asked in this round.
+    newest: Option<NodeId>,
+}
+
+/// In a round, at most (R20).
+const EXCHANGES: u8 = 2;
+/// The burst allowance comes back at one exchange in so long.
+const BURST_REFILL: Duration = Duration::from_secs(5);
+/// Bounds of the time after which a node turns to another partner.
+const STALL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// The round-trip time that is assumed until one is measured.
+const FIRST_RTT: Duration = Duration::from_millis(100);
+/// Unanswered requests in a row after which a link is given up.
+const TIMEOUTS: u8 = 5;
+/// Records that go along with a request or an answer instead of being announced.
+pub(super) const FEW: usize = 6;
+
+impl Ask {
+    pub(super) fn new(round: Duration) -> Self {
+        Self {
+            stage: Stage::Idle,
+            interval: round,
+            burst: Bucket::default(),
+            left: 0,
+            news: false,
+            fresh: None,
+            fresh_count: 0,
+            newest: None,
+        }
+    }
+
+    pub(super) fn is_on(&self, link: LinkId) -> bool {
+        matches!(self.stage, Stage::Asking(l) | Stage::Fetching(l) if l == link)
+    }
+
+    /// The link goes, and what the round did on it is taken over elsewhere.
+    pub(super) fn forget(&mut self, link: LinkId) {
+        if self.is_on(link) {
+            self.stage = Stage::Idle;
+        }
+    }
+
+    pub(super) fn is_dialing(&self, dial: DialId) -> bool {
+        self.stage == Stage::Dialing(dial)
+    }
+
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// A node ID that was not known before.
+    pub(super) fn learned(&mut self, node: NodeId, random: &mut crate::rng::Stream) {
+        self.fresh_count += 1;
+        if random.below(self.fresh_count) == 0 {
+            self.fresh = Some(node);
+        }
+    }
+
+    /// The newest, while there are many: a joiner in a warm cluster is not everybody's next
+    /// partner (R20).
+    fn take_newest(&mut self, table: &Table) -> Option<NodeId> {
+        let many = self.fresh_count * 8 >= table.len();
+        self.fresh_count = 0;
+        self.fresh.take().filter(|_| many)
+    }
+}
+
+/// Whom to ask.
+enum Pick {
+    Link(LinkId),
+    Dial(NodeId),
+    Nobody,
+}
+
+impl Node {
+    /// There is reason to ask soon: news from elsewhere, a fresh upstream, or the embedder's wish.
+    pub(super) fn hurry(&mut self) {
+        self.ask.interval = self.config.round;
+        self.ask.news = true;
+        if self.ask.stage != Stage::Idle {
+            return;
+        }
+        let wait = if self.burst_has() {
+            Duration::ZERO
+        } else {
+            self.choices.jitter(self.config.round, 50)
+        };
+        // Nothing before the jittered start (R19).
+        self.timers.at_latest(Timer::Round, self.now + wait);
+    }
+
+    fn burst_rate(&self) -> Rate {
+        Rate::new(u64::from(self.config.burst), BURST_REFILL)
+    }
+
+    fn burst_has(&self) -> bool {
+        self.config.burst > 0 && self.ask.burst.has(self.burst_rate(), self.now)
+    }
+
+    pub(super) fn start_round(&mut self) {
+        if self.ask.stage != Stage::Idle {
+            return;
+        }
+        self.ask.left = EXCHANGES;
+        self.ask.news = false;
+        self.ask.newest = self.ask.take_newest(&self.table);
+        self.next_exchange(Ended::NoNews);
+    }
+
+    fn next_exchange(&mut self, before: Ended) {
+        while self.ask.left > 0 {
+            self.ask.left -= 1;
+            match self.pick_partner() {
+                Pick::Link(link) => {
+                    if self.start_exchange(link, None) {
+                        self.ask.stage = Stage::Asking(link);
+                        return;
+                    }
+                }
+                Pick::Dial(node) => {
+                    if let Some(dial) = self.dial_peer(node) {
+                        self.ask.stage = Stage::Dialing(dial);
+                        return;
+                    }
+                }
+                Pick::Nobody => break,
+            }
+        }
+        self.end_round(before);
+    }
+
+    fn end_round(&mut self, last: Ended) {
+        self.ask.stage = Stage::Idle;
+        let rate = self.burst_rate();
+        let wait = if self.ask.news {
+            self.ask.interval = self.config.round;
+            let tokens = u64::from(EXCHANGES - self.ask.left);
+            if self.config.burst > 0 && self.ask.burst.take(rate, self.now, tokens).is_ok() {
+                Duration::ZERO
+            } else {
+                self.choices.jitter(self.ask.interval, 50)
+            }
+        } else {
+            let factor = if last == Ended::Failed { 1 } else { 2 };
+            let next = (self.ask.interval * factor).min(self.config.quiet_round);
+            let wait = self.choices.jitter(self.ask.interval, 50);
+            self.ask.interval = if last == Ended::Failed {
+                (next * 3 / 2).min(self.config.quiet_round)
+            } else {
+                next
+            };
+            wait
+        };
+        self.timers.set(Timer::Round, self.now + wait);
+    }
+
+    /// The round's exchange is over.
+    pub(super) fn finish_exchange(&mut self, ended: Ended) {
+        self.ask.stage = Stage::Idle;
+        self.ask.news |= ended == Ended::News;
+        let fast = self.ask.interval <= self.config.round;
+        if ended == Ended::Failed || self.ask.news || fast || self.fresh_upstream().is_some() {
+            self.next_exchange(ended);
+        } else {
+            self.end_round(ended);
+        }
+    }
+
+    fn pick_partner(&mut self) -> Pick {
+        if let Some(link) = self.fresh_upstream() {
+            return Pick::Link(link);
+        }
+        if let Some(node) = self.ask.newest.take() {
+            if self.is_partner(&node) {
+                return self.reach(node);
+            }
+        }
+        let (table, partners, links) = (&self.table, &self.partners, &self.links);
+        let (now, id, local) = (self.now, self.id, self.config.local);
+        let slot = table.random(&mut self.choices, |_, entry| {
+            let node = &entry.node;
+            if *node == id || entry.is_tombstone() {
+                return false;
+            }
+            match links.of(node).and_then(|l| links.get(l)) {
+                Some(link) => link.asking.is_none() && partners.is_ready(node, now),
+                None => partners.is_ready(node, now) && has_usable_address(entry, local),
+            }
+        });
+        if let Some(node) = slot.and_then(|s| self.table.get(s)).map(|e| e.node) {
+            return self.reach(node);
+        }
+        // Linked peers that are not announced, or not known yet.
+        let linked = self.links.random(&mut self.choices, |_, l| {
+            l.asking.is_none() && partners.is_ready(&l.node, now)
+        });
+        linked.map_or(Pick::Nobody, Pick::Link)
+    }
+
+    fn is_partner(&self, node: &NodeId) -> bool {
+        let idle = self
+            .links
+            .of(node)
+            .and_then(|l| self.links.get(l))
+            .is_none_or(|l| l.asking.is_none());
+        *node != self.id
+            && idle
+            && self.partners.is_ready(node, self.now)
+            && self.table.lookup(node).is_some_and(|e| !e.is_tombstone())
+    }
+
+    fn reach(&self, node: NodeId) -> Pick {
+        self.links.of(&node).map_or(Pick::Dial(node), Pick::Link)
+    }
+
+    /// A connected upstream with which no exchange has completed.
+    fn fresh_upstream(&self) -> Option<LinkId> {
+        self.dialer.incomplete().find_map(|node| {
+            let link = self.links.of(node)?;
+            let idle = self.links.get(link)?.asking.is_none();
+            (idle && self.partners.is_ready(node, self.now)).then_some(link)
+        })
+    }
+
+    /// The round's dial has led to this link.
+    pub(super) fn ask_dialled(&mut self, dial: DialId, link: LinkId) {
+        if self.ask.is_dialing(dial) {
+            self.ask_again_on(link);
+        }
+    }
+
+    pub(super) fn ask_dial_failed(&mut self, dial: DialId) {
+        if self.ask.is_dialing(dial) {
+            self.finish_exchange(Ended::Failed);
+        }
+    }
+
+    /// The round goes on, on this link.
+    pub(super) fn ask_again_on(&mut self, link: LinkId) {
+        if self.start_exchange(link, None) {
+            self.ask.stage = Stage::Asking(link);
+        } else {
+            self.finish_exchange(Ended::Failed);
+        }
+    }
+
+    pub(super) fn ask_link_gone(&mut self, link: LinkId) {
+        if self.ask.is_on(link) {
+            self.finish_exchange(Ended::Failed);
+        }
+    }
+
+    /// Sends a request; `walk` if it is a forwarded one.
+    pub(super) fn start_exchange(
+        &mut self,
+        link: LinkId,
+        walk: Option<(RequestId, u8, Walk)>,
+    ) -> bool {
+        let request = match walk {
+            Some((id, hop_limit, walk)) => self.request(link, id, hop_limit, Some(walk)),
+            None => {
+                let id = RequestId(self.request_ids.next_u64());
+                self.request(link, id, self.config.hop_limit, None)
+            }
+        };
+        let Some(request) = request else { return false };
+        let (id, version) = (request.id, request.head.version);
+        if !self.send(link, Message::Request(request), Class::Ask) {
+            return false;
+        }
+        self.stats.requests_sent += 1;
+        let (now, deadline) = (self.now, self.now + self.patience(link, 4));
+        self.timers.set_request(link, deadline);
+        if let Some(link) = self.links.get_mut(link) {
+            link.asking = Some(Asking {
+                id,
+                sent_at: now,
+                deadline,
+                stalled: false,
+                version,
+            });
+        }
+        true
+    }
+
+    fn request(
+        &self,
+        link: LinkId,
+        id: RequestId,
+        hop_limit: u8,
+        walk: Option<Walk>,
+    ) -> Option<Request> {
+        let l = self.links.get(link)?;
+        if l.asking.is_some() {
+            return None;
+        }
+        Some(Request {
+            id,
+            hop_limit,
+            walk,
+            head: self.head(),
+            cursor: self.partners.cursor(&l.node, l.epoch),
+            own: self.own.sequence(),
+            own_check: self.own.check(),
+            push: self.small_push(&l.node, l.epoch),
+            want: None,
+            fetch: Default::default(),
+            overdue: self.overdue(),
+        })
+    }
+
+    pub(super) fn head(&self) -> Head {
+        Head {
+            version: self.table.version(),
+            count: self.table.len() as u32,
+            fingerprint: self.table.fingerprint(),
+            partial: self.table.is_full(),
+        }
+    }
+
+    /// `trips` round trips on this link, and a margin.
+    pub(super) fn patience(&self, link: LinkId, trips: u32) -> Duration {
+        let of_link = self.links.get(link).and_then(|l| l.srtt);
+        let rtt = of_link.or(self.partners.srtt).unwrap_or(FIRST_RTT);
+        (rtt * trips + STALL.0 / 2).clamp(STALL.0, STALL.1)
+    }
+
+    /// Takes the request off its link if this is its answer.
+    pub(super) fn take_asking(&mut self, link: LinkId, id: RequestId) -> Option<Asking> {
+        let l = self.links.get_mut(link)?;
+        let asking = l.asking.take_if(|a| a.id == id)?;
+        l.finish(id);
+        let rtt = self.now.saturating_since(asking.sent_at);
+        if !asking.stalled {
+            l.measured(rtt);
+            self.partners.measured(rtt);
+        }
+        self.timers.clear_request(link, asking.deadline);
+        Some(asking)
+    }
+
+    /// The round's exchange on this link ends here, or goes on with a fetch.
+    pub(super) fn exchange_answered(&mut self, link: LinkId, ended: Ended, fetching: bool) {
+        if self.ask.stage != Stage::Asking(link) {
+            if ended == Ended::News {
+                self.hurry();
+            }
+            return;
+        }
+        if fetching {
+            self.ask.stage = Stage::Fetching(link);
+            self.ask.news |= ended == Ended::News;
+        } else {
+            self.finish_exchange(ended);
+        }
+    }
+
+    pub(super) fn fetch_ended(&mut self, link: LinkId, ended: Ended) {
+        if self.ask.stage == Stage::Fetching(link) {
+            self.finish_exchange(ended);
+        } else if ended == Ended::News {
+            self.hurry();
+        }
+    }
+
+    /// First the node turns to others, later the request has failed (R17).
+    pub(super) fn on_request_timeout(&mut self, id: LinkId) {
+        let timeout = self.config.request_timeout;
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
+        let Some(asking) = &mut link.asking else {
+            return;
+        };
+        let last = asking.sent_at + timeout;
+        if !asking.stalled && self.now < last {
+            asking.stalled = true;
+            asking.deadline = last;
+            self.timers.set_request(id, last);
+            self.exchange_answered(id, Ended::Failed, false);
+            return;
+        }
+        let request = asking.id;
+        link.asking = None;
+        link.finish(request);
+        link.timeouts += 1;
+        self.stats.timeouts += 1;
+        let (node, give_up) = (link.node, link.timeouts >= TIMEOUTS);
+        if give_up {
+            self.table.set_reachable(&node, false);
+            let retry_in = self.config.backoff_base;
+            self.event(Event::PeerUnreachable { node, retry_in });
+            self.close(id, CloseReason::Unresponsive);
+        } else {
+            self.exchange_answered(id, Ended::Failed, false);
+        }
+    }
+
+    pub(super) fn note_news(&mut self) {
+        self.ask.news = true;
+    }
+
+    /// Gives way to the other end's request, which crossed this one (R14).
+    pub(super) fn yield_exchange(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
+        if let Some(asking) = link.asking.take() {
+            link.finish(asking.id);
+            self.timers.clear_request(id, asking.deadline);
+        }
+    }
+}
+
+fn has_usable_address(entry: &crate::table::Entry, local: bool) -> bool {
+    crate::record::addresses(entry.body()).any(|a| crate::addr::is_usable(a, local))
+}

@@ -1,0 +1,434 @@
+//! Dialling: upstreams, peers, and the hints of expired ones (R17, R19, R28).
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::addr::Multiaddr;
+use crate::effect::{CloseReason, Effect, Event, Target};
+use crate::error::UsageError;
+use crate::id::{DialId, LinkId, NodeId};
+use crate::limits::backoff::Backoff;
+use crate::limits::bucket::{Bucket, Rate};
+use crate::limits::caps;
+use crate::node::{Node, Timer};
+use crate::rng::Stream;
+use crate::time::Instant;
+
+pub(super) struct Upstream {
+    pub(super) address: Multiaddr,
+    /// Learned on connecting.
+    pub(super) node: Option<NodeId>,
+    pub(super) backoff: Backoff,
+    pub(super) dialing: bool,
+    /// An exchange with it has completed since it came up.
+    pub(super) completed: bool,
+    pub(super) last_news: Option<Instant>,
+}
+
+impl Upstream {
+    fn new(address: Multiaddr, first: Duration, now: Instant) -> Self {
+        let mut backoff = Backoff::default();
+        backoff.hold(now, first);
+        Self {
+            address,
+            node: None,
+            backoff,
+            dialing: false,
+            completed: false,
+            last_news: None,
+        }
+    }
+}
+
+struct Hint {
+    node: NodeId,
+    addresses: Vec<Multiaddr>,
+    backoff: Backoff,
+}
+
+#[derive(Clone, PartialEq)]
+pub(super) enum Dialled {
+    Upstream(Multiaddr),
+    Peer(NodeId),
+    Hint(NodeId),
+}
+
+pub(super) struct Dialer {
+    pub(super) upstreams: Vec<Upstream>,
+    hints: VecDeque<Hint>,
+    dials: BTreeMap<DialId, Dialled>,
+    next: u64,
+    budget: Bucket,
+}
+
+/// Dials in a burst, and the time in which one comes back (R19).
+const BUDGET: Rate = Rate::new(96, Duration::from_millis(500));
+/// Before an upstream that turned out to be this node is tried again.
+const SELF_CONNECTION: Duration = Duration::from_secs(300);
+
+impl Dialer {
+    pub(super) fn new(
+        upstreams: &[Multiaddr],
+        now: Instant,
+        jitter: Duration,
+        random: &mut Stream,
+    ) -> Self {
+        let upstream = |a: &Multiaddr| Upstream::new(a.clone(), random.jitter(jitter, 0), now);
+        Self {
+            upstreams: upstreams.iter().map(upstream).collect(),
+            hints: VecDeque::new(),
+            dials: BTreeMap::new(),
+            next: 0,
+            budget: Bucket::default(),
+        }
+    }
+
+    pub(super) fn is_upstream(&self, node: &NodeId) -> bool {
+        self.upstreams.iter().any(|u| u.node == Some(*node))
+    }
+
+    /// Upstreams with which no exchange has completed.
+    pub(super) fn incomplete(&self) -> impl Iterator<Item = &NodeId> {
+        self.upstreams
+            .iter()
+            .filter(|u| !u.completed)
+            .filter_map(|u| u.node.as_ref())
+    }
+
+    /// The node IDs of the upstreams, each once: two addresses of one node are one (R13).
+    pub(super) fn upstream_nodes(&self) -> Vec<NodeId> {
+        let mut nodes: Vec<_> = self.upstreams.iter().filter_map(|u| u.node).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
+    pub(super) fn completed(&mut self, node: &NodeId, news: bool, now: Instant) {
+        for upstream in self.upstreams.iter_mut().filter(|u| u.node == Some(*node)) {
+            upstream.completed = true;
+            if news {
+                upstream.last_news = Some(now);
+            }
+        }
+    }
+
+    pub(super) fn held(&mut self, node: &NodeId) {
+        for upstream in self.upstreams.iter_mut().filter(|u| u.node == Some(*node)) {
+            upstream.backoff.reset();
+        }
+    }
+
+    pub(super) fn hold_upstream(&mut self, node: &NodeId, until: Instant) {
+        for upstream in self.upstreams.iter_mut().filter(|u| u.node == Some(*node)) {
+            upstream.completed = true;
+            upstream.backoff.hold(until, Duration::ZERO);
+        }
+    }
+
+    pub(super) fn hint_count(&self) -> usize {
+        self.hints.len()
+    }
+
+    pub(super) fn hints(&self) -> impl Iterator<Item = (&NodeId, &[Multiaddr])> {
+        self.hints.iter().map(|h| (&h.node, h.addresses.as_slice()))
+    }
+
+    pub(super) fn forget_hint(&mut self, node: &NodeId) {
+        if !self.hints.is_empty() {
+            self.hints.retain(|h| h.node != *node);
+        }
+    }
+
+    pub(super) fn is_dialing_peer(&self, node: &NodeId) -> bool {
+        self.dials
+            .values()
+            .any(|d| matches!(d, Dialled::Peer(n) | Dialled::Hint(n) if n == node))
+    }
+
+    pub(super) fn dial_count(&self) -> usize {
+        self.dials.len()
+    }
+}
+
+impl Node {
+    fn dial(&mut self, dialled: Dialled, target: Target) -> Option<DialId> {
+        let reserved = if matches!(dialled, Dialled::Upstream(_)) {
+            0
+        } else {
+            4
+        };
+        let crowded = reserved > 0 && self.links.len() >= self.config.max_links;
+        if self.dialer.dials.len() + reserved >= caps::DIALS || crowded {
+            return None;
+        }
+        self.dialer.budget.take(BUDGET, self.now, 1).ok()?;
+        self.dialer.next += 1;
+        let dial = DialId(self.dialer.next);
+        self.dialer.dials.insert(dial, dialled);
+        self.stats.dials += 1;
+        self.effects.push_back(Effect::Dial { dial, target });
+        Some(dial)
+    }
+
+    /// Dials a known peer, unless it is being dialled, backing off, or has no usable address.
+    pub(super) fn dial_peer(&mut self, node: NodeId) -> Option<DialId> {
+        if !self.partners.is_ready(&node, self.now) || self.dialer.is_dialing_peer(&node) {
+            return None;
+        }
+        let addresses = self.peer_addresses(&node);
+        if addresses.is_empty() {
+            return None;
+        }
+        self.dial(Dialled::Peer(node), Target::Peer { node, addresses })
+    }
+
+    pub(super) fn peer_addresses(&self, node: &NodeId) -> Vec<Multiaddr> {
+        let entry = self.table.lookup(node);
+        let mut addresses = entry
+            .map(|e| e.addresses(self.config.local))
+            .unwrap_or_default();
+        addresses.retain(|a| self.config.allows(node, a));
+        addresses
+    }
+
+    /// Dials every upstream and hint whose time has come.
+    pub(super) fn redial(&mut self) {
+        let now = self.now;
+        for i in 0..self.dialer.upstreams.len() {
+            let upstream = &self.dialer.upstreams[i];
+            if upstream.dialing || !upstream.backoff.is_ready(now) || self.is_up(upstream) {
+                continue;
+            }
+            let address = upstream.address.clone();
+            let target = Target::Upstream(address.clone());
+            let dialing = self.dial(Dialled::Upstream(address), target).is_some();
+            let upstream = &mut self.dialer.upstreams[i];
+            upstream.dialing = dialing;
+            if !dialing {
+                upstream.backoff.hold(now, BUDGET.per_token);
+            }
+        }
+        for i in 0..self.dialer.hints.len() {
+            let Some(hint) = self.dialer.hints.get(i) else {
+                break;
+            };
+            if !hint.backoff.is_ready(now) || self.dialer.is_dialing_peer(&hint.node) {
+                continue;
+            }
+            let (node, addresses) = (hint.node, hint.addresses.clone());
+            let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
+            if let Some(hint) = self.dialer.hints.get_mut(i) {
+                hint.backoff.fail(now, base, cap, &mut self.choices);
+            }
+            if !self.links.is_linked(&node) {
+                self.dial(Dialled::Hint(node), Target::Peer { node, addresses });
+            }
+        }
+        self.schedule_redial();
+    }
+
+    fn is_up(&self, upstream: &Upstream) -> bool {
+        upstream.node.is_some_and(|n| self.links.is_linked(&n))
+    }
+
+    pub(super) fn schedule_redial(&mut self) {
+        let upstreams = self.dialer.upstreams.iter();
+        let down = upstreams
+            .filter(|u| !u.dialing && !self.is_up(u))
+            .map(|u| u.backoff.retry_at());
+        let hints = self.dialer.hints.iter().map(|h| h.backoff.retry_at());
+        match down.chain(hints).min() {
+            Some(at) => self.timers.set(Timer::Redial, at.max(self.now)),
+            None => self.timers.clear(Timer::Redial),
+        }
+    }
+
+    /// Takes a dial that has led to `node` off the list, and says what it was for.
+    pub(super) fn dial_succeeded(
+        &mut self,
+        dial: DialId,
+        node: NodeId,
+    ) -> Option<(DialId, Dialled)> {
+        let dialled = self.dialer.dials.remove(&dial)?;
+        match &dialled {
+            Dialled::Upstream(address) => {
+                if let Some(i) = self.upstream_index(address) {
+                    let upstream = &mut self.dialer.upstreams[i];
+                    upstream.dialing = false;
+                    if upstream.node != Some(node) {
+                        upstream.completed = false;
+                    }
+                    upstream.node = Some(node);
+                }
+            }
+            // Another node answers at that address.
+            Dialled::Peer(expected) if *expected != node => {
+                self.peer_unreachable(*expected);
+                self.ask_dial_failed(dial);
+            }
+            _ => {}
+        }
+        Some((dial, dialled))
+    }
+
+    /// What follows from a dial once its link is there.
+    pub(super) fn on_dialled(
+        &mut self,
+        link: LinkId,
+        node: NodeId,
+        target: Option<(DialId, Dialled)>,
+    ) {
+        if let Some((dial, dialled)) = &target {
+            match dialled {
+                Dialled::Upstream(address) => {
+                    self.event(Event::UpstreamUp {
+                        address: address.clone(),
+                        node,
+                    });
+                }
+                Dialled::Hint(_) => self.dialer.forget_hint(&node),
+                Dialled::Peer(_) => {}
+            }
+            self.ask_dialled(*dial, link);
+        }
+        if self.dialer.is_upstream(&node) {
+            self.upstream_came_up(link);
+            self.hurry();
+        } else if matches!(target, Some((_, Dialled::Hint(_)))) {
+            self.start_exchange(link, None);
+        }
+        self.schedule_redial();
+    }
+
+    pub(super) fn on_self_connection(&mut self, link: LinkId) {
+        self.effects.push_back(Effect::Close {
+            link,
+            reason: CloseReason::SelfConnection,
+        });
+        let mut own = false;
+        for upstream in self
+            .dialer
+            .upstreams
+            .iter_mut()
+            .filter(|u| u.node == Some(self.id))
+        {
+            upstream.completed = true;
+            upstream.backoff.hold(self.now, SELF_CONNECTION);
+            own = true;
+        }
+        if own {
+            self.report_loop(alloc::vec![self.id]);
+        }
+        self.schedule_redial();
+    }
+
+    pub(super) fn on_dial_failed(&mut self, dial: DialId) {
+        let Some(dialled) = self.dialer.dials.remove(&dial) else {
+            return;
+        };
+        self.stats.dial_failures += 1;
+        match dialled {
+            Dialled::Upstream(address) => {
+                if let Some(i) = self.upstream_index(&address) {
+                    self.dialer.upstreams[i].dialing = false;
+                    self.upstream_failed(i);
+                }
+            }
+            Dialled::Peer(node) => {
+                self.peer_unreachable(node);
+                self.ask_dial_failed(dial);
+            }
+            Dialled::Hint(_) => {}
+        }
+        self.schedule_redial();
+    }
+
+    fn upstream_index(&self, address: &Multiaddr) -> Option<usize> {
+        self.dialer
+            .upstreams
+            .iter()
+            .position(|u| u.address == *address)
+    }
+
+    fn upstream_failed(&mut self, i: usize) {
+        let (now, base, cap) = (self.now, self.config.backoff_base, self.config.backoff_cap);
+        let upstream = &mut self.dialer.upstreams[i];
+        upstream.backoff.fail(now, base, cap, &mut self.choices);
+        upstream.completed = false;
+        let retry_in = upstream.backoff.retry_at().saturating_since(now);
+        let address = upstream.address.clone();
+        self.event(Event::UpstreamDown { address, retry_in });
+    }
+
+    fn peer_unreachable(&mut self, node: NodeId) {
+        let (now, base, cap) = (self.now, self.config.backoff_base, self.config.backoff_cap);
+        let partner = self.partners.entry(node, now);
+        partner.backoff.fail(now, base, cap, &mut self.choices);
+        let retry_in = partner.backoff.retry_at().saturating_since(now);
+        self.table.set_reachable(&node, false);
+        self.event(Event::PeerUnreachable { node, retry_in });
+    }
+
+    /// The last link to this node is gone.
+    pub(super) fn upstream_link_gone(&mut self, node: NodeId, held: bool, failed: bool) {
+        for i in 0..self.dialer.upstreams.len() {
+            if self.dialer.upstreams[i].node != Some(node) {
+                continue;
+            }
+            if held {
+                self.dialer.upstreams[i].backoff.reset();
+            }
+            if failed {
+                self.upstream_failed(i);
+            } else {
+                // An orderly close is no failure; yet nobody is dialled in a tight loop.
+                let wait = self.choices.jitter(self.config.backoff_base, 50);
+                let upstream = &mut self.dialer.upstreams[i];
+                upstream.backoff.hold(self.now, wait);
+                let retry_in = upstream.backoff.retry_at().saturating_since(self.now);
+                let address = upstream.address.clone();
+                self.event(Event::UpstreamDown { address, retry_in });
+            }
+        }
+        self.schedule_redial();
+    }
+
+    /// Keeps the addresses of an expired peer (R28).
+    pub(super) fn add_hint(&mut self, node: NodeId, addresses: Vec<Multiaddr>) {
+        if addresses.is_empty() || self.dialer.hints.iter().any(|h| h.node == node) {
+            return;
+        }
+        if self.dialer.hints.len() >= caps::HINTS {
+            self.dialer.hints.pop_front();
+        }
+        let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
+        let mut backoff = Backoff::default();
+        backoff.fail(self.now, base, cap, &mut self.choices);
+        self.dialer.hints.push_back(Hint {
+            node,
+            addresses,
+            backoff,
+        });
+        self.schedule_redial();
+    }
+
+    pub(super) fn set_upstreams(&mut self, addresses: Vec<Multiaddr>) -> Result<(), UsageError> {
+        if addresses.len() > caps::UPSTREAMS {
+            return Err(UsageError::TooManyUpstreams);
+        }
+        let old = core::mem::take(&mut self.dialer.upstreams);
+        let mut kept: Vec<_> = old
+            .into_iter()
+            .filter(|u| addresses.contains(&u.address))
+            .collect();
+        for address in addresses {
+            if !kept.iter().any(|u| u.address == address) {
+                kept.push(Upstream::new(address, Duration::ZERO, self.now));
+            }
+        }
+        self.dialer.upstreams = kept;
+        self.schedule_redial();
+        Ok(())
+    }
+}

@@ -1,0 +1,282 @@
+//! Fetching what was announced: each missing record from one partner at a time (R27).
+//!
+//! Announcements wait in a short queue. One fetch is under way, and before the next begins, what
+//! is missing is computed anew against the table: what two partners have announced is fetched once.
+//! A fetch that is not answered in two round trips and a margin gives way to the next announcer.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::id::{LinkId, Prefix, RequestId};
+use crate::limits::caps;
+use crate::node::ask::Ended;
+use crate::node::links::Class;
+use crate::node::merge::Source;
+use crate::node::{Node, Timer};
+use crate::wire::{Cursor, Message, Records, Request, Response, ShortIds};
+
+enum Wanted {
+    Announced(ShortIds),
+    /// By the first four bytes of the node ID.
+    Prefixes(Bytes),
+}
+
+impl Wanted {
+    fn byte_len(&self) -> usize {
+        match self {
+            Self::Announced(ids) => ids.byte_len(),
+            Self::Prefixes(bytes) => bytes.len(),
+        }
+    }
+}
+
+pub(super) struct Offer {
+    link: LinkId,
+    wanted: Wanted,
+    /// Where the cursor goes once everything is here.
+    cursor: Option<Cursor>,
+    news: bool,
+}
+
+struct Fetching {
+    id: RequestId,
+    offer: Offer,
+    /// Short IDs missing when it was sent.
+    missing: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Fetcher {
+    queue: VecDeque<Offer>,
+    current: Option<Fetching>,
+}
+
+impl Fetcher {
+    fn queued_bytes(&self) -> usize {
+        self.queue.iter().map(|o| o.wanted.byte_len()).sum()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+/// Bytes of wanted IDs in one request.
+const WANT_BYTES: usize = caps::MESSAGE_BYTES / 2;
+
+impl Node {
+    /// Takes an announcement. The one that answers the node's own round comes first.
+    pub(super) fn offer(
+        &mut self,
+        link: LinkId,
+        ids: ShortIds,
+        cursor: Option<Cursor>,
+        news: bool,
+        first: bool,
+    ) -> bool {
+        self.enqueue(
+            Offer {
+                link,
+                wanted: Wanted::Announced(ids),
+                cursor,
+                news,
+            },
+            first,
+        )
+    }
+
+    /// Asks for records by prefix: renewals of which the record is not here (R26).
+    pub(super) fn offer_prefixes(&mut self, link: LinkId, prefixes: &[Prefix]) {
+        let mut bytes = Vec::new();
+        prefixes
+            .iter()
+            .take(caps::BATCH)
+            .for_each(|p| bytes.extend_from_slice(&p.0));
+        if !bytes.is_empty() {
+            let wanted = Wanted::Prefixes(bytes.into());
+            self.enqueue(
+                Offer {
+                    link,
+                    wanted,
+                    cursor: None,
+                    news: false,
+                },
+                false,
+            );
+        }
+    }
+
+    fn enqueue(&mut self, offer: Offer, first: bool) -> bool {
+        let bytes = self.fetcher.queued_bytes() + offer.wanted.byte_len();
+        let full = self.fetcher.queue.len() >= caps::OFFERS || bytes > caps::OFFER_BYTES;
+        if full && !first {
+            // The announcer is asked or asks again; its cursor has not moved.
+            self.stats.pushes_skipped += 1;
+            return false;
+        }
+        if first {
+            if full {
+                self.fetcher.queue.pop_back();
+            }
+            self.fetcher.queue.push_front(offer);
+        } else {
+            self.fetcher.queue.push_back(offer);
+        }
+        self.pump();
+        true
+    }
+
+    /// Begins the next fetch, if none is under way.
+    fn pump(&mut self) {
+        while self.fetcher.current.is_none() {
+            let Some(offer) = self.fetcher.queue.pop_front() else {
+                return;
+            };
+            self.fetch(offer);
+        }
+    }
+
+    /// Fetches what is missing of an offer; with nothing missing, it is done.
+    fn fetch(&mut self, offer: Offer) {
+        let id = RequestId(self.request_ids.next_u64());
+        let Some(mut request) = self.fetch_request(id) else {
+            return;
+        };
+        let missing = match &offer.wanted {
+            Wanted::Announced(ids) => {
+                let missing = self.table.missing(ids);
+                let most = WANT_BYTES / ids.width();
+                request.want = Some(ids.with_ids(missing.iter().copied().take(most)));
+                missing.len()
+            }
+            Wanted::Prefixes(prefixes) => {
+                request.fetch = prefixes.clone();
+                prefixes.len() / Prefix::LEN
+            }
+        };
+        if missing == 0 {
+            self.fetched(offer);
+            return;
+        }
+        let link = offer.link;
+        if !self.send(link, Message::Request(request), Class::Ask) {
+            self.fetch_failed(&offer);
+            return;
+        }
+        self.stats.fetches_sent += 1;
+        self.timers
+            .set(Timer::Fetch, self.now + self.patience(link, 2));
+        self.fetcher.current = Some(Fetching { id, offer, missing });
+    }
+
+    fn fetch_request(&self, id: RequestId) -> Option<Request> {
+        Some(Request {
+            id,
+            hop_limit: 0,
+            walk: None,
+            head: Default::default(),
+            cursor: None,
+            own: self.own.sequence(),
+            own_check: self.own.check(),
+            push: None,
+            want: None,
+            fetch: Bytes::new(),
+            overdue: Bytes::new(),
+        })
+    }
+
+    /// Whether this response answers the fetch under way; then it is taken.
+    pub(super) fn take_fetched(&mut self, link: LinkId, response: &Response) -> bool {
+        let is_it = |f: &mut Fetching| f.offer.link == link && f.id == response.id;
+        let Some(mut fetching) = self.fetcher.current.take_if(is_it) else {
+            return false;
+        };
+        self.timers.clear(Timer::Fetch);
+        if let Some(l) = self.links.get_mut(link) {
+            l.finish(fetching.id);
+            l.timeouts = 0;
+        }
+        if response.busy.is_some() {
+            self.fetch_failed(&fetching.offer);
+            self.pump();
+            return true;
+        }
+        let got = response
+            .delta
+            .as_ref()
+            .and_then(records_of)
+            .map_or(0, Records::len);
+        if let Some(records) = response.delta.as_ref().and_then(records_of) {
+            let report = self.merge_records(link, records, Source::Pull);
+            fetching.offer.news |= report.news > 0;
+        }
+        let more = got > 0 && got < fetching.missing;
+        if more && matches!(fetching.offer.wanted, Wanted::Announced(_)) {
+            self.fetch(fetching.offer);
+        } else {
+            self.fetched(fetching.offer);
+        }
+        self.pump();
+        true
+    }
+
+    /// Everything announced is here, or its announcer has it no more.
+    fn fetched(&mut self, offer: Offer) {
+        if let Some(cursor) = offer.cursor {
+            self.advance_cursor(offer.link, cursor);
+        }
+        let ended = if offer.news {
+            Ended::News
+        } else {
+            Ended::NoNews
+        };
+        self.exchange_over(offer.link, offer.news);
+        self.fetch_ended(offer.link, ended);
+    }
+
+    fn fetch_failed(&mut self, offer: &Offer) {
+        self.fetch_ended(
+            offer.link,
+            if offer.news {
+                Ended::News
+            } else {
+                Ended::Failed
+            },
+        );
+    }
+
+    pub(super) fn on_fetch_timeout(&mut self) {
+        if let Some(fetching) = self.fetcher.current.take() {
+            self.stats.timeouts += 1;
+            if let Some(link) = self.links.get_mut(fetching.offer.link) {
+                link.finish(fetching.id);
+            }
+            self.fetch_failed(&fetching.offer);
+        }
+        self.pump();
+    }
+
+    /// What was to be fetched over this link will not come.
+    pub(super) fn fetch_link_gone(&mut self, link: LinkId) {
+        self.fetcher.queue.retain(|offer| offer.link != link);
+        if self
+            .fetcher
+            .current
+            .as_ref()
+            .is_some_and(|f| f.offer.link == link)
+        {
+            self.fetcher.current = None;
+            self.timers.clear(Timer::Fetch);
+            self.pump();
+        }
+    }
+}
+
+fn records_of(delta: &crate::wire::Delta) -> Option<&Records> {
+    match &delta.content {
+        crate::wire::Content::Records(records) => Some(records),
+        _ => None,
+    }
+}

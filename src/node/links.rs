@@ -1,0 +1,458 @@
+//! Links: who is connected, what may be sent, and which of two links stays (R18, R22, R23).
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::effect::{CloseReason, Effect, Event};
+use crate::error::{PeerFault, UsageError};
+use crate::id::{DialId, LinkId, NodeId, RequestId};
+use crate::limits::bucket::{Bucket, Rate};
+use crate::limits::caps;
+use crate::node::ask::Asking;
+use crate::node::{Node, Timer};
+use crate::table::Via;
+use crate::time::Instant;
+use crate::wire::{self, Goodbye, GoodbyeReason, Hello, Message};
+
+/// A link that has held for so long resets the backoff of its node (R17).
+pub(super) const HELD: Duration = Duration::from_secs(30);
+/// A second link whose Hello does not come goes.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a node is refused after proven misbehaviour.
+const REFUSED: Duration = Duration::from_secs(600);
+/// A link is closed at 16 points of blame; one leaks away in ten seconds.
+const BLAME: Rate = Rate::new(16, Duration::from_secs(10));
+
+pub(super) struct Link {
+    pub(super) node: NodeId,
+    pub(super) remote: Option<SocketAddr>,
+    pub(super) dialled: bool,
+    /// Rises with every link of this node.
+    order: u64,
+    pub(super) up_at: Instant,
+    pub(super) used_at: Instant,
+    pub(super) via: Via,
+    pub(super) in_flight: usize,
+    /// The peer's epoch, once its Hello has come.
+    pub(super) epoch: Option<u64>,
+    pub(super) asking: Option<Asking>,
+    recent: [Option<RequestId>; caps::RECENT_REQUESTS],
+    /// Nodes whose records are to be sent as a rumour when there is room.
+    pub(super) waiting: Vec<NodeId>,
+    blame: Bucket,
+    pub(super) srtt: Option<Duration>,
+    pub(super) timeouts: u8,
+    /// Beyond the cap: answered once, then goodbye.
+    pub(super) surplus: bool,
+    /// The end of the retry-after that the peer was told.
+    pub(super) told_to_wait: Option<Instant>,
+    pub(super) traces: Bucket,
+}
+
+impl Link {
+    /// Remembers a finished request: its answer may yet come again (R14).
+    pub(super) fn finish(&mut self, id: RequestId) {
+        self.recent.rotate_right(1);
+        self.recent[0] = Some(id);
+    }
+
+    pub(super) fn is_recent(&self, id: RequestId) -> bool {
+        self.recent.contains(&Some(id))
+    }
+
+    /// Takes one round-trip time into the mean (RFC 6298, with its gain of 1/8).
+    pub(super) fn measured(&mut self, rtt: Duration) {
+        self.srtt = Some(self.srtt.map_or(rtt, |mean| (mean * 7 + rtt) / 8));
+        self.timeouts = 0;
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Links {
+    links: BTreeMap<LinkId, Link>,
+    /// The oldest link of each node that has one.
+    by_node: BTreeMap<NodeId, LinkId>,
+    order: u64,
+}
+
+impl Links {
+    pub(super) fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    pub(super) fn get(&self, link: LinkId) -> Option<&Link> {
+        self.links.get(&link)
+    }
+
+    pub(super) fn get_mut(&mut self, link: LinkId) -> Option<&mut Link> {
+        self.links.get_mut(&link)
+    }
+
+    pub(super) fn of(&self, node: &NodeId) -> Option<LinkId> {
+        self.by_node.get(node).copied()
+    }
+
+    pub(super) fn is_linked(&self, node: &NodeId) -> bool {
+        self.by_node.contains_key(node)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+        self.links.iter().map(|(id, link)| (*id, link))
+    }
+
+    /// A random link that `accept` likes.
+    pub(super) fn random(
+        &self,
+        random: &mut crate::rng::Stream,
+        accept: impl Fn(LinkId, &Link) -> bool,
+    ) -> Option<LinkId> {
+        let liked: Vec<_> = self
+            .iter()
+            .filter(|(id, l)| accept(*id, l))
+            .map(|(id, _)| id)
+            .collect();
+        (!liked.is_empty()).then(|| liked[random.below(liked.len())])
+    }
+
+    fn others_of(&self, node: &NodeId, but: LinkId) -> Option<LinkId> {
+        self.iter()
+            .find(|(id, l)| l.node == *node && *id != but)
+            .map(|(id, _)| id)
+    }
+
+    /// Whether there is another link to the same node.
+    fn has_twin(&self, link: &Link, id: LinkId) -> bool {
+        self.links.len() > self.by_node.len() && self.others_of(&link.node, id).is_some()
+    }
+
+    fn remove(&mut self, id: LinkId) -> Option<Link> {
+        let link = self.links.remove(&id)?;
+        if self.of(&link.node) == Some(id) {
+            match self.others_of(&link.node, id) {
+                Some(other) => self.by_node.insert(link.node, other),
+                None => self.by_node.remove(&link.node),
+            };
+        }
+        Some(link)
+    }
+}
+
+/// What a message is for: answers always have room, pushes give way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Answer,
+    Ask,
+    Push,
+}
+
+impl Class {
+    fn room(self) -> usize {
+        match self {
+            Self::Answer => caps::IN_FLIGHT,
+            Self::Ask => caps::IN_FLIGHT - 2,
+            Self::Push => caps::IN_FLIGHT_PUSHED,
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn on_link_up(
+        &mut self,
+        id: LinkId,
+        node: NodeId,
+        remote: Option<SocketAddr>,
+        dial: Option<DialId>,
+    ) -> Result<(), UsageError> {
+        if self.links.get(id).is_some() {
+            return Err(UsageError::LinkInUse);
+        }
+        let target = dial.and_then(|dial| self.dial_succeeded(dial, node));
+        if node == self.id {
+            self.on_self_connection(id);
+            return Ok(());
+        }
+        if self
+            .refused
+            .get(&node)
+            .is_some_and(|until| *until > self.now)
+        {
+            self.effects.push_back(Effect::Close {
+                link: id,
+                reason: CloseReason::Refused,
+            });
+            return Ok(());
+        }
+        if dial.is_none() && self.links.len() >= self.most_links() {
+            self.effects.push_back(Effect::Close {
+                link: id,
+                reason: CloseReason::Full,
+            });
+            return Ok(());
+        }
+        self.add_link(id, node, remote, dial.is_some());
+        self.send_hello(id);
+        self.on_dialled(id, node, target);
+        self.send_parked(id, node);
+        Ok(())
+    }
+
+    fn add_link(&mut self, id: LinkId, node: NodeId, remote: Option<SocketAddr>, dialled: bool) {
+        self.links.order += 1;
+        let surplus = !dialled && self.links.len() >= self.config.max_links;
+        let link = Link {
+            node,
+            remote,
+            dialled,
+            order: self.links.order,
+            up_at: self.now,
+            used_at: self.now,
+            via: Via(self.relay_key.hash(node.as_bytes()) as u32 | 1),
+            in_flight: 0,
+            epoch: None,
+            asking: None,
+            recent: [None; caps::RECENT_REQUESTS],
+            waiting: Vec::new(),
+            blame: Bucket::default(),
+            srtt: self.partners.get(&node).and_then(|p| p.srtt),
+            timeouts: 0,
+            surplus,
+            told_to_wait: None,
+            traces: Bucket::default(),
+        };
+        self.links.links.insert(id, link);
+        self.links.by_node.entry(node).or_insert(id);
+        self.table.set_reachable(&node, true);
+    }
+
+    /// As many again as are kept may be there to be answered once (R22).
+    pub(super) fn most_links(&self) -> usize {
+        2 * self.config.max_links
+    }
+
+    fn send_hello(&mut self, link: LinkId) {
+        let hello = Hello {
+            min_version: wire::VERSION,
+            max_version: wire::VERSION,
+            features: 0,
+            epoch: self.epoch,
+        };
+        self.send(link, Message::Hello(hello), Class::Answer);
+    }
+
+    pub(super) fn on_hello(&mut self, id: LinkId, hello: Hello) {
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
+        if !(hello.min_version..=hello.max_version).contains(&wire::VERSION) {
+            let node = link.node;
+            self.partners
+                .entry(node, self.now)
+                .backoff
+                .hold(self.now, self.config.backoff_cap);
+            self.goodbye(id, GoodbyeReason::Version, CloseReason::Version);
+            return;
+        }
+        link.epoch = Some(hello.epoch);
+        let node = link.node;
+        if let Some(other) = self.links.others_of(&node, id) {
+            self.resolve(id, other);
+        }
+    }
+
+    /// Of two links to one node, one stays (R23). Both ends see the same facts and agree.
+    fn resolve(&mut self, a: LinkId, b: LinkId) {
+        let (Some(la), Some(lb)) = (self.links.get(a), self.links.get(b)) else {
+            return;
+        };
+        let (Some(epoch_a), Some(epoch_b)) = (la.epoch, lb.epoch) else {
+            return;
+        };
+        let newer = if la.order > lb.order { a } else { b };
+        let stays = if epoch_a != epoch_b || la.dialled == lb.dialled {
+            newer
+        } else {
+            // The one that the smaller ID has dialled.
+            let ours_stays = self.id < la.node;
+            if la.dialled == ours_stays { a } else { b }
+        };
+        let goes = if stays == a { b } else { a };
+        let was_asking = self.ask.is_on(goes);
+        self.ask.forget(goes);
+        self.goodbye(goes, GoodbyeReason::Duplicate, CloseReason::Duplicate);
+        if was_asking {
+            self.ask_again_on(stays);
+        }
+    }
+
+    pub(super) fn on_link_down(&mut self, id: LinkId, orderly: bool) {
+        if let Some(link) = self.links.remove(id) {
+            self.link_gone(id, &link, !orderly);
+        }
+    }
+
+    pub(super) fn on_goodbye(&mut self, id: LinkId, node: NodeId, goodbye: Goodbye) {
+        let wait = match goodbye.reason {
+            GoodbyeReason::Full => goodbye.retry_after.max(self.config.quiet_round),
+            GoodbyeReason::Misbehaviour | GoodbyeReason::Version => self.config.backoff_cap,
+            _ => goodbye.retry_after.min(self.config.backoff_cap),
+        };
+        if !wait.is_zero() {
+            let wait = self.choices.jitter(wait, 75);
+            self.partners
+                .entry(node, self.now)
+                .backoff
+                .hold(self.now, wait);
+            self.dialer.hold_upstream(&node, self.now + wait);
+        }
+        self.close(id, CloseReason::Goodbye);
+    }
+
+    /// Says goodbye and closes.
+    pub(super) fn goodbye(&mut self, id: LinkId, reason: GoodbyeReason, close: CloseReason) {
+        let retry_after = match reason {
+            GoodbyeReason::Full => self.config.quiet_round * 10,
+            _ => Duration::ZERO,
+        };
+        self.send(
+            id,
+            Message::Goodbye(Goodbye {
+                reason,
+                retry_after,
+            }),
+            Class::Answer,
+        );
+        self.close(id, close);
+    }
+
+    pub(super) fn close(&mut self, id: LinkId, reason: CloseReason) {
+        if let Some(link) = self.links.remove(id) {
+            self.effects.push_back(Effect::Close { link: id, reason });
+            let failed = matches!(
+                reason,
+                CloseReason::Unresponsive | CloseReason::Misbehaviour
+            );
+            self.link_gone(id, &link, failed);
+        }
+    }
+
+    fn link_gone(&mut self, id: LinkId, link: &Link, failed: bool) {
+        if let Some(asking) = &link.asking {
+            self.timers.clear_request(id, asking.deadline);
+        }
+        let now = self.now;
+        let held = now.saturating_since(link.up_at) >= HELD;
+        let partner = self.partners.entry(link.node, now);
+        if link.srtt.is_some() {
+            partner.srtt = link.srtt;
+        }
+        if held {
+            partner.backoff.reset();
+        }
+        if failed {
+            let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
+            partner.backoff.fail(now, base, cap, &mut self.choices);
+        }
+        if !self.links.is_linked(&link.node) {
+            self.upstream_link_gone(link.node, held, failed);
+        }
+        self.fetch_link_gone(id);
+        self.ask_link_gone(id);
+    }
+
+    /// Counts a fault; a link that keeps at it is closed and its node refused for a while.
+    pub(super) fn blame(&mut self, id: LinkId, fault: PeerFault) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
+        let node = link.node;
+        let over = link.blame.take(BLAME, now, fault.weight()).is_err();
+        self.event(Event::Blamed {
+            link: id,
+            node,
+            fault,
+        });
+        if !over {
+            return;
+        }
+        self.stats.misbehaving += 1;
+        if self.refused.len() >= caps::REFUSED {
+            let first = self
+                .refused
+                .iter()
+                .min_by_key(|(_, until)| **until)
+                .map(|(n, _)| *n);
+            first.and_then(|n| self.refused.remove(&n));
+        }
+        self.refused.insert(node, now + REFUSED);
+        self.goodbye(id, GoodbyeReason::Misbehaviour, CloseReason::Misbehaviour);
+    }
+
+    /// Hands a message to the transport, if the link has room for its class.
+    pub(super) fn send(&mut self, id: LinkId, message: Message, class: Class) -> bool {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(id) else {
+            return false;
+        };
+        if link.in_flight >= class.room() {
+            self.stats.pushes_skipped += 1;
+            return false;
+        }
+        link.in_flight += 1;
+        link.used_at = now;
+        let bytes = wire::encode(message);
+        debug_assert!(bytes.len() <= caps::MESSAGE_BYTES, "{} bytes", bytes.len());
+        self.stats.messages_sent += 1;
+        self.stats.bytes_sent += bytes.len() as u64;
+        self.effects.push_back(Effect::Send { link: id, bytes });
+        true
+    }
+
+    pub(super) fn on_sent(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
+        link.in_flight = link.in_flight.saturating_sub(1);
+        if !link.waiting.is_empty() && link.in_flight < caps::IN_FLIGHT_PUSHED {
+            let waiting = core::mem::take(&mut link.waiting);
+            self.send_rumour(id, waiting);
+        }
+    }
+
+    pub(super) fn sweep_links(&mut self) {
+        let now = self.now;
+        let idle = self.config.link_idle;
+        let mut close = Vec::new();
+        let mut held = Vec::new();
+        for (id, link) in self.links.iter() {
+            let twin = self.links.has_twin(link, id);
+            let mute = link.epoch.is_none() && now.saturating_since(link.up_at) > HELLO_TIMEOUT;
+            let unused = now.saturating_since(link.used_at) > idle;
+            if twin && mute {
+                close.push((id, GoodbyeReason::Duplicate, CloseReason::Duplicate));
+            } else if link.surplus && now.saturating_since(link.up_at) > HELLO_TIMEOUT {
+                close.push((id, GoodbyeReason::Full, CloseReason::Full));
+            } else if unused && link.dialled && !self.is_kept(&link.node) {
+                close.push((id, GoodbyeReason::Idle, CloseReason::Idle));
+            } else if now.saturating_since(link.up_at) >= HELD {
+                held.push(link.node);
+            }
+        }
+        for node in held {
+            self.partners.held(&node);
+            self.dialer.held(&node);
+        }
+        for (id, goodbye, reason) in close {
+            self.goodbye(id, goodbye, reason);
+        }
+        self.keep_successor();
+        self.timers.at_latest(Timer::Sweep, now + super::SWEEP);
+    }
+
+    /// Links that stay though unused: those to upstreams, and to the ring successor.
+    fn is_kept(&self, node: &NodeId) -> bool {
+        self.table.successor() == Some(*node) || self.dialer.is_upstream(node)
+    }
+}

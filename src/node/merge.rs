@@ -1,0 +1,386 @@
+//! What messages bring: records, deltas, refusals, renewals.
+
+use alloc::vec::Vec;
+
+use crate::effect::Event;
+use crate::error::PeerFault;
+use crate::id::{LinkId, NodeId};
+use crate::limits::caps;
+use crate::node::Node;
+use crate::node::ask::Ended;
+use crate::node::links::Class;
+use crate::table::{Merged, Renewed, Via};
+use crate::wire::{
+    Content, Cursor, Delta, Message, Records, Refusals, RefusalsBuilder, Renewals, Response,
+    Update, WireRecord,
+};
+
+/// How records came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Source {
+    /// Asked for.
+    Pull,
+    /// The other end's news, by its cursor.
+    Push,
+    /// One change on its way through the cluster (R21).
+    Rumour,
+}
+
+/// What came of a page.
+#[derive(Default)]
+pub(super) struct Report {
+    /// Node IDs not known before, and changes that a push had missed (R16).
+    pub(super) news: usize,
+    /// To be passed on.
+    relay: Vec<NodeId>,
+    refusals: RefusalsBuilder,
+}
+
+impl Node {
+    pub(super) fn merge_records(
+        &mut self,
+        link: LinkId,
+        records: &Records,
+        source: Source,
+    ) -> Report {
+        let mut report = Report::default();
+        let Some((teller, via)) = self.links.get(link).map(|l| (l.node, l.via)) else {
+            return report;
+        };
+        let calm = self.ask.interval() > self.config.round;
+        for record in records.iter() {
+            if record.node == self.id {
+                self.on_own_record(record);
+                continue;
+            }
+            let merged = self.merge_record(record, via);
+            let changed = matches!(merged, Merged::New(_) | Merged::Newer(_) | Merged::Left(_));
+            if changed && source != Source::Rumour {
+                report.news += 1;
+            }
+            // A joiner's record, from itself, becomes a rumour where things are calm; in a cold
+            // start everybody is pulling anyway.
+            let announces = calm && source == Source::Push && record.node == teller;
+            if changed && (source == Source::Rumour || announces) {
+                report.relay.push(record.node);
+            }
+            self.judge(link, teller, record, merged, &mut report);
+        }
+        if !report.relay.is_empty() {
+            let relay = core::mem::take(&mut report.relay);
+            self.spread(&relay, Some(link));
+        }
+        report
+    }
+
+    fn merge_record(&mut self, record: WireRecord<'_>, via: Via) -> Merged {
+        let (links, dialer) = (&self.links, &self.dialer);
+        let is_pinned = |node: &NodeId| links.is_linked(node) || dialer.is_upstream(node);
+        self.table.merge(self.now, record, via, &is_pinned)
+    }
+
+    /// Counts and reports what became of a record.
+    fn judge(
+        &mut self,
+        link: LinkId,
+        teller: NodeId,
+        record: WireRecord<'_>,
+        merged: Merged,
+        report: &mut Report,
+    ) {
+        let node = record.node;
+        if let Some(node) = self.table.take_evicted() {
+            self.stats.records_evicted += 1;
+            self.event(Event::PeerEvicted { node });
+        }
+        match merged {
+            Merged::New(slot) => {
+                self.stats.records_learned += 1;
+                if self.table.get(slot).is_some_and(|e| !e.is_tombstone()) {
+                    self.ask.learned(node, &mut self.choices);
+                    self.dialer.forget_hint(&node);
+                    self.event(Event::PeerUp { node });
+                }
+            }
+            Merged::Newer(slot) => {
+                self.stats.records_learned += 1;
+                if self.table.get(slot).is_some_and(|e| !e.is_tombstone()) {
+                    self.event(Event::PeerChanged { node });
+                }
+            }
+            Merged::Left(_) => {
+                self.stats.records_learned += 1;
+                self.dialer.forget_hint(&node);
+                self.event(Event::PeerLeft { node });
+            }
+            Merged::Renewed(_) => {
+                self.stats.renewals_applied += 1;
+                self.pass_renewal_on(node);
+            }
+            Merged::Known | Merged::Dying => self.stats.records_known += 1,
+            Merged::Stale(sequence) => {
+                self.stats.records_known += 1;
+                if node == teller {
+                    report.refusals.push(&node, sequence);
+                }
+            }
+            Merged::Refused(sequence) => {
+                self.stats.records_refused += 1;
+                report.refusals.push(&node, sequence);
+            }
+            Merged::Conflict => {
+                self.stats.records_conflicting += 1;
+                self.event(Event::Conflict {
+                    node,
+                    version: record.sequence.version,
+                });
+                if node == teller {
+                    report.refusals.push(&node, record.sequence);
+                }
+            }
+            Merged::Full => self.stats.records_evicted += 1,
+            Merged::Bad(error) => {
+                self.stats.records_bad += 1;
+                if node == teller {
+                    self.blame(link, PeerFault::OwnRecord(error));
+                }
+            }
+        }
+    }
+
+    /// Takes a delta: records at once, an announcement into the queue. Says how much news it
+    /// brought, and whether a fetch follows.
+    pub(super) fn take_delta(
+        &mut self,
+        link: LinkId,
+        delta: Delta,
+        source: Source,
+        first: bool,
+    ) -> (Report, bool) {
+        let cursor = self.cursor_after(link, &delta);
+        match delta.content {
+            Content::Empty => {
+                if let Some(cursor) = cursor {
+                    self.advance_cursor(link, cursor);
+                }
+                (Report::default(), false)
+            }
+            Content::Records(records) => {
+                let report = self.merge_records(link, &records, source);
+                if let Some(cursor) = cursor {
+                    self.advance_cursor(link, cursor);
+                }
+                (report, false)
+            }
+            Content::Announced(ids) => {
+                let offered = self.offer(link, ids, cursor, false, first);
+                (Report::default(), offered)
+            }
+        }
+    }
+
+    /// Where the cursor into the peer's log stands after this delta: unmoved if it begins later
+    /// than the cursor, or the peer's epoch is not known.
+    fn cursor_after(&self, link: LinkId, delta: &Delta) -> Option<Cursor> {
+        let link = self.links.get(link)?;
+        let epoch = link.epoch?;
+        let known = self
+            .partners
+            .cursor(&link.node, Some(epoch))
+            .map_or(0, |c| c.version);
+        (delta.to > 0 && delta.from <= known).then_some(Cursor {
+            epoch,
+            version: delta.to,
+        })
+    }
+
+    /// Only the receiver of records moves a cursor, and never back (R15).
+    pub(super) fn advance_cursor(&mut self, link: LinkId, cursor: Cursor) {
+        let Some(link) = self.links.get(link) else {
+            return;
+        };
+        if link.epoch != Some(cursor.epoch) {
+            return;
+        }
+        let partner = self.partners.entry(link.node, self.now);
+        match &mut partner.cursor {
+            Some(known) if known.epoch == cursor.epoch => {
+                known.version = known.version.max(cursor.version);
+            }
+            other => *other = Some(cursor),
+        }
+    }
+
+    /// Tells the sender of stale records what refuses them (R5).
+    pub(super) fn send_refusals(&mut self, link: LinkId, report: Report) {
+        if !report.refusals.is_empty() {
+            let update = Update {
+                refusals: report.refusals.finish(),
+                ..Update::default()
+            };
+            self.send(link, Message::Update(update), Class::Push);
+        }
+    }
+
+    /// Refusals about this node raise its version; those about another are passed to it, if it is
+    /// linked and has not gone further since.
+    pub(super) fn take_refusals(&mut self, refusals: &Refusals) {
+        for (node, sequence) in refusals.iter().take(caps::BATCH) {
+            if node == self.id {
+                self.on_refused(sequence);
+                continue;
+            }
+            let older = self
+                .table
+                .lookup(&node)
+                .is_some_and(|e| e.sequence() <= sequence);
+            if let (true, Some(link)) = (older, self.links.of(&node)) {
+                let mut about = RefusalsBuilder::default();
+                about.push(&node, sequence);
+                let update = Update {
+                    refusals: about.finish(),
+                    ..Update::default()
+                };
+                self.send(link, Message::Update(update), Class::Push);
+            }
+        }
+    }
+
+    pub(super) fn take_renewals(&mut self, link: LinkId, renewals: &Renewals) {
+        if renewals.is_empty() {
+            return;
+        }
+        let mut missing = Vec::new();
+        for renewed in self.table.apply_renewals(self.now, renewals) {
+            match renewed {
+                Renewed::Applied(slot) => {
+                    self.stats.renewals_applied += 1;
+                    if let Some(node) = self.table.get(slot).map(|e| e.node) {
+                        self.pass_renewal_on(node);
+                    }
+                }
+                Renewed::Known => {}
+                Renewed::Missing(prefix) => missing.push(prefix),
+                Renewed::Own(renewal) => self.on_refused(renewal.sequence),
+            }
+        }
+        self.offer_prefixes(link, &missing);
+    }
+
+    /// An answer, to the fetch under way, to the request under way, late, or to nothing (R14).
+    pub(super) fn on_response(&mut self, link: LinkId, response: Response) {
+        self.take_refusals(&response.refusals);
+        if self.take_fetched(link, &response) {
+            return;
+        }
+        if let Some(asking) = self.take_asking(link, response.id) {
+            self.stats.responses_received += 1;
+            self.take_answer(link, asking.version, response);
+            return;
+        }
+        let recent = self
+            .links
+            .get(link)
+            .is_some_and(|l| l.is_recent(response.id));
+        if recent {
+            self.stats.late_responses += 1;
+            if let Some(Content::Records(records)) = response.delta.map(|d| d.content) {
+                let report = self.merge_records(link, &records, Source::Pull);
+                if report.news > 0 {
+                    self.hurry();
+                }
+            }
+            self.take_renewals(link, &response.renewals);
+        } else {
+            self.stats.unsolicited += 1;
+            self.blame(link, PeerFault::Unsolicited);
+        }
+    }
+
+    fn take_answer(&mut self, link: LinkId, shown: u64, mut response: Response) {
+        let Some((node, epoch)) = self.links.get(link).map(|l| (l.node, l.epoch)) else {
+            return;
+        };
+        if let Some((wait, sample)) = response.busy.take() {
+            let report = self.merge_records(link, &sample, Source::Pull);
+            let retry_after = wait.min(self.config.backoff_cap);
+            self.partners
+                .entry(node, self.now)
+                .backoff
+                .hold(self.now, retry_after);
+            self.event(Event::Deferred { node, retry_after });
+            let ended = if report.news > 0 {
+                Ended::News
+            } else {
+                Ended::Failed
+            };
+            self.exchange_answered(link, ended, false);
+            return;
+        }
+        let head = response.head;
+        let same = head.count == 0 && head.fingerprint == 0 && response.delta.is_none();
+        if same {
+            if let Some(epoch) = epoch {
+                self.advance_cursor(
+                    link,
+                    Cursor {
+                        epoch,
+                        version: head.version,
+                    },
+                );
+            }
+        }
+        let told = if same {
+            Some(shown)
+        } else {
+            response
+                .cursor
+                .filter(|c| c.epoch == self.epoch)
+                .map(|c| c.version)
+        };
+        if let (Some(version), Some(epoch)) = (told, epoch) {
+            self.partners.entry(node, self.now).told = Some(Cursor { epoch, version });
+        }
+        // What goes back is chosen before what comes in is merged.
+        let push = if same {
+            None
+        } else {
+            self.push_back(link, &response)
+        };
+        let pages = response
+            .delta
+            .as_ref()
+            .is_some_and(|d| d.to < head.version && matches!(d.content, Content::Records(_)));
+        let (report, fetching) = match response.delta.take() {
+            Some(delta) => self.take_delta(link, delta, Source::Pull, true),
+            None => (Report::default(), false),
+        };
+        self.take_renewals(link, &response.renewals);
+        if let Some(push) = push {
+            self.send_delta(link, None, push);
+        }
+        let news = report.news > 0;
+        self.send_refusals(link, report);
+        let ended = if news { Ended::News } else { Ended::NoNews };
+        if !fetching {
+            self.exchange_over(link, news);
+        }
+        if pages && news && self.ask.is_on(link) {
+            self.note_news();
+            self.ask_again_on(link);
+        } else {
+            self.exchange_answered(link, ended, fetching);
+        }
+    }
+
+    /// An exchange with this node has completed.
+    pub(super) fn exchange_over(&mut self, link: LinkId, news: bool) {
+        let Some(node) = self.links.get(link).map(|l| l.node) else {
+            return;
+        };
+        self.dialer.completed(&node, news, self.now);
+        if news {
+            self.send_late_knowledge(link);
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! What goes out unasked: rumours, renewals, the second half of an exchange (R21, R26).
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::id::{LinkId, NodeId, RequestId};
+use crate::limits::caps;
+use crate::limits::gate::Cost;
+use crate::node::answer::PAGE_BYTES;
+use crate::node::ask::FEW;
+use crate::node::links::Class;
+use crate::node::merge::Source;
+use crate::node::{Node, Timer};
+use crate::table::Slot;
+use crate::wire::{Content, Delta, Message, Renewals, RenewalsBuilder, Response, Update};
+
+#[derive(Default)]
+pub(super) struct Push {
+    /// Nodes whose renewal is to be passed on with the next batch.
+    renewals: BTreeSet<NodeId>,
+    /// Rumours for a node whose link is being dialled: (to whom, about whom).
+    parked: VecDeque<(NodeId, NodeId)>,
+}
+
+impl Push {
+    pub(super) fn parked_count(&self) -> usize {
+        self.parked.len()
+    }
+
+    pub(super) fn renewal_count(&self) -> usize {
+        self.renewals.len()
+    }
+}
+
+impl Node {
+    /// Sends these changes to the ring successor and one random partner, not back (R21).
+    pub(super) fn spread(&mut self, about: &[NodeId], from: Option<LinkId>) {
+        let successor = self.table.successor();
+        let next = successor.and_then(|node| self.links.of(&node));
+        if next.is_none() {
+            if let Some(node) = successor {
+                self.park(node, about);
+            }
+        }
+        let other = self.links.random(&mut self.choices, |id, l| {
+            Some(id) != from && Some(id) != next && !l.surplus && Some(l.node) != successor
+        });
+        for link in [next.filter(|l| Some(*l) != from), other]
+            .into_iter()
+            .flatten()
+        {
+            self.send_rumour(link, about.to_vec());
+        }
+    }
+
+    fn park(&mut self, to: NodeId, about: &[NodeId]) {
+        for node in about.iter().take(caps::WAITING_RUMOURS) {
+            if self.push.parked.len() >= 2 * caps::WAITING_RUMOURS {
+                self.push.parked.pop_front();
+            }
+            self.push.parked.push_back((to, *node));
+        }
+        self.dial_peer(to);
+    }
+
+    pub(super) fn send_parked(&mut self, link: LinkId, to: NodeId) {
+        if self.push.parked.is_empty() {
+            return;
+        }
+        let parked = core::mem::take(&mut self.push.parked);
+        let (now, later): (Vec<_>, Vec<_>) = parked.into_iter().partition(|(t, _)| *t == to);
+        self.push.parked = later.into();
+        if !now.is_empty() {
+            self.send_rumour(link, now.into_iter().map(|(_, about)| about).collect());
+        }
+    }
+
+    /// Sends rumours about these nodes, or lets them wait for room.
+    pub(super) fn send_rumour(&mut self, link: LinkId, about: Vec<NodeId>) {
+        let slots: Vec<Slot> = about.iter().filter_map(|n| self.table.find(n)).collect();
+        let peer = self.links.get(link).map(|l| l.node);
+        let (records, _) = self.table.page(self.now, &slots, peer.as_ref(), PAGE_BYTES);
+        if records.is_empty() {
+            return;
+        }
+        let delta = Delta {
+            from: 0,
+            to: 0,
+            content: Content::Records(records),
+        };
+        let update = Update {
+            delta: Some(delta),
+            ..Update::default()
+        };
+        if self.send(link, Message::Update(update), Class::Push) {
+            return;
+        }
+        if let Some(link) = self.links.get_mut(link) {
+            let room = caps::WAITING_RUMOURS.saturating_sub(link.waiting.len());
+            link.waiting.extend(about.into_iter().take(room));
+        }
+    }
+
+    /// A few changes for this peer that can go along with a request.
+    pub(super) fn small_push(&self, node: &NodeId, epoch: Option<u64>) -> Option<Delta> {
+        let told = self.partners.get(node).and_then(|p| p.told);
+        let told = told.filter(|t| epoch.is_none_or(|e| e == t.epoch));
+        let from = told.map_or(0, |t| t.version);
+        if self.table.count_since(from, FEW + 1) > FEW {
+            return None;
+        }
+        let listed = self.table.since(from);
+        let (records, to) = self
+            .table
+            .page_to(self.now, &listed, Some(node), PAGE_BYTES);
+        (!records.is_empty()).then_some(Delta {
+            from,
+            to,
+            content: Content::Records(records),
+        })
+    }
+
+    /// What the answerer lacks, as far as its answer tells.
+    pub(super) fn push_back(&self, link: LinkId, response: &Response) -> Option<Delta> {
+        let node = self.links.get(link)?.node;
+        let cursor = response
+            .cursor
+            .filter(|c| c.epoch == self.epoch && c.version <= self.table.version());
+        let from = cursor.map_or(0, |c| c.version);
+        let mut listed = self.table.since(from);
+        let announced = match response.delta.as_ref().map(|d| (d.from, d.to, &d.content)) {
+            Some((0, to, Content::Announced(ids))) if to == response.head.version => {
+                listed.slots = self.table.unannounced(&listed.slots, ids);
+                Some(ids)
+            }
+            Some((_, _, Content::Records(records))) => {
+                let known: BTreeSet<_> = records
+                    .iter()
+                    .map(|r| (r.node, r.sequence.version))
+                    .collect();
+                let lacks = |slot: &Slot| {
+                    self.table
+                        .get(*slot)
+                        .is_some_and(|e| !known.contains(&(e.node, e.sequence().version)))
+                };
+                listed.slots.retain(lacks);
+                None
+            }
+            _ => None,
+        };
+        listed
+            .slots
+            .retain(|slot| self.table.get(*slot).is_some_and(|e| e.node != node));
+        if listed.slots.is_empty() && from == listed.to {
+            return None;
+        }
+        let few =
+            listed.slots.len() <= FEW || response.head.count as usize * 16 <= listed.slots.len();
+        if few {
+            let (records, to) = self.table.page_to(self.now, &listed, None, PAGE_BYTES);
+            return Some(Delta {
+                from,
+                to,
+                content: Content::Records(records),
+            });
+        }
+        let width = announced.map_or_else(
+            || self.table.short_width(response.head.count),
+            crate::wire::ShortIds::width,
+        );
+        let salt = announced.map_or_else(|| response.id.0 as u32, crate::wire::ShortIds::salt);
+        let most = PAGE_BYTES / width;
+        let to = listed
+            .slots
+            .get(most)
+            .and_then(|s| self.table.get(*s))
+            .map_or(listed.to, |e| e.stamp - 1);
+        listed.slots.truncate(most);
+        let ids = self.table.announce(&listed.slots, salt, width);
+        Some(Delta {
+            from,
+            to,
+            content: Content::Announced(ids),
+        })
+    }
+
+    /// Sends a delta as an update; `request` if it is late knowledge for that.
+    pub(super) fn send_delta(&mut self, link: LinkId, request: Option<RequestId>, delta: Delta) {
+        let update = Update {
+            request,
+            delta: Some(delta),
+            ..Update::default()
+        };
+        self.send(link, Message::Update(update), Class::Ask);
+    }
+
+    pub(super) fn on_update(&mut self, link: LinkId, update: Update, len: usize) {
+        let Some((node, remote)) = self.links.get(link).map(|l| (l.node, l.remote)) else {
+            return;
+        };
+        if self.gate.admit(self.now, node, remote).is_err() {
+            self.stats.requests_throttled += 1;
+            return;
+        }
+        let records = match update.delta.as_ref().map(|d| &d.content) {
+            Some(Content::Records(records)) => records.len(),
+            _ => 0,
+        };
+        let cost = Cost {
+            messages: 0,
+            records: records as u64,
+            bytes: len as u64,
+        };
+        self.gate.charge(self.now, node, remote, cost);
+        self.take_refusals(&update.refusals);
+        self.take_renewals(link, &update.renewals);
+        let Some(delta) = update.delta else { return };
+        let source = if delta.to == 0 {
+            Source::Rumour
+        } else {
+            Source::Push
+        };
+        let (report, _) = self.take_delta(link, delta, source, false);
+        let news = report.news > 0;
+        self.send_refusals(link, report);
+        if news {
+            self.exchange_over(link, true);
+            self.hurry();
+        }
+    }
+
+    /// A renewal that was not known: it goes on with the next batch.
+    pub(super) fn pass_renewal_on(&mut self, node: NodeId) {
+        if self.push.renewals.len() >= caps::RENEWALS {
+            return;
+        }
+        self.push.renewals.insert(node);
+        let full = self.push.renewals.len() >= caps::BATCH;
+        let wait = if full {
+            Default::default()
+        } else {
+            self.config.renewal_batch
+        };
+        let wait = self.choices.jitter(wait, 50);
+        self.timers.at_latest(Timer::Batch, self.now + wait);
+    }
+
+    /// Sends the gathered renewals to the ring successor and one random partner.
+    pub(super) fn flush_renewals(&mut self) {
+        self.keep_successor();
+        let next = self.table.successor().and_then(|node| self.links.of(&node));
+        let other = self
+            .links
+            .random(&mut self.choices, |id, l| Some(id) != next && !l.surplus);
+        let mut batch = RenewalsBuilder::default();
+        let mut n = 0;
+        while n < caps::BATCH {
+            let Some(node) = self.push.renewals.pop_first() else {
+                break;
+            };
+            let renewal = self
+                .table
+                .lookup(&node)
+                .and_then(|e| e.to_renewal(self.now));
+            if let Some(renewal) = renewal {
+                batch.push(renewal);
+                n += 1;
+            }
+        }
+        let batch = batch.finish();
+        for link in [next, other].into_iter().flatten() {
+            self.send_renewals(link, batch.clone());
+        }
+        if !self.push.renewals.is_empty() {
+            self.timers
+                .at_latest(Timer::Batch, self.now + self.config.round);
+        }
+    }
+
+    fn send_renewals(&mut self, link: LinkId, renewals: Renewals) {
+        if !renewals.is_empty() {
+            let update = Update {
+                renewals,
+                ..Update::default()
+            };
+            self.send(link, Message::Update(update), Class::Push);
+        }
+    }
+
+    /// The first four bytes of nodes whose renewal is overdue.
+    pub(super) fn overdue(&self) -> Bytes {
+        let slots = self.table.overdue(self.now);
+        let mut out = Vec::with_capacity(4 * slots.len());
+        for entry in slots.iter().filter_map(|slot| self.table.get(*slot)) {
+            out.extend_from_slice(&entry.node.prefix().0);
+        }
+        out.into()
+    }
+
+    /// Keeps a link to the ring successor once things are calm.
+    pub(super) fn keep_successor(&mut self) {
+        let calm = self.ask.interval() > self.config.round;
+        if let Some(node) = self.table.successor().filter(|_| calm) {
+            if !self.links.is_linked(&node) {
+                self.dial_peer(node);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What a node keeps across restarts, as bytes (R29).
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::config::{Config, Identity};
+use crate::effect::Event;
+use crate::error::{SnapshotError, StartError};
+use crate::limits::caps;
+use crate::node::Node;
+use crate::record::{usable_addresses, write_body};
+use crate::table::Via;
+use crate::time::Instant;
+use crate::wire::{RecordsBuilder, RefusalsBuilder, Snapshot, WireRecord};
+
+impl Node {
+    /// The table, the own sequence, the dead certificates and the dial hints, as bytes to be
+    /// given to [`restore`](Self::restore). The embedder stores them, with the time at which they
+    /// were taken and a checksum.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut records = RecordsBuilder::default();
+        for entry in self.table.entries().filter(|e| e.node != self.id) {
+            if let Some(record) = entry.to_wire(self.now) {
+                records.push(record, usize::MAX);
+            }
+        }
+        let mut dead = RefusalsBuilder::default();
+        let mut dead_lifetimes = Vec::new();
+        for (node, sequence, until) in self.table.certificates() {
+            dead.push(&node, sequence);
+            dead_lifetimes.push(until.saturating_since(self.now).as_secs() as u32);
+        }
+        let mut hints = RecordsBuilder::default();
+        for (node, addresses) in self.dialer.hints() {
+            let body = write_body(addresses, &[], caps::DEFAULT_LIFETIME);
+            let sequence = Default::default();
+            hints.push(
+                WireRecord {
+                    node: *node,
+                    sequence,
+                    remaining_s: 0,
+                    body: &body,
+                },
+                usize::MAX,
+            );
+        }
+        let own = self.own.sequence();
+        let (records, dead, hints) = (records.finish(), dead.finish(), hints.finish());
+        Snapshot {
+            node: self.id,
+            own,
+            records,
+            dead,
+            dead_lifetimes,
+            hints,
+        }
+        .encode()
+    }
+
+    /// A node that goes on from a snapshot, `elapsed` after it was taken.
+    ///
+    /// When `elapsed` is not known (`None`: a clock that cannot be trusted), its records are dial
+    /// hints only, neither relayed nor reported: they might raise the dead (R29).
+    ///
+    /// # Errors
+    /// Like [`new`](Self::new), and when the bytes are no snapshot of this node.
+    pub fn restore(
+        config: Config,
+        identity: Identity,
+        seed: [u8; 32],
+        now: Instant,
+        snapshot: &[u8],
+        elapsed: Option<Duration>,
+    ) -> Result<Self, StartError> {
+        let snapshot = Snapshot::decode(snapshot)?;
+        if snapshot.node != identity.node {
+            return Err(SnapshotError::OtherNode.into());
+        }
+        let mut node = Self::new(config, identity, seed, now)?;
+        node.own.resume(snapshot.own);
+        node.publish_own()?;
+        for hint in snapshot.hints.iter() {
+            node.restore_hint(hint);
+        }
+        let Some(elapsed) = elapsed else {
+            for record in snapshot.records.iter().take(caps::HINTS) {
+                node.restore_hint(record);
+            }
+            return Ok(node);
+        };
+        for ((dead, sequence), left) in snapshot.dead.iter().zip(snapshot.dead_lifetimes) {
+            let left = Duration::from_secs(u64::from(left)).min(caps::TOMBSTONE_LIFETIME);
+            if left > elapsed {
+                node.table
+                    .restore_certificate(dead, sequence, now + (left - elapsed));
+            }
+        }
+        for record in snapshot.records.iter() {
+            node.restore_record(record, elapsed);
+        }
+        Ok(node)
+    }
+
+    fn restore_hint(&mut self, record: WireRecord<'_>) {
+        if record.node != self.id {
+            self.add_hint(
+                record.node,
+                usable_addresses(record.body, self.config.local),
+            );
+        }
+    }
+
+    /// A record that has ended since is a hint: its certificate says that it stays dead.
+    fn restore_record(&mut self, record: WireRecord<'_>, elapsed: Duration) {
+        if record.node == self.id {
+            return;
+        }
+        let left = u64::from(record.remaining_s).saturating_sub(elapsed.as_secs() + 1);
+        if left == 0 {
+            let until = self.now + caps::TOMBSTONE_LIFETIME;
+            self.table
+                .restore_certificate(record.node, record.sequence, until);
+            self.restore_hint(record);
+            return;
+        }
+        let record = WireRecord {
+            remaining_s: left as u32,
+            ..record
+        };
+        let merged = self
+            .table
+            .merge(self.now, record, Via::default(), &|_| false);
+        if let crate::table::Merged::New(slot) = merged {
+            if self.table.get(slot).is_some_and(|e| !e.is_tombstone()) {
+                self.event(Event::PeerUp { node: record.node });
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The node's own deadlines.
+
+use alloc::collections::BTreeSet;
+
+use crate::id::LinkId;
+use crate::time::Instant;
+
+/// The deadlines of which there is one each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Timer {
+    /// The next round of asking.
+    Round,
+    /// The own record's renewal.
+    Renew,
+    /// The next batch of renewals.
+    Batch,
+    /// The next trace.
+    Trace,
+    /// The next dial of an upstream or a hint.
+    Redial,
+    /// The fetch under way has taken too long.
+    Fetch,
+    /// A higher own version is allowed again (R6).
+    Recover,
+    /// Housekeeping of links and memories.
+    Sweep,
+}
+
+const TIMERS: [Timer; 8] = [
+    Timer::Round,
+    Timer::Renew,
+    Timer::Batch,
+    Timer::Trace,
+    Timer::Redial,
+    Timer::Fetch,
+    Timer::Recover,
+    Timer::Sweep,
+];
+
+/// What is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Due {
+    Timer(Timer),
+    /// The request under way on this link.
+    Request(LinkId),
+}
+
+#[derive(Default)]
+pub(super) struct Timers {
+    at: [Option<Instant>; TIMERS.len()],
+    requests: BTreeSet<(Instant, LinkId)>,
+}
+
+impl Timers {
+    pub(super) fn set(&mut self, timer: Timer, at: Instant) {
+        self.at[timer as usize] = Some(at);
+    }
+
+    /// Sets it, unless it is due earlier.
+    pub(super) fn at_latest(&mut self, timer: Timer, at: Instant) {
+        let slot = &mut self.at[timer as usize];
+        *slot = Some(slot.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    pub(super) fn clear(&mut self, timer: Timer) {
+        self.at[timer as usize] = None;
+    }
+
+    pub(super) fn set_request(&mut self, link: LinkId, at: Instant) {
+        self.requests.insert((at, link));
+    }
+
+    pub(super) fn clear_request(&mut self, link: LinkId, at: Instant) {
+        self.requests.remove(&(at, link));
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        let request = self.requests.first().map(|(at, _)| *at);
+        self.at.iter().copied().chain([request]).flatten().min()
+    }
+
+    /// Takes the next that is due.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Due> {
+        if let Some((at, link)) = self.requests.first().copied() {
+            if at <= now {
+                self.requests.pop_first();
+                return Some(Due::Request(link));
+            }
+        }
+        let due = |t: &&Timer| self.at[**t as usize].is_some_and(|at| at <= now);
+        let timer = *TIMERS.iter().find(due)?;
+        self.clear(timer);
+        Some(Due::Timer(timer))
+    }
+}

@@ -1,0 +1,281 @@
+//! Cycles of configured upstreams: found by traces, told to all on them (R12, R13).
+
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::effect::Event;
+use crate::error::PeerFault;
+use crate::id::{LinkId, NodeId};
+use crate::limits::bucket::{Bucket, Rate};
+use crate::limits::caps;
+use crate::node::links::Class;
+use crate::node::{Node, Timer};
+use crate::time::Instant;
+use crate::wire::{LoopFound, Message, Trace};
+
+/// Traces and reports that one link may send.
+const TRACES: Rate = Rate::new(64, Duration::from_secs(1));
+/// A trace of its own that a node starts because a higher one has arrived: not within a second of
+/// its last, and seldom. A cycle that closes late is found at once, though the node has sent its
+/// trace of this interval already.
+const PROVOKED: Rate = Rate::new(4, Duration::from_secs(150));
+const PROVOKED_GAP: Duration = Duration::from_secs(1);
+
+/// A cycle as it is remembered.
+pub(super) struct Cycle {
+    /// The smallest node ID first.
+    pub(super) path: Vec<NodeId>,
+    pub(super) first_seen: Instant,
+    pub(super) last_seen: Instant,
+    pub(super) times: u64,
+    reported_at: Instant,
+}
+
+#[derive(Default)]
+pub(super) struct Loops {
+    seen: BTreeMap<(NodeId, u64), Instant>,
+    /// The last trace of each lower origin, for upstreams that are not up yet.
+    held: Vec<Trace>,
+    last_own: Option<Instant>,
+    provoked: Bucket,
+    pub(super) cycles: Vec<Cycle>,
+}
+
+impl Loops {
+    pub(super) fn expire(&mut self, now: Instant, interval: Duration) {
+        let kept = |at: Instant| now.saturating_since(at) < interval;
+        self.seen.retain(|_, at| kept(*at));
+        // Held traces go with the memory of them.
+        let seen = &self.seen;
+        self.held.retain(|t| {
+            t.path
+                .first()
+                .is_some_and(|o| seen.contains_key(&(*o, t.id)))
+        });
+    }
+
+    pub(super) fn counts(&self) -> (usize, usize, usize) {
+        (self.seen.len(), self.held.len(), self.cycles.len())
+    }
+
+    fn hold(&mut self, trace: Trace) {
+        self.held.retain(|t| t.path.first() != trace.path.first());
+        if self.held.len() >= caps::HELD_TRACES {
+            self.held.remove(0);
+        }
+        self.held.push(trace);
+    }
+}
+
+impl Node {
+    pub(super) fn schedule_trace(&mut self) {
+        let wait = self.choices.jitter(self.config.trace_interval, 80);
+        self.timers.set(Timer::Trace, self.now + wait);
+    }
+
+    pub(super) fn start_periodic_trace(&mut self) {
+        self.start_trace();
+        self.schedule_trace();
+    }
+
+    fn start_trace(&mut self) {
+        let links = self.upstream_links();
+        if links.is_empty() {
+            return;
+        }
+        self.loops.last_own = Some(self.now);
+        let trace = Trace {
+            id: self.request_ids.next_u64(),
+            path: vec![self.id],
+        };
+        for link in links {
+            self.send(link, Message::Trace(trace.clone()), Class::Push);
+        }
+    }
+
+    fn upstream_links(&self) -> Vec<LinkId> {
+        let nodes = self.dialer.upstream_nodes();
+        nodes
+            .iter()
+            .filter_map(|node| self.links.of(node))
+            .collect()
+    }
+
+    /// An upstream is there: it gets a trace, and those that passed before it was.
+    pub(super) fn upstream_came_up(&mut self, link: LinkId) {
+        let own = Trace {
+            id: self.request_ids.next_u64(),
+            path: vec![self.id],
+        };
+        self.loops.last_own = Some(self.now);
+        let held = self
+            .loops
+            .held
+            .iter()
+            .map(|t| self.extended(t))
+            .collect::<Vec<_>>();
+        for trace in core::iter::once(own).chain(held) {
+            self.send(link, Message::Trace(trace), Class::Push);
+        }
+    }
+
+    fn extended(&self, trace: &Trace) -> Trace {
+        let mut path = trace.path.clone();
+        path.push(self.id);
+        Trace { id: trace.id, path }
+    }
+
+    pub(super) fn on_trace(&mut self, id: LinkId, trace: Trace) {
+        if !self.admit_trace(id) {
+            return;
+        }
+        let teller = self.links.get(id).map(|l| l.node);
+        if trace.path.last() != teller.as_ref() {
+            self.blame(id, PeerFault::PathNotItsOwn);
+            return;
+        }
+        if let Some(at) = trace.path.iter().position(|n| *n == self.id) {
+            self.found_loop(trace.path[at..].to_vec());
+            return;
+        }
+        let Some(origin) = trace.path.first().copied() else {
+            return;
+        };
+        if origin > self.id {
+            self.provoke_trace();
+            return;
+        }
+        let key = (origin, trace.id);
+        let room = self.loops.seen.len() < caps::SEEN_TRACES;
+        if !room || trace.path.len() >= caps::HOPS || self.loops.seen.contains_key(&key) {
+            return;
+        }
+        self.loops.seen.insert(key, self.now);
+        let extended = self.extended(&trace);
+        for link in self.upstream_links() {
+            self.send(link, Message::Trace(extended.clone()), Class::Push);
+        }
+        self.loops.hold(trace);
+    }
+
+    fn admit_trace(&mut self, id: LinkId) -> bool {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(id) else {
+            return false;
+        };
+        let ok = link.traces.take(TRACES, now, 1).is_ok();
+        if !ok {
+            self.blame(id, PeerFault::TooManyTraces);
+        }
+        ok
+    }
+
+    fn provoke_trace(&mut self) {
+        let recent = |at: Instant| self.now.saturating_since(at) < PROVOKED_GAP;
+        if self.loops.last_own.is_some_and(recent) {
+            return;
+        }
+        if self.loops.provoked.take(PROVOKED, self.now, 1).is_ok() {
+            self.start_trace();
+        }
+    }
+
+    /// `cycle` begins with this node. Its next must be one of this node's upstreams: the first
+    /// hop of a request may have gone to any partner.
+    pub(super) fn found_loop(&mut self, cycle: Vec<NodeId>) {
+        let next = cycle.get(1).or(cycle.first()).copied();
+        let Some(link) = next.and_then(|n| self.link_of_upstream(&n)) else {
+            return;
+        };
+        let hops = (cycle.len() - 1) as u8;
+        self.report_loop(cycle.clone());
+        if hops > 0 {
+            self.send(
+                link,
+                Message::LoopFound(LoopFound { path: cycle, hops }),
+                Class::Push,
+            );
+        }
+    }
+
+    fn link_of_upstream(&self, node: &NodeId) -> Option<LinkId> {
+        self.dialer.is_upstream(node).then(|| self.links.of(node))?
+    }
+
+    pub(super) fn on_loop_found(&mut self, id: LinkId, found: LoopFound) {
+        if !self.admit_trace(id) {
+            return;
+        }
+        let path = &found.path;
+        let at = path.iter().position(|n| *n == self.id);
+        let next = at.map(|at| path[(at + 1) % path.len()]);
+        let Some(link) = next.and_then(|n| self.link_of_upstream(&n)) else {
+            self.blame(id, PeerFault::NotMyLoop);
+            return;
+        };
+        let hops = found.hops.min(path.len() as u8);
+        self.report_loop(found.path.clone());
+        if hops > 1 {
+            let on = LoopFound {
+                path: found.path,
+                hops: hops - 1,
+            };
+            self.send(link, Message::LoopFound(on), Class::Push);
+        }
+    }
+
+    /// Counts a cycle, and reports it once in an interval, in its canonical rotation.
+    pub(super) fn report_loop(&mut self, mut path: Vec<NodeId>) {
+        self.stats.loops += 1;
+        let first = path
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, n)| **n)
+            .map_or(0, |(i, _)| i);
+        path.rotate_left(first);
+        let now = self.now;
+        let due = match self.loops.cycles.iter_mut().find(|c| c.path == path) {
+            Some(cycle) => {
+                cycle.last_seen = now;
+                cycle.times += 1;
+                let due = now.saturating_since(cycle.reported_at) >= self.config.report_interval;
+                if due {
+                    cycle.reported_at = now;
+                }
+                due
+            }
+            None => {
+                self.remember_cycle(path.clone());
+                true
+            }
+        };
+        if due {
+            self.event(Event::LoopDetected { path });
+        }
+    }
+
+    fn remember_cycle(&mut self, path: Vec<NodeId>) {
+        if self.loops.cycles.len() >= caps::LOOPS {
+            let oldest = self
+                .loops
+                .cycles
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, c)| c.last_seen);
+            if let Some((i, _)) = oldest {
+                self.loops.cycles.swap_remove(i);
+            }
+        }
+        let now = self.now;
+        let cycle = Cycle {
+            path,
+            first_seen: now,
+            last_seen: now,
+            times: 1,
+            reported_at: now,
+        };
+        self.loops.cycles.push(cycle);
+    }
+}

@@ -1,0 +1,78 @@
+//! Counters.
+
+/// What a node has counted since its start. All only rise, but for the last group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Messages handed to the transport.
+    pub messages_sent: u64,
+    /// Their encoded bytes.
+    pub bytes_sent: u64,
+    /// Messages received.
+    pub messages_received: u64,
+    /// Their encoded bytes.
+    pub bytes_received: u64,
+    /// Exchanges begun, forwarded ones included.
+    pub requests_sent: u64,
+    /// Exchanges that ended with an answer.
+    pub responses_received: u64,
+    /// Requests for certain records.
+    pub fetches_sent: u64,
+    /// Requests of others that were answered.
+    pub requests_answered: u64,
+    /// Requests of others that were answered `Busy`.
+    pub requests_throttled: u64,
+    /// Requests of others that crossed one of this node's, which proceeded (R14).
+    pub requests_crossed: u64,
+    /// Requests forwarded (R10).
+    pub requests_forwarded: u64,
+    /// Requests that got no answer in time.
+    pub timeouts: u64,
+    /// Answers that arrived after their time, or twice.
+    pub late_responses: u64,
+    /// Records merged that were new.
+    pub records_learned: u64,
+    /// Records received that were known.
+    pub records_known: u64,
+    /// Records refused by a dead certificate.
+    pub records_refused: u64,
+    /// Records with other content under a known version (R1).
+    pub records_conflicting: u64,
+    /// Records out of bounds.
+    pub records_bad: u64,
+    /// Records dropped to make room, or for which there was none.
+    pub records_evicted: u64,
+    /// Records whose life has ended.
+    pub records_expired: u64,
+    /// Renewals applied.
+    pub renewals_applied: u64,
+    /// Times that this node took a higher version to keep its identity (R5).
+    pub recoveries: u64,
+    /// Cycles found or told of, each time (R13).
+    pub loops: u64,
+    /// Messages that were none.
+    pub bad_messages: u64,
+    /// Messages of a kind or version that this one does not know.
+    pub unknown_messages: u64,
+    /// Responses that nobody asked for.
+    pub unsolicited: u64,
+    /// Links closed for misbehaviour.
+    pub misbehaving: u64,
+    /// Dials begun.
+    pub dials: u64,
+    /// Dials that failed.
+    pub dial_failures: u64,
+    /// Messages not sent because the link had no room (R21 and pulls repair it).
+    pub pushes_skipped: u64,
+
+    /// Now: records in the table, the own one and tombstones included.
+    pub records: u64,
+    /// Now: links.
+    pub links: u64,
+    /// Now: dead certificates.
+    pub certificates: u64,
+    /// Now: dial hints of expired peers.
+    pub hints: u64,
+    /// Now: bytes that the table takes.
+    pub table_bytes: u64,
+}

@@ -1,0 +1,121 @@
+//! An entry of the table.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::addr::Multiaddr;
+use crate::id::NodeId;
+use crate::record::{self, Body, BodyInfo, Sequence};
+use crate::rng;
+use crate::table::{Slot, Via};
+use crate::time::Instant;
+use crate::wire::{Renewal, WireRecord};
+
+pub(crate) struct Entry {
+    pub(crate) node: NodeId,
+    /// The hash of (node, version), which fingerprints and short IDs are made of.
+    pub(crate) hash: u64,
+    /// The version of the log at which it last changed.
+    pub(crate) stamp: u64,
+    pub(crate) deadline: Instant,
+    version: u64,
+    beat: u32,
+    pub(super) older: Slot,
+    pub(super) newer: Slot,
+    pub(super) heap_pos: u32,
+    /// Who told.
+    pub(crate) via: Via,
+    lifetime_s: u16,
+    tombstone: bool,
+    /// No dial to it has failed since the last that succeeded.
+    pub(crate) reachable: bool,
+    body: Body,
+}
+
+impl Entry {
+    pub(super) fn new(
+        node: NodeId,
+        sequence: Sequence,
+        body: &[u8],
+        info: BodyInfo,
+        deadline: Instant,
+        via: Via,
+    ) -> Self {
+        Self {
+            node,
+            hash: rng::record_hash(&node, sequence.version),
+            stamp: 0,
+            deadline,
+            version: sequence.version,
+            beat: sequence.beat,
+            older: 0,
+            newer: 0,
+            heap_pos: 0,
+            via,
+            lifetime_s: info.lifetime_s,
+            tombstone: info.tombstone,
+            reachable: true,
+            body: Body::copy_from(body),
+        }
+    }
+
+    pub(crate) fn sequence(&self) -> Sequence {
+        Sequence {
+            version: self.version,
+            beat: self.beat,
+        }
+    }
+
+    pub(super) fn set_beat(&mut self, beat: u32, deadline: Instant) {
+        self.beat = beat;
+        self.deadline = deadline;
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        self.body.as_slice()
+    }
+
+    pub(crate) fn is_tombstone(&self) -> bool {
+        self.tombstone
+    }
+
+    pub(crate) fn lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.lifetime_s))
+    }
+
+    pub(crate) fn addresses(&self, local: bool) -> Vec<Multiaddr> {
+        record::usable_addresses(self.body(), local)
+    }
+
+    /// What is left of its life in whole seconds, at least one less than at the hop before (R2);
+    /// none in its last moments, when it is not relayed any more (R3).
+    pub(crate) fn remaining_s(&self, now: Instant) -> Option<u32> {
+        let left = self.deadline.saturating_since(now);
+        let quiet = Duration::from_secs(2).max(self.lifetime() / 500);
+        if left <= quiet {
+            return None;
+        }
+        let down = Duration::from_nanos(1);
+        u32::try_from((left - down).as_secs()).ok()
+    }
+
+    /// The record as it goes on the wire.
+    pub(crate) fn to_wire(&self, now: Instant) -> Option<WireRecord<'_>> {
+        Some(WireRecord {
+            node: self.node,
+            sequence: self.sequence(),
+            remaining_s: self.remaining_s(now)?,
+            body: self.body(),
+        })
+    }
+
+    /// Its renewal as it goes on the wire.
+    pub(crate) fn to_renewal(&self, now: Instant) -> Option<Renewal> {
+        Some(Renewal {
+            prefix: self.node.prefix().0,
+            sequence: self.sequence(),
+            remaining_s: self.remaining_s(now)?,
+            check: self.hash as u16,
+        })
+    }
+}

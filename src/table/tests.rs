@@ -1,0 +1,415 @@
+//! The table against a brute-force reading of itself.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::*;
+use crate::addr::Multiaddr;
+use crate::limits::caps;
+use crate::record::{RecordError, write_body};
+use crate::rng::Stream;
+use crate::wire::WireRecord;
+
+fn node(n: u64) -> NodeId {
+    let mut id = [0; 32];
+    id[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    NodeId::new(id)
+}
+
+fn body(n: u64) -> Vec<u8> {
+    let ip = [10, (n >> 16) as u8, (n >> 8) as u8, n as u8];
+    write_body(
+        &[Multiaddr::tcp((ip, 7000).into())],
+        b"",
+        caps::DEFAULT_LIFETIME,
+    )
+}
+
+fn table(capacity: usize) -> Table {
+    Table::new(NodeId::new([0xff; 32]), capacity, &[9; 32])
+}
+
+struct Writer {
+    table: Table,
+    now: Instant,
+}
+
+impl Writer {
+    fn put(&mut self, n: u64, version: u64, beat: u32, remaining_s: u32) -> Merged {
+        self.put_body(
+            n,
+            Sequence { version, beat },
+            remaining_s,
+            &body(n.wrapping_add(version.wrapping_mul(0x100_0000))),
+        )
+    }
+
+    fn put_body(&mut self, n: u64, sequence: Sequence, remaining_s: u32, body: &[u8]) -> Merged {
+        let record = WireRecord {
+            node: node(n),
+            sequence,
+            remaining_s,
+            body,
+        };
+        self.table
+            .merge(self.now, record, Via(n as u32 % 7), &|_| false)
+    }
+}
+
+fn writer(capacity: usize) -> Writer {
+    Writer {
+        table: table(capacity),
+        now: Instant::from_millis(1000),
+    }
+}
+
+#[test]
+fn random_operations_keep_every_index_in_step() {
+    let mut random = Stream::new(&[4; 32], Purpose::Choices);
+    let mut w = writer(40);
+    for _ in 0..3_000 {
+        let n = random.below(90) as u64;
+        match random.below(10) {
+            0 => w.now = w.now + Duration::from_secs(random.below(300) as u64),
+            1 => while w.table.pop_expired(w.now).is_some() {},
+            2 => w.table.relax(),
+            3 => {
+                let s = Sequence {
+                    version: 9 + random.below(3) as u64,
+                    beat: 0,
+                };
+                w.put_body(n, s, 3_825, b"");
+            }
+            _ => {
+                let version = 1 + random.below(8) as u64;
+                w.put(
+                    n,
+                    version,
+                    random.below(4) as u32,
+                    random.below(2_000) as u32,
+                );
+            }
+        }
+        w.table.check();
+    }
+    assert!(w.table.certificate_count() > 0);
+}
+
+#[test]
+fn the_highest_sequence_wins_and_the_first_content_stays() {
+    let mut w = writer(10);
+    assert!(matches!(w.put(1, 5, 0, 900), Merged::New(_)));
+    assert_eq!(w.put(1, 5, 0, 900), Merged::Known);
+    assert_eq!(
+        w.put(1, 4, 9, 900),
+        Merged::Stale(Sequence {
+            version: 5,
+            beat: 0
+        })
+    );
+    assert!(matches!(w.put(1, 5, 1, 900), Merged::Renewed(_)));
+    let other = body(77);
+    let at_five = Sequence {
+        version: 5,
+        beat: 2,
+    };
+    assert_eq!(w.put_body(1, at_five, 900, &other), Merged::Conflict);
+    assert!(matches!(w.put(1, 6, 0, 900), Merged::Newer(_)));
+    assert!(matches!(
+        w.put_body(
+            1,
+            Sequence {
+                version: 7,
+                beat: 0
+            },
+            900,
+            b""
+        ),
+        Merged::Left(_)
+    ));
+    assert_eq!(w.put(1, 0, 0, 9), Merged::Bad(RecordError::NoVersion));
+}
+
+/// R2: swapping a record, or being sent it again with another lifetime, moves no deadline.
+#[test]
+fn the_deadline_of_a_sequence_never_moves() {
+    let mut w = writer(10);
+    w.put(1, 1, 0, 60);
+    let deadline = w.table.next_deadline();
+    w.now = w.now + Duration::from_secs(10);
+    for remaining_s in [1, 60, 3_600, u32::MAX] {
+        assert_eq!(w.put(1, 1, 0, remaining_s), Merged::Known);
+        assert_eq!(w.table.next_deadline(), deadline);
+    }
+}
+
+/// R2: what is relayed has at least one second less.
+#[test]
+fn every_hop_takes_a_second() {
+    let mut w = writer(10);
+    let Merged::New(slot) = w.put(1, 1, 0, 60) else {
+        panic!()
+    };
+    assert_eq!(
+        w.table.get(slot).and_then(|e| e.remaining_s(w.now)),
+        Some(59)
+    );
+    w.now = w.now + Duration::from_millis(500);
+    assert_eq!(
+        w.table.get(slot).and_then(|e| e.remaining_s(w.now)),
+        Some(59)
+    );
+    w.now = w.now + Duration::from_millis(600);
+    assert_eq!(
+        w.table.get(slot).and_then(|e| e.remaining_s(w.now)),
+        Some(58)
+    );
+}
+
+#[test]
+fn a_century_is_cut_to_what_the_author_said() {
+    let mut w = writer(10);
+    w.put(1, 1, 0, 100 * 365 * 86_400);
+    assert_eq!(
+        w.table.next_deadline(),
+        Some(w.now + caps::DEFAULT_LIFETIME)
+    );
+    w.put_body(
+        2,
+        Sequence {
+            version: 1,
+            beat: 0,
+        },
+        u32::MAX,
+        b"",
+    );
+    assert!(
+        w.table
+            .lookup(&node(2))
+            .is_some_and(|e| e.deadline == w.now + caps::TOMBSTONE_LIFETIME)
+    );
+}
+
+/// R3: what has expired is refused at or below its sequence, and welcome above it.
+#[test]
+fn what_has_expired_stays_dead() {
+    let mut w = writer(10);
+    w.put(1, 3, 2, 30);
+    let Some(slot) = w.table.find(&node(1)) else {
+        panic!()
+    };
+    w.now = w.now + Duration::from_secs(27);
+    assert_eq!(
+        w.table.get(slot).and_then(|e| e.remaining_s(w.now)),
+        None,
+        "quiet at the end"
+    );
+    w.now = w.now + Duration::from_secs(4);
+    assert!(
+        w.table
+            .pop_expired(w.now)
+            .is_some_and(|e| e.node == node(1))
+    );
+    let dead = Sequence {
+        version: 3,
+        beat: 2,
+    };
+    assert_eq!(w.put(1, 3, 2, 900), Merged::Refused(dead));
+    assert_eq!(w.put(1, 2, 9, 900), Merged::Refused(dead));
+    assert!(matches!(w.put(1, 3, 3, 900), Merged::New(_)));
+    assert_eq!(w.table.certificate(&node(1)), None);
+}
+
+/// R6: the highest version leaves no certificate.
+#[test]
+fn a_forged_maximum_is_forgotten_with_its_record() {
+    let mut w = writer(10);
+    w.put(1, u64::MAX, u32::MAX, 30);
+    w.now = w.now + Duration::from_secs(31);
+    assert!(w.table.pop_expired(w.now).is_some());
+    assert!(matches!(w.put(1, 1, 0, 900), Merged::New(_)));
+}
+
+#[test]
+fn a_delta_is_what_changed_in_the_order_of_change() {
+    let mut w = writer(100);
+    for n in 0..20 {
+        w.put(n, 1, 0, 900);
+    }
+    let mark = w.table.version();
+    w.put(7, 2, 0, 900);
+    w.put(3, 2, 0, 900);
+    w.put(5, 1, 1, 900);
+    let listed = w.table.since(mark);
+    let nodes: Vec<_> = listed
+        .slots
+        .iter()
+        .filter_map(|s| w.table.get(*s))
+        .map(|e| e.node)
+        .collect();
+    assert_eq!(nodes, [node(7), node(3)], "a renewal is no change");
+    assert_eq!(w.table.since(0).slots.len(), 20);
+}
+
+/// R15: pages stay complete while the table changes underneath.
+#[test]
+fn pages_cover_everything_while_records_change() {
+    let mut w = writer(100);
+    for n in 0..50 {
+        w.put(n, 1, 0, 900);
+    }
+    let mut seen = Vec::new();
+    let (mut cursor, mut pages) = (0, 0);
+    while cursor < w.table.version() {
+        let listed = w.table.since(cursor);
+        let (page, to) = w.table.page_to(w.now, &listed, None, 400);
+        seen.extend(page.iter().map(|r| (r.node, r.sequence.version)));
+        assert!(to > cursor);
+        cursor = to;
+        pages += 1;
+        if pages < 5 {
+            w.put(pages, 2, 0, 900);
+        }
+    }
+    for entry in w.table.entries() {
+        assert!(seen.contains(&(entry.node, entry.sequence().version)));
+    }
+    assert!(pages > 5);
+}
+
+#[test]
+fn an_announcement_finds_exactly_what_is_missing() {
+    let (mut a, mut b) = (writer(2_000), writer(2_000));
+    for n in 0..1_000 {
+        a.put(n, 1, 0, 900);
+    }
+    for n in 300..1_100 {
+        b.put(n, 1, 0, 900);
+    }
+    let announced = a.table.announce(&a.table.since(0).slots, 77, 4);
+    let want = announced.with_ids(b.table.missing(&announced).into_iter());
+    assert_eq!(want.len(), 300);
+    assert_eq!(a.table.wanted(&want).len(), 300);
+    assert_eq!(
+        b.table
+            .unannounced(&b.table.since(0).slots, &announced)
+            .len(),
+        100
+    );
+}
+
+#[test]
+fn a_full_table_keeps_the_same_choice_whatever_the_order() {
+    let kept = |order: &mut dyn Iterator<Item = u64>| {
+        let mut w = writer(50);
+        for n in order {
+            // One subnet and one relay each: only the hashes decide.
+            let ip = [10, n as u8, (n >> 8) as u8, 1];
+            let body = write_body(
+                &[Multiaddr::tcp((ip, 1).into())],
+                b"",
+                caps::DEFAULT_LIFETIME,
+            );
+            let sequence = Sequence {
+                version: 1,
+                beat: 0,
+            };
+            let record = WireRecord {
+                node: node(n),
+                sequence,
+                remaining_s: 900,
+                body: &body,
+            };
+            w.table.merge(w.now, record, Via(n as u32 + 1), &|_| false);
+            w.table.check();
+        }
+        let mut nodes: Vec<_> = w.table.entries().map(|e| e.node).collect();
+        nodes.sort_unstable();
+        nodes
+    };
+    assert_eq!(kept(&mut (0..1_000)), kept(&mut (0..1_000).rev()));
+}
+
+#[test]
+fn one_subnet_cannot_crowd_out_the_others() {
+    let mut w = writer(64);
+    // The flood comes first and fills the table; the others come after it.
+    for n in 0..200 {
+        w.put(n, 0x0001_0000, 0, 900);
+    }
+    let others = (0..40_u64).filter(|n| {
+        let ip = [192, 168, *n as u8, 1];
+        let body = write_body(
+            &[Multiaddr::tcp((ip, 1).into())],
+            b"",
+            caps::DEFAULT_LIFETIME,
+        );
+        let sequence = Sequence {
+            version: 1,
+            beat: 0,
+        };
+        let record = WireRecord {
+            node: node(9_000 + n),
+            sequence,
+            remaining_s: 900,
+            body: &body,
+        };
+        matches!(
+            w.table
+                .merge(w.now, record, Via(1_000 + *n as u32), &|_| false),
+            Merged::New(_)
+        )
+    });
+    assert_eq!(others.count(), 40);
+}
+
+#[test]
+fn pinned_entries_stay_and_enter() {
+    let mut w = writer(8);
+    for n in 0..8 {
+        w.put(n, 1, 0, 900);
+    }
+    let pinned = |n: &NodeId| *n == node(3) || *n == node(500);
+    for n in 100..400 {
+        let body = body(n << 9);
+        let sequence = Sequence {
+            version: 1,
+            beat: 0,
+        };
+        let record = WireRecord {
+            node: node(n),
+            sequence,
+            remaining_s: 900,
+            body: &body,
+        };
+        w.table.merge(w.now, record, Via(n as u32), &pinned);
+    }
+    assert!(w.table.find(&node(3)).is_some());
+    let sequence = Sequence {
+        version: 1,
+        beat: 0,
+    };
+    let record = WireRecord {
+        node: node(500),
+        sequence,
+        remaining_s: 900,
+        body: &body(1),
+    };
+    assert!(matches!(
+        w.table.merge(w.now, record, Via(1), &pinned),
+        Merged::New(_)
+    ));
+}
+
+/// N7, all indexes included.
+#[test]
+fn a_record_with_one_ipv4_address_takes_at_most_160_bytes() {
+    let mut w = writer(20_000);
+    for n in 0..10_000 {
+        w.put(n, 1, 0, 900);
+        if n > 1_000 {
+            let per_record = w.table.heap_bytes() as f64 / w.table.len() as f64;
+            assert!(per_record <= 160.0, "{per_record} bytes at {n}");
+        }
+    }
+}

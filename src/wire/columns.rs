@@ -1,0 +1,486 @@
+//! Pages by column. A column may be shorter than its page: the last value stands for all that
+//! follow, and an empty column reads as zeros.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use prost::encoding::encoded_len_varint;
+
+use crate::id::{NodeId, Prefix};
+use crate::record::Sequence;
+use crate::rng;
+
+fn at<T: Copy + Default>(column: &[T], i: usize) -> T {
+    column.get(i).or(column.last()).copied().unwrap_or_default()
+}
+
+/// Drops what the reader can infer.
+fn trim<T: Copy + Default + PartialEq>(column: &mut Vec<T>) {
+    let Some(&last) = column.last() else { return };
+    let keep = column.iter().rposition(|v| *v != last).map_or(0, |i| i + 1);
+    column.truncate(keep + 1);
+    if keep == 0 && last == T::default() {
+        column.clear();
+    }
+}
+
+/// One record of a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WireRecord<'a> {
+    /// Whose it is.
+    pub node: NodeId,
+    /// How new it is.
+    pub sequence: Sequence,
+    /// Remaining lifetime in seconds.
+    pub remaining_s: u32,
+    /// The authored body, not yet checked.
+    pub body: &'a [u8],
+}
+
+/// A page of records. The bodies are views into the message.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Records {
+    pub(super) nodes: Bytes,
+    pub(super) versions: Vec<u64>,
+    pub(super) beats: Vec<u32>,
+    pub(super) lifetimes: Vec<u32>,
+    pub(super) body_lengths: Vec<u32>,
+    pub(super) bodies: Bytes,
+}
+
+impl Records {
+    /// Number of records.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len() / NodeId::LEN
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The records in order.
+    pub fn iter(&self) -> impl Iterator<Item = WireRecord<'_>> {
+        let mut offset = 0;
+        self.nodes
+            .chunks_exact(NodeId::LEN)
+            .enumerate()
+            .filter_map(move |(i, node)| {
+                let len = at(&self.body_lengths, i) as usize;
+                let body = self.bodies.get(offset..offset + len)?;
+                offset += len;
+                Some(WireRecord {
+                    node: NodeId::from_slice(node)?,
+                    sequence: Sequence {
+                        version: at(&self.versions, i),
+                        beat: at(&self.beats, i),
+                    },
+                    remaining_s: at(&self.lifetimes, i),
+                    body,
+                })
+            })
+    }
+
+    /// Whether the columns fit together.
+    pub(super) fn is_consistent(&self) -> bool {
+        let n = self.len();
+        let fits = |len: usize| len <= n;
+        let lengths: u64 = (0..n).map(|i| u64::from(at(&self.body_lengths, i))).sum();
+        self.nodes.len() % NodeId::LEN == 0
+            && fits(self.versions.len())
+            && fits(self.beats.len())
+            && fits(self.lifetimes.len())
+            && fits(self.body_lengths.len())
+            && lengths == self.bodies.len() as u64
+    }
+}
+
+/// Fills a page, keeping count of its encoded size.
+#[derive(Default)]
+pub struct RecordsBuilder {
+    nodes: Vec<u8>,
+    versions: Vec<u64>,
+    beats: Vec<u32>,
+    lifetimes: Vec<u32>,
+    body_lengths: Vec<u32>,
+    bodies: Vec<u8>,
+    encoded: usize,
+}
+
+/// Keys and lengths of the six columns.
+const COLUMNS_OVERHEAD: usize = 6 * 4;
+
+impl RecordsBuilder {
+    /// A builder with room for `records` records.
+    #[must_use]
+    pub fn with_capacity(records: usize) -> Self {
+        Self {
+            nodes: Vec::with_capacity(records * NodeId::LEN),
+            versions: Vec::with_capacity(records),
+            beats: Vec::with_capacity(records),
+            lifetimes: Vec::with_capacity(records),
+            body_lengths: Vec::with_capacity(records),
+            bodies: Vec::with_capacity(records * 12),
+            encoded: 0,
+        }
+    }
+
+    /// Adds a record if the page then stays within `limit` encoded bytes.
+    pub fn push(&mut self, record: WireRecord<'_>, limit: usize) -> bool {
+        let encoded = self.encoded
+            + NodeId::LEN
+            + encoded_len_varint(record.sequence.version)
+            + encoded_len_varint(u64::from(record.sequence.beat))
+            + encoded_len_varint(u64::from(record.remaining_s))
+            + encoded_len_varint(record.body.len() as u64)
+            + record.body.len();
+        if encoded + COLUMNS_OVERHEAD > limit {
+            return false;
+        }
+        self.encoded = encoded;
+        self.nodes.extend_from_slice(record.node.as_bytes());
+        self.versions.push(record.sequence.version);
+        self.beats.push(record.sequence.beat);
+        self.lifetimes.push(record.remaining_s);
+        self.body_lengths.push(record.body.len() as u32);
+        self.bodies.extend_from_slice(record.body);
+        true
+    }
+
+    /// Number of records.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.versions.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.versions.is_empty()
+    }
+
+    /// The page.
+    #[must_use]
+    pub fn finish(mut self) -> Records {
+        trim(&mut self.versions);
+        trim(&mut self.beats);
+        trim(&mut self.lifetimes);
+        trim(&mut self.body_lengths);
+        Records {
+            nodes: self.nodes.into(),
+            versions: self.versions,
+            beats: self.beats,
+            lifetimes: self.lifetimes,
+            body_lengths: self.body_lengths,
+            bodies: self.bodies.into(),
+        }
+    }
+}
+
+/// One renewal (R26).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Renewal {
+    /// The first four bytes of the node ID.
+    pub prefix: [u8; 4],
+    /// The version that is renewed, and the new beat.
+    pub sequence: Sequence,
+    /// Remaining lifetime in seconds.
+    pub remaining_s: u32,
+    /// The lowest 16 bits of the record's hash.
+    pub check: u16,
+}
+
+/// A batch of renewals.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Renewals {
+    pub(super) prefixes: Bytes,
+    pub(super) versions: Vec<u64>,
+    pub(super) beats: Vec<u32>,
+    pub(super) lifetimes: Vec<u32>,
+    pub(super) checks: Bytes,
+}
+
+impl Renewals {
+    /// Number of renewals.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.prefixes.len() / Prefix::LEN
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.prefixes.is_empty()
+    }
+
+    /// The renewals in order.
+    pub fn iter(&self) -> impl Iterator<Item = Renewal> + '_ {
+        let pairs = self
+            .prefixes
+            .chunks_exact(Prefix::LEN)
+            .zip(self.checks.chunks_exact(2));
+        pairs.enumerate().map(|(i, (prefix, check))| Renewal {
+            prefix: [prefix[0], prefix[1], prefix[2], prefix[3]],
+            sequence: Sequence {
+                version: at(&self.versions, i),
+                beat: at(&self.beats, i),
+            },
+            remaining_s: at(&self.lifetimes, i),
+            check: u16::from_le_bytes([check[0], check[1]]),
+        })
+    }
+
+    pub(super) fn is_consistent(&self) -> bool {
+        let n = self.len();
+        self.prefixes.len() % Prefix::LEN == 0
+            && self.checks.len() == 2 * n
+            && self.versions.len() <= n
+            && self.beats.len() <= n
+            && self.lifetimes.len() <= n
+    }
+}
+
+/// Fills a batch of renewals.
+#[derive(Default)]
+pub struct RenewalsBuilder {
+    prefixes: Vec<u8>,
+    versions: Vec<u64>,
+    beats: Vec<u32>,
+    lifetimes: Vec<u32>,
+    checks: Vec<u8>,
+}
+
+impl RenewalsBuilder {
+    /// Adds a renewal.
+    pub fn push(&mut self, renewal: Renewal) {
+        self.prefixes.extend_from_slice(&renewal.prefix);
+        self.versions.push(renewal.sequence.version);
+        self.beats.push(renewal.sequence.beat);
+        self.lifetimes.push(renewal.remaining_s);
+        self.checks.extend_from_slice(&renewal.check.to_le_bytes());
+    }
+
+    /// The batch.
+    #[must_use]
+    pub fn finish(mut self) -> Renewals {
+        trim(&mut self.versions);
+        trim(&mut self.beats);
+        trim(&mut self.lifetimes);
+        Renewals {
+            prefixes: self.prefixes.into(),
+            versions: self.versions,
+            beats: self.beats,
+            lifetimes: self.lifetimes,
+            checks: self.checks.into(),
+        }
+    }
+}
+
+/// Nodes with the sequence at or below which the sender refuses their records.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Refusals {
+    pub(super) nodes: Bytes,
+    pub(super) versions: Vec<u64>,
+    pub(super) beats: Vec<u32>,
+}
+
+impl Refusals {
+    /// Number of refusals.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len() / NodeId::LEN
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The refusals in order.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, Sequence)> + '_ {
+        self.nodes
+            .chunks_exact(NodeId::LEN)
+            .enumerate()
+            .filter_map(|(i, node)| {
+                let sequence = Sequence {
+                    version: at(&self.versions, i),
+                    beat: at(&self.beats, i),
+                };
+                Some((NodeId::from_slice(node)?, sequence))
+            })
+    }
+
+    pub(super) fn is_consistent(&self) -> bool {
+        let n = self.len();
+        self.nodes.len() % NodeId::LEN == 0 && self.versions.len() <= n && self.beats.len() <= n
+    }
+}
+
+/// Fills a list of refusals.
+#[derive(Default)]
+pub struct RefusalsBuilder {
+    nodes: Vec<u8>,
+    versions: Vec<u64>,
+    beats: Vec<u32>,
+}
+
+impl RefusalsBuilder {
+    /// Adds a refusal.
+    pub fn push(&mut self, node: &NodeId, sequence: Sequence) {
+        self.nodes.extend_from_slice(node.as_bytes());
+        self.versions.push(sequence.version);
+        self.beats.push(sequence.beat);
+    }
+
+    /// Number of refusals.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.versions.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.versions.is_empty()
+    }
+
+    /// The list.
+    #[must_use]
+    pub fn finish(mut self) -> Refusals {
+        trim(&mut self.versions);
+        trim(&mut self.beats);
+        Refusals {
+            nodes: self.nodes.into(),
+            versions: self.versions,
+            beats: self.beats,
+        }
+    }
+}
+
+/// Short IDs of records under one salt (R27).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShortIds {
+    pub(super) salt: u32,
+    pub(super) width: u8,
+    pub(super) ids: Bytes,
+}
+
+impl ShortIds {
+    /// Bytes of a short ID.
+    pub const WIDTHS: core::ops::RangeInclusive<usize> = 2..=8;
+
+    /// The short IDs of these record hashes, each cut to `width` bytes.
+    pub(crate) fn from_hashes(salt: u32, width: usize, hashes: impl Iterator<Item = u64>) -> Self {
+        let mut ids = Vec::with_capacity(hashes.size_hint().0 * width);
+        for hash in hashes {
+            ids.extend_from_slice(&rng::short_id(hash, salt, width).to_le_bytes()[..width]);
+        }
+        Self {
+            salt,
+            width: width as u8,
+            ids: ids.into(),
+        }
+    }
+
+    /// A list of the same salt and width with other IDs.
+    pub(crate) fn with_ids(&self, ids: impl Iterator<Item = u64>) -> Self {
+        let mut out = Vec::new();
+        for id in ids {
+            out.extend_from_slice(&id.to_le_bytes()[..self.width()]);
+        }
+        Self {
+            salt: self.salt,
+            width: self.width,
+            ids: out.into(),
+        }
+    }
+
+    /// The salt.
+    #[must_use]
+    pub fn salt(&self) -> u32 {
+        self.salt
+    }
+
+    /// Bytes of each.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        usize::from(self.width)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids.len() / self.width().max(1)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Encoded bytes of the list.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The short IDs in order.
+    pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        self.ids.chunks_exact(self.width().max(1)).map(|id| {
+            let mut bytes = [0; 8];
+            bytes[..id.len()].copy_from_slice(id);
+            u64::from_le_bytes(bytes)
+        })
+    }
+
+    pub(super) fn is_consistent(&self) -> bool {
+        Self::WIDTHS.contains(&self.width()) && self.ids.len() % self.width() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn short_columns_repeat_their_last_value() {
+        let column = vec![5, 7, 9, 9, 9];
+        let mut short = column.clone();
+        trim(&mut short);
+        assert_eq!(short, [5, 7, 9]);
+        assert!(column.iter().enumerate().all(|(i, v)| at(&short, i) == *v));
+        let mut zeros = vec![0; 4];
+        trim(&mut zeros);
+        assert_eq!(zeros, []);
+        let mut ends_in_zero = vec![3, 0, 0];
+        trim(&mut ends_in_zero);
+        assert_eq!(ends_in_zero, [3, 0]);
+    }
+
+    #[test]
+    fn a_page_stays_within_its_limit() {
+        let mut page = RecordsBuilder::default();
+        let record = |i: u8| WireRecord {
+            node: NodeId::new([i; 32]),
+            sequence: Sequence {
+                version: 1,
+                beat: 0,
+            },
+            remaining_s: 1_799,
+            body: &[1, 2, 3],
+        };
+        let mut n = 0;
+        while page.push(record(n), 200) {
+            n += 1;
+        }
+        assert_eq!(n, 4);
+        let page = page.finish();
+        assert!(page.is_consistent());
+        assert!(page.iter().enumerate().all(|(i, r)| r == record(i as u8)));
+    }
+}

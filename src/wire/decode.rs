@@ -1,0 +1,352 @@
+//! Bytes to typed messages.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::generated as pb;
+use super::generated::envelope::Kind;
+use crate::id::{NodeId, Prefix, RequestId};
+use crate::limits::caps;
+use crate::record::Sequence;
+use crate::wire::columns::{Records, Refusals, Renewals, ShortIds};
+use crate::wire::message::{
+    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
+    Response, Trace, Update, Walk,
+};
+
+/// A message that is not one (blame: its sender).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// Longer than 64 KiB.
+    #[error("a message has at most {max} bytes, this one {0}", max = caps::MESSAGE_BYTES)]
+    TooLong(usize),
+    /// No protobuf message of the expected types.
+    #[error("the bytes are no message: {0}")]
+    Malformed(prost::DecodeError),
+    /// The envelope names no version.
+    #[error("the envelope names no version")]
+    NoVersion,
+    /// A node ID of another length than 32 bytes, or a list of them whose length is no multiple.
+    #[error("{0}: a node ID has 32 bytes")]
+    NodeId(&'static str),
+    /// The columns of a page do not fit together.
+    #[error("{0}: the columns do not fit together")]
+    Columns(&'static str),
+    /// A path that is empty, longer than 64 nodes, or names a node twice.
+    #[error("a path has 1 to {} distinct nodes", caps::HOPS)]
+    Path,
+    /// A walk with only one of origin and path, or with another first node than its origin.
+    #[error("a forwarded request's path begins with its origin")]
+    Walk,
+    /// A delta with both records and an announcement, or that ends before it begins.
+    #[error("a delta has records or an announcement, and ends after it begins")]
+    Delta,
+}
+
+impl DecodeError {
+    /// A short name, for counters.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLong(_) => "too_long",
+            Self::Malformed(_) => "malformed",
+            Self::NoVersion => "no_version",
+            Self::NodeId(_) => "node_id",
+            Self::Columns(_) => "columns",
+            Self::Path => "path",
+            Self::Walk => "walk",
+            Self::Delta => "delta",
+        }
+    }
+}
+
+/// What bytes were found to be.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "lives on the stack for the time of one call"
+)]
+pub enum Decoded {
+    /// A message.
+    Message(Message),
+    /// A message of a kind that this version does not know: counted and ignored (R23).
+    UnknownKind,
+    /// A message of another version of the contract: likewise.
+    OtherVersion(u32),
+}
+
+/// Decodes one message. Nothing is allocated from a declared count: columns grow with the bytes
+/// that are there, at most sixteen bytes for one.
+///
+/// # Errors
+/// See [`DecodeError`]; the bytes then had no effect.
+pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
+    if bytes.len() > caps::MESSAGE_BYTES {
+        return Err(DecodeError::TooLong(bytes.len()));
+    }
+    let envelope = pb::Envelope::decode(bytes).map_err(DecodeError::Malformed)?;
+    match envelope.version {
+        0 => return Err(DecodeError::NoVersion),
+        super::VERSION => {}
+        other => return Ok(Decoded::OtherVersion(other)),
+    }
+    let Some(kind) = envelope.kind else {
+        return Ok(Decoded::UnknownKind);
+    };
+    Ok(Decoded::Message(match kind {
+        Kind::Hello(m) => Message::Hello(hello(m)),
+        Kind::Request(m) => Message::Request(request(m)?),
+        Kind::Response(m) => Message::Response(response(m)?),
+        Kind::Update(m) => Message::Update(update(m)?),
+        Kind::Trace(m) => Message::Trace(Trace {
+            id: m.id,
+            path: path(&m.path)?,
+        }),
+        Kind::LoopFound(m) => Message::LoopFound(loop_found(&m)?),
+        Kind::Goodbye(m) => Message::Goodbye(goodbye(m)),
+    }))
+}
+
+fn hello(m: pb::Hello) -> Hello {
+    let pb::Hello {
+        min_version,
+        max_version,
+        features,
+        epoch,
+    } = m;
+    Hello {
+        min_version,
+        max_version,
+        features,
+        epoch,
+    }
+}
+
+fn head(m: pb::Head) -> Head {
+    let pb::Head {
+        version,
+        count,
+        fingerprint,
+        partial,
+    } = m;
+    Head {
+        version,
+        count,
+        fingerprint,
+        partial,
+    }
+}
+
+fn cursor(m: pb::Cursor) -> Cursor {
+    Cursor {
+        epoch: m.epoch,
+        version: m.version,
+    }
+}
+
+fn path(bytes: &Bytes) -> Result<Vec<NodeId>, DecodeError> {
+    if bytes.len() % NodeId::LEN != 0 {
+        return Err(DecodeError::NodeId("path"));
+    }
+    if bytes.is_empty() || bytes.len() > caps::HOPS * NodeId::LEN {
+        return Err(DecodeError::Path);
+    }
+    let nodes: Vec<_> = bytes
+        .chunks_exact(NodeId::LEN)
+        .filter_map(NodeId::from_slice)
+        .collect();
+    let mut sorted = nodes.clone();
+    sorted.sort_unstable();
+    if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(DecodeError::Path);
+    }
+    Ok(nodes)
+}
+
+fn walk(origin: &Bytes, path_bytes: &Bytes) -> Result<Option<Walk>, DecodeError> {
+    match (origin.is_empty(), path_bytes.is_empty()) {
+        (true, true) => return Ok(None),
+        (false, false) => {}
+        _ => return Err(DecodeError::Walk),
+    }
+    let origin = NodeId::from_slice(origin).ok_or(DecodeError::NodeId("origin"))?;
+    let path = path(path_bytes)?;
+    if path.first() != Some(&origin) {
+        return Err(DecodeError::Walk);
+    }
+    Ok(Some(Walk { origin, path }))
+}
+
+fn checked<T>(value: T, is_consistent: bool, what: &'static str) -> Result<T, DecodeError> {
+    if is_consistent {
+        Ok(value)
+    } else {
+        Err(DecodeError::Columns(what))
+    }
+}
+
+pub(super) fn records(m: pb::Records) -> Result<Records, DecodeError> {
+    let pb::Records {
+        nodes,
+        versions,
+        beats,
+        lifetimes,
+        body_lengths,
+        bodies,
+    } = m;
+    let records = Records {
+        nodes,
+        versions,
+        beats,
+        lifetimes,
+        body_lengths,
+        bodies,
+    };
+    let ok = records.is_consistent();
+    checked(records, ok, "records")
+}
+
+fn renewals(m: Option<pb::Renewals>) -> Result<Renewals, DecodeError> {
+    let Some(m) = m else {
+        return Ok(Renewals::default());
+    };
+    let pb::Renewals {
+        prefixes,
+        versions,
+        beats,
+        lifetimes,
+        checks,
+    } = m;
+    let renewals = Renewals {
+        prefixes,
+        versions,
+        beats,
+        lifetimes,
+        checks,
+    };
+    let ok = renewals.is_consistent();
+    checked(renewals, ok, "renewals")
+}
+
+pub(super) fn refusals(m: Option<pb::Refusals>) -> Result<Refusals, DecodeError> {
+    let Some(m) = m else {
+        return Ok(Refusals::default());
+    };
+    let refusals = Refusals {
+        nodes: m.nodes,
+        versions: m.versions,
+        beats: m.beats,
+    };
+    let ok = refusals.is_consistent();
+    checked(refusals, ok, "refusals")
+}
+
+fn short_ids(m: pb::ShortIds) -> Result<ShortIds, DecodeError> {
+    let width = u8::try_from(m.width).unwrap_or(0);
+    let list = ShortIds {
+        salt: m.salt,
+        width,
+        ids: m.ids,
+    };
+    let ok = list.is_consistent();
+    checked(list, ok, "short IDs")
+}
+
+fn delta(m: pb::Delta) -> Result<Delta, DecodeError> {
+    let content = match (m.records, m.announced) {
+        (None, None) => Content::Empty,
+        (Some(r), None) => Content::Records(records(r)?),
+        (None, Some(s)) => Content::Announced(short_ids(s)?),
+        (Some(_), Some(_)) => return Err(DecodeError::Delta),
+    };
+    if m.to < m.from {
+        return Err(DecodeError::Delta);
+    }
+    Ok(Delta {
+        from: m.from,
+        to: m.to,
+        content,
+    })
+}
+
+fn prefixes(bytes: Bytes, what: &'static str) -> Result<Bytes, DecodeError> {
+    let ok = bytes.len() % Prefix::LEN == 0;
+    checked(bytes, ok, what)
+}
+
+fn request(m: pb::Request) -> Result<Request, DecodeError> {
+    Ok(Request {
+        id: RequestId(m.id),
+        hop_limit: m.hop_limit.min(caps::HOPS as u32) as u8,
+        walk: walk(&m.origin, &m.path)?,
+        head: m.head.map(head).unwrap_or_default(),
+        cursor: m.cursor.map(cursor),
+        own: Sequence {
+            version: m.own_version,
+            beat: m.own_beat,
+        },
+        push: m.push.map(delta).transpose()?,
+        want: m.want.map(short_ids).transpose()?,
+        fetch: prefixes(m.fetch, "fetch")?,
+        overdue: prefixes(m.overdue, "overdue")?,
+        own_check: m.own_check as u16,
+    })
+}
+
+fn response(m: pb::Response) -> Result<Response, DecodeError> {
+    let busy = match m.busy {
+        None => None,
+        Some(busy) => Some((
+            Duration::from_millis(u64::from(busy.retry_after_ms)),
+            busy.sample.map(records).transpose()?.unwrap_or_default(),
+        )),
+    };
+    Ok(Response {
+        id: RequestId(m.id),
+        head: m.head.map(head).unwrap_or_default(),
+        cursor: m.cursor.map(cursor),
+        delta: m.delta.map(delta).transpose()?,
+        renewals: renewals(m.renewals)?,
+        refusals: refusals(m.refusals)?,
+        busy,
+    })
+}
+
+fn update(m: pb::Update) -> Result<Update, DecodeError> {
+    Ok(Update {
+        request: (m.request != 0).then_some(RequestId(m.request)),
+        head: m.head.map(head),
+        delta: m.delta.map(delta).transpose()?,
+        renewals: renewals(m.renewals)?,
+        refusals: refusals(m.refusals)?,
+    })
+}
+
+fn loop_found(m: &pb::LoopFound) -> Result<LoopFound, DecodeError> {
+    Ok(LoopFound {
+        path: path(&m.path)?,
+        hops: m.hops.min(caps::HOPS as u32) as u8,
+    })
+}
+
+fn goodbye(m: pb::Goodbye) -> Goodbye {
+    use pb::goodbye::Reason;
+    let reason = match Reason::try_from(m.reason).unwrap_or(Reason::Unspecified) {
+        Reason::Unspecified => GoodbyeReason::Unspecified,
+        Reason::Leaving => GoodbyeReason::Leaving,
+        Reason::Full => GoodbyeReason::Full,
+        Reason::Idle => GoodbyeReason::Idle,
+        Reason::Duplicate => GoodbyeReason::Duplicate,
+        Reason::Misbehaviour => GoodbyeReason::Misbehaviour,
+        Reason::Version => GoodbyeReason::Version,
+        Reason::Shutdown => GoodbyeReason::Shutdown,
+    };
+    Goodbye {
+        reason,
+        retry_after: Duration::from_millis(u64::from(m.retry_after_ms)),
+    }
+}

@@ -1,0 +1,238 @@
+//! Typed messages to bytes.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::generated as pb;
+use super::generated::envelope::Kind;
+use crate::id::NodeId;
+use crate::record::Sequence;
+use crate::wire::columns::{Records, Refusals, Renewals, ShortIds};
+use crate::wire::message::{
+    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
+    Response, Trace, Update,
+};
+
+/// Encodes a message in its envelope.
+#[must_use]
+pub fn encode(message: Message) -> Bytes {
+    let kind = match message {
+        Message::Hello(m) => Kind::Hello(hello(m)),
+        Message::Request(m) => Kind::Request(request(m)),
+        Message::Response(m) => Kind::Response(response(m)),
+        Message::Update(m) => Kind::Update(update(m)),
+        Message::Trace(m) => Kind::Trace(trace(&m)),
+        Message::LoopFound(m) => Kind::LoopFound(loop_found(&m)),
+        Message::Goodbye(m) => Kind::Goodbye(goodbye(m)),
+    };
+    pb::Envelope {
+        version: super::VERSION,
+        kind: Some(kind),
+    }
+    .encode_to_vec()
+    .into()
+}
+
+pub(super) fn path(nodes: &[NodeId]) -> Bytes {
+    let mut out = Vec::with_capacity(nodes.len() * NodeId::LEN);
+    nodes
+        .iter()
+        .for_each(|n| out.extend_from_slice(n.as_bytes()));
+    out.into()
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+fn hello(m: Hello) -> pb::Hello {
+    let Hello {
+        min_version,
+        max_version,
+        features,
+        epoch,
+    } = m;
+    pb::Hello {
+        min_version,
+        max_version,
+        features,
+        epoch,
+    }
+}
+
+fn head(m: Head) -> pb::Head {
+    let Head {
+        version,
+        count,
+        fingerprint,
+        partial,
+    } = m;
+    pb::Head {
+        version,
+        count,
+        fingerprint,
+        partial,
+    }
+}
+
+fn cursor(m: Cursor) -> pb::Cursor {
+    pb::Cursor {
+        epoch: m.epoch,
+        version: m.version,
+    }
+}
+
+pub(super) fn records(m: Records) -> pb::Records {
+    let Records {
+        nodes,
+        versions,
+        beats,
+        lifetimes,
+        body_lengths,
+        bodies,
+    } = m;
+    pb::Records {
+        nodes,
+        versions,
+        beats,
+        lifetimes,
+        body_lengths,
+        bodies,
+    }
+}
+
+fn renewals(m: Renewals) -> Option<pb::Renewals> {
+    let Renewals {
+        prefixes,
+        versions,
+        beats,
+        lifetimes,
+        checks,
+    } = m;
+    let some = !prefixes.is_empty();
+    some.then_some(pb::Renewals {
+        prefixes,
+        versions,
+        beats,
+        lifetimes,
+        checks,
+    })
+}
+
+pub(super) fn refusals(m: Refusals) -> Option<pb::Refusals> {
+    let Refusals {
+        nodes,
+        versions,
+        beats,
+    } = m;
+    let some = !nodes.is_empty();
+    some.then_some(pb::Refusals {
+        nodes,
+        versions,
+        beats,
+    })
+}
+
+fn short_ids(m: ShortIds) -> pb::ShortIds {
+    pb::ShortIds {
+        salt: m.salt,
+        width: u32::from(m.width),
+        ids: m.ids,
+    }
+}
+
+fn delta(m: Delta) -> pb::Delta {
+    let (records, announced) = match m.content {
+        Content::Empty => (None, None),
+        Content::Records(r) => (Some(self::records(r)), None),
+        Content::Announced(s) => (None, Some(short_ids(s))),
+    };
+    pb::Delta {
+        from: m.from,
+        to: m.to,
+        records,
+        announced,
+    }
+}
+
+fn request(m: Request) -> pb::Request {
+    let Sequence { version, beat } = m.own;
+    let (origin, path) = m.walk.map_or_else(Default::default, |w| {
+        (Bytes::copy_from_slice(w.origin.as_bytes()), path(&w.path))
+    });
+    pb::Request {
+        id: m.id.0,
+        hop_limit: u32::from(m.hop_limit),
+        origin,
+        path,
+        head: Some(head(m.head)),
+        cursor: m.cursor.map(cursor),
+        own_version: version,
+        own_beat: beat,
+        push: m.push.map(delta),
+        want: m.want.map(short_ids),
+        fetch: m.fetch,
+        overdue: m.overdue,
+        own_check: u32::from(m.own_check),
+    }
+}
+
+fn response(m: Response) -> pb::Response {
+    pb::Response {
+        id: m.id.0,
+        head: Some(head(m.head)),
+        cursor: m.cursor.map(cursor),
+        delta: m.delta.map(delta),
+        renewals: renewals(m.renewals),
+        refusals: refusals(m.refusals),
+        busy: m.busy.map(|(wait, sample)| pb::Busy {
+            retry_after_ms: millis(wait),
+            sample: (!sample.is_empty()).then(|| records(sample)),
+        }),
+    }
+}
+
+fn update(m: Update) -> pb::Update {
+    pb::Update {
+        request: m.request.map_or(0, |id| id.0),
+        head: m.head.map(head),
+        delta: m.delta.map(delta),
+        renewals: renewals(m.renewals),
+        refusals: refusals(m.refusals),
+    }
+}
+
+fn trace(m: &Trace) -> pb::Trace {
+    pb::Trace {
+        id: m.id,
+        path: path(&m.path),
+    }
+}
+
+fn loop_found(m: &LoopFound) -> pb::LoopFound {
+    pb::LoopFound {
+        path: path(&m.path),
+        hops: u32::from(m.hops),
+    }
+}
+
+fn goodbye(m: Goodbye) -> pb::Goodbye {
+    use pb::goodbye::Reason;
+    let reason = match m.reason {
+        GoodbyeReason::Unspecified => Reason::Unspecified,
+        GoodbyeReason::Leaving => Reason::Leaving,
+        GoodbyeReason::Full => Reason::Full,
+        GoodbyeReason::Idle => Reason::Idle,
+        GoodbyeReason::Duplicate => Reason::Duplicate,
+        GoodbyeReason::Misbehaviour => Reason::Misbehaviour,
+        GoodbyeReason::Version => Reason::Version,
+        GoodbyeReason::Shutdown => Reason::Shutdown,
+    };
+    pb::Goodbye {
+        reason: reason as i32,
+        retry_after_ms: millis(m.retry_after),
+    }
+}

@@ -1,0 +1,233 @@
+//! The messages, as the state machine handles them.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::id::{NodeId, RequestId};
+use crate::record::Sequence;
+use crate::wire::columns::{Records, Refusals, Renewals, ShortIds};
+
+/// Any message.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "lives on the stack for the time of one call"
+)]
+pub enum Message {
+    /// The first one on a link.
+    Hello(Hello),
+    /// Asks.
+    Request(Request),
+    /// Answers.
+    Response(Response),
+    /// Pushes.
+    Update(Update),
+    /// Looks for cycles (R12).
+    Trace(Trace),
+    /// Reports one (R13).
+    LoopFound(LoopFound),
+    /// Precedes the end of a link.
+    Goodbye(Goodbye),
+}
+
+impl Message {
+    /// The name of its kind, for counters and logs.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello(_) => "hello",
+            Self::Request(_) => "request",
+            Self::Response(_) => "response",
+            Self::Update(_) => "update",
+            Self::Trace(_) => "trace",
+            Self::LoopFound(_) => "loop_found",
+            Self::Goodbye(_) => "goodbye",
+        }
+    }
+}
+
+/// The first message in both directions of a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hello {
+    /// The lowest version that the sender understands.
+    pub min_version: u32,
+    /// The highest.
+    pub max_version: u32,
+    /// Optional abilities; none is defined in version 1.
+    pub features: u64,
+    /// Redrawn at every start.
+    pub epoch: u64,
+}
+
+/// A summary of a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Head {
+    /// The version of the change log.
+    pub version: u64,
+    /// Number of records.
+    pub count: u32,
+    /// Fingerprint of the set of (node, version).
+    pub fingerprint: u64,
+    /// The table is full.
+    pub partial: bool,
+}
+
+/// A place in another node's change log (R15).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cursor {
+    /// That node's epoch.
+    pub epoch: u64,
+    /// The version of its log up to which its records have been merged.
+    pub version: u64,
+}
+
+/// What a delta carries.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub enum Content {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// Records.
+    Records(Records),
+    /// Short IDs, of which the receiver fetches what it lacks (R27).
+    Announced(ShortIds),
+}
+
+/// Changes of the sender's table, after `from` and up to `to`; a rumour if `to` is 0.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Delta {
+    /// The version of the sender's log after which it begins.
+    pub from: u64,
+    /// The version up to which it is complete.
+    pub to: u64,
+    /// The changes.
+    pub content: Content,
+}
+
+/// The way of a forwarded request (R8).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Walk {
+    /// Who asked first.
+    pub origin: NodeId,
+    /// The nodes it has travelled, the origin first and the sender last; at most 64.
+    pub path: Vec<NodeId>,
+}
+
+/// A request.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Request {
+    /// The same on every hop of a walk.
+    pub id: RequestId,
+    /// How many more times it may be forwarded; clamped to 64.
+    pub hop_limit: u8,
+    /// On a forwarded request only.
+    pub walk: Option<Walk>,
+    /// The asker's table.
+    pub head: Head,
+    /// The asker's cursor into the answerer's log.
+    pub cursor: Option<Cursor>,
+    /// The sequence of the asker's own record.
+    pub own: Sequence,
+    /// A check of that record's body.
+    pub own_check: u16,
+    /// News for the answerer.
+    pub push: Option<Delta>,
+    /// Records wanted of an announcement.
+    pub want: Option<ShortIds>,
+    /// Records wanted by the first four bytes of the node ID, concatenated.
+    pub fetch: Bytes,
+    /// Overdue renewals, likewise.
+    pub overdue: Bytes,
+}
+
+impl Request {
+    /// Whether it fetches certain records, and so is no exchange of its own.
+    #[must_use]
+    pub fn is_fetch(&self) -> bool {
+        self.want.is_some() || !self.fetch.is_empty()
+    }
+}
+
+/// A response.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Response {
+    /// That of the request.
+    pub id: RequestId,
+    /// The answerer's table. Count and fingerprint 0: the same set as in the request.
+    pub head: Head,
+    /// The answerer's cursor into the asker's log.
+    pub cursor: Option<Cursor>,
+    /// What has changed since the asker's cursor.
+    pub delta: Option<Delta>,
+    /// The renewals asked for.
+    pub renewals: Renewals,
+    /// What the answerer refuses, and below which sequence.
+    pub refusals: Refusals,
+    /// Not now: wait for this long. The records are a random sample.
+    pub busy: Option<(Duration, Records)>,
+}
+
+/// Pushed records, renewals, announcements.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Update {
+    /// The request that this is late knowledge for (R9).
+    pub request: Option<RequestId>,
+    /// The sender's table.
+    pub head: Option<Head>,
+    /// Records or an announcement.
+    pub delta: Option<Delta>,
+    /// A batch of renewals (R26).
+    pub renewals: Renewals,
+    /// What the sender refuses.
+    pub refusals: Refusals,
+}
+
+/// Looks for cycles among configured upstreams.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trace {
+    /// Drawn by the origin.
+    pub id: u64,
+    /// The origin first, the sender last; 1 to 64 nodes.
+    pub path: Vec<NodeId>,
+}
+
+/// A cycle, told to those on it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoopFound {
+    /// Once round, in the order of asking; 1 to 64 distinct nodes.
+    pub path: Vec<NodeId>,
+    /// How many more nodes it goes to.
+    pub hops: u8,
+}
+
+/// Why a link ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GoodbyeReason {
+    /// Not said, or not known to this version.
+    Unspecified,
+    /// The node leaves the cluster.
+    Leaving,
+    /// No room for another link. No failure.
+    Full,
+    /// Not needed now. No failure.
+    Idle,
+    /// There is another link between the two. No failure.
+    Duplicate,
+    /// The receiver has broken the protocol.
+    Misbehaviour,
+    /// No version in common.
+    Version,
+    /// The node stops and will come back.
+    Shutdown,
+}
+
+/// The last message on a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Goodbye {
+    /// Why.
+    pub reason: GoodbyeReason,
+    /// Come back after this long; zero: not said.
+    pub retry_after: Duration,
+}

@@ -1,0 +1,38 @@
+//! The wire format: typed messages, and their encoded form.
+//!
+//! This is the layer below the state machine; it knows nothing of a node's state. It is public for
+//! tools: fuzzers, checkers, sniffers. An embedder moves encoded bytes and never needs it.
+//!
+//! [`decode`] parses once, into types that cannot be invalid: lengths, counts and limits have been
+//! checked, and what remains for the state machine is what only it can judge.
+
+mod columns;
+mod decode;
+mod encode;
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unnameable_types,
+    clippy::all,
+    reason = "generated; described in the schema"
+)]
+#[rustfmt::skip]
+mod generated;
+mod message;
+mod snapshot;
+
+pub use columns::{
+    Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal, Renewals, RenewalsBuilder,
+    ShortIds, WireRecord,
+};
+pub use decode::{DecodeError, Decoded, decode};
+pub use encode::encode;
+pub use message::{
+    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
+    Response, Trace, Update, Walk,
+};
+pub(crate) use snapshot::Snapshot;
+pub use snapshot::SnapshotError;
+
+/// The version of the wire contract.
+pub const VERSION: u32 = 1;

@@ -1,0 +1,81 @@
+//! The encoded form of a snapshot.
+
+use alloc::vec::Vec;
+
+use prost::Message as _;
+
+use super::generated as pb;
+use crate::id::NodeId;
+use crate::record::Sequence;
+use crate::wire::columns::{Records, Refusals};
+use crate::wire::{decode, encode};
+
+/// What a node keeps across restarts.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) node: NodeId,
+    pub(crate) own: Sequence,
+    pub(crate) records: Records,
+    pub(crate) dead: Refusals,
+    pub(crate) dead_lifetimes: Vec<u32>,
+    pub(crate) hints: Records,
+}
+
+/// Bytes that are no snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// They do not parse.
+    #[error("the snapshot does not parse: {0}")]
+    Malformed(prost::DecodeError),
+    /// A format that this version does not read.
+    #[error("the snapshot has format {0}, this version reads 1")]
+    Version(u32),
+    /// It names no node, or another than the one that is restored.
+    #[error("the snapshot is that of another node")]
+    OtherNode,
+    /// Its lists do not fit together.
+    #[error("the snapshot is inconsistent: {0}")]
+    Inconsistent(decode::DecodeError),
+}
+
+const FORMAT: u32 = 1;
+
+impl Snapshot {
+    pub(crate) fn encode(self) -> Vec<u8> {
+        pb::Snapshot {
+            version: FORMAT,
+            node: encode::path(&[self.node]),
+            own_version: self.own.version,
+            own_beat: self.own.beat,
+            records: Some(encode::records(self.records)),
+            dead: encode::refusals(self.dead),
+            dead_lifetimes: self.dead_lifetimes,
+            hints: Some(encode::records(self.hints)),
+        }
+        .encode_to_vec()
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        let m = pb::Snapshot::decode(bytes).map_err(SnapshotError::Malformed)?;
+        if m.version != FORMAT {
+            return Err(SnapshotError::Version(m.version));
+        }
+        let page = |page: Option<pb::Records>| {
+            page.map(decode::records)
+                .transpose()
+                .map(Option::unwrap_or_default)
+        };
+        Ok(Self {
+            node: NodeId::from_slice(&m.node).ok_or(SnapshotError::OtherNode)?,
+            own: Sequence {
+                version: m.own_version,
+                beat: m.own_beat,
+            },
+            records: page(m.records).map_err(SnapshotError::Inconsistent)?,
+            dead: decode::refusals(m.dead).map_err(SnapshotError::Inconsistent)?,
+            dead_lifetimes: m.dead_lifetimes,
+            hints: page(m.hints).map_err(SnapshotError::Inconsistent)?,
+        })
+    }
+}
