@@ -1,1 +1,24 @@
-//! In-memory network.
+//! peer-exchange in memory, in two forms:
+//!
+//! - [`Hub`]: an in-process transport over channels, in real time, for the tests of a program that
+//!   embeds a [`Node`](peer_exchange::Node).
+//! - [`Network`]: a seeded network in virtual time, on encoded bytes, with latency, loss,
+//!   duplication, reordering, partitions, crashes, restarts and clock jumps. The same seed gives
+//!   the same run, which [`Network::trace_hash`] tells. An [`Observer`] sees every transition.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod faults;
+mod host;
+mod hub;
+mod network;
+mod observer;
+mod queue;
+mod random;
+
+pub use faults::{FaultCounts, Faults};
+pub use host::HostId;
+pub use hub::{Carried, Endpoint, Hub};
+pub use network::{Network, Restart, Setup};
+pub use observer::{Observer, Quiet};
+pub use random::Random;
