@@ -3,16 +3,16 @@
 //! A cycle begins at its smallest node and goes on in the order of asking.
 
 use super::component::{Component, Graph, Work};
-use petgraph::Direction::{Incoming, Outgoing};
+use super::shortest::shortest_through_edges;
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{NodeIndex, WalkNeighbors};
 use petgraph::visit::NodeFiltered;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 /// More cycles than this help nobody.
 pub(super) const MAX_CYCLES: usize = 1000;
 /// All cycles of a component together, in hosts: a thousand cycles through thousands of hosts are no help either.
-const MAX_HOSTS: usize = 500_000;
+pub(super) const MAX_HOSTS: usize = 500_000;
 
 /// The cycles of one component.
 #[derive(Debug, PartialEq, Eq)]
@@ -194,67 +194,6 @@ impl<'a> Johnson<'a> {
         }
         room
     }
-}
-
-/// A shortest cycle through each edge, each once, until there are enough.
-fn shortest_through_edges(graph: &Graph, work: &Work) -> Vec<Vec<u32>> {
-    let mut found = BTreeSet::new();
-    let mut hosts = 0;
-    for node in graph.node_indices() {
-        // One search answers for every edge that ends here.
-        let parents = search(graph, node);
-        let paid = work.spend(graph.node_count() + graph.edge_count());
-        for asker in graph.neighbors_directed(node, Incoming) {
-            let cycle = canonical(path_back(&parents, node, asker));
-            let length = cycle.len();
-            if found.insert(cycle) {
-                hosts += length;
-            }
-            if found.len() >= MAX_CYCLES || hosts > MAX_HOSTS {
-                return found.into_iter().collect();
-            }
-        }
-        if !paid {
-            break;
-        }
-    }
-    found.into_iter().collect()
-}
-
-/// Breadth first from `start`: the node before each node on a shortest path.
-pub(super) fn search(graph: &Graph, start: NodeIndex) -> Vec<Option<NodeIndex>> {
-    let mut parents = vec![None; graph.node_count()];
-    let mut queue = VecDeque::from([start]);
-    while let Some(node) = queue.pop_front() {
-        for next in graph.neighbors_directed(node, Outgoing) {
-            if next != start && parents[next.index()].is_none() {
-                parents[next.index()] = Some(node);
-                queue.push_back(next);
-            }
-        }
-    }
-    parents
-}
-
-/// The path from `start` to `end` that `parents` holds.
-fn path_back(parents: &[Option<NodeIndex>], start: NodeIndex, end: NodeIndex) -> Vec<u32> {
-    let mut path = vec![end.index() as u32];
-    let mut node = end;
-    while let (true, Some(parent)) = (node != start, parents[node.index()]) {
-        path.push(parent.index() as u32);
-        node = parent;
-    }
-    path.reverse();
-    path
-}
-
-/// Turns a cycle so that it begins at its smallest node.
-fn canonical(mut cycle: Vec<u32>) -> Vec<u32> {
-    let smallest = cycle.iter().enumerate().min_by_key(|(_, node)| **node);
-    if let Some((position, _)) = smallest {
-        cycle.rotate_left(position);
-    }
-    cycle
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 /// `cluster/server1/etc/rancher/rke2/config.yaml` is four directories deep; a little air on top.
 const MAX_DEPTH: usize = 6;
 /// What a directory should hold, for messages.
-const EXPECTED: &str =
-    "one file (NAME.yaml, NAME.toml) or one directory (NAME/config.yaml) per host";
+const EXPECTED: &str = "one file (NAME.yaml, NAME.toml) or one directory (NAME/config.yaml) per host; an edge list is given by its own path";
 
 /// Everything that was found.
 #[derive(Default)]

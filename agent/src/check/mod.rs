@@ -12,6 +12,7 @@ mod peerx;
 mod rancher;
 mod report;
 mod resolve;
+mod shortest;
 #[cfg(test)]
 mod testing;
 mod yaml;
