@@ -203,6 +203,29 @@ fn a_complete_graph_of_300_answers_with_its_shortest_cycles() {
 }
 
 #[test]
+fn a_large_tangle_does_not_keep_a_small_one_from_being_searched() {
+    // 5,000 hosts with four upstreams each, spread by multiplication: more work than is ever spent.
+    let (mut list, mut state) = (String::new(), 1u64);
+    for from in 0..5000 {
+        for _ in 0..4 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            writeln!(list, "a{from} a{}", (state >> 33) % 5000).unwrap();
+        }
+    }
+    list += "z1 z2\nz2 z1\nz2 z3\nz3 z1\n";
+    let (code, report) = Tree::new(&[("list.txt", &list)]).report_on(&["list.txt"]);
+    assert_eq!(code, 1);
+    let components = report["components"].as_array().unwrap();
+    assert_eq!(components.len(), 2);
+    assert_eq!(components[0]["more_cycles"], true);
+    assert_eq!(components[1]["more_cycles"], false);
+    assert_eq!(components[1]["hosts"], json!(["z1", "z2", "z3"]));
+    assert_eq!(components[1]["cycles"], 2);
+}
+
+#[test]
 fn five_thousand_hosts_in_one_ring() {
     let tree = Tree::new(&[]);
     for host in 0..5000 {
