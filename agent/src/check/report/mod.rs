@@ -1,0 +1,5 @@
+//! The report: for people, for scripts, for Graphviz.
+
+pub(super) mod dot;
+pub(super) mod json;
+pub(super) mod text;

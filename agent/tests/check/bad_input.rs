@@ -1,0 +1,161 @@
+//! Bad input ends with exit code 2 and a message that says where, what, and what was expected.
+
+use super::Tree;
+
+/// Runs a check that must fail, and returns its message.
+fn refused(tree: &Tree, args: &[&str]) -> String {
+    let run = tree.check(args);
+    assert_eq!(run.code, 2, "{}{}", run.stdout, run.stderr);
+    assert_eq!(run.stdout, "");
+    run.stderr
+}
+
+#[test]
+fn broken_files_are_named_with_their_line() {
+    for (file, content, start, expected) in [
+        (
+            "a.yaml",
+            "token: x\nserver: [https://a:1\n",
+            "a.yaml:2: ",
+            "a YAML mapping",
+        ),
+        (
+            "a.yaml",
+            "token: x\n\n  bad: [}\n",
+            "a.yaml:",
+            "a YAML mapping",
+        ),
+        ("a.yaml", "- server\n", "a.yaml:1: ", "a YAML mapping"),
+        ("a.yaml", "just words\n", "a.yaml:1: ", "a YAML mapping"),
+        (
+            "a.yaml",
+            "token: x\nserver: server3:9345\n",
+            "a.yaml:2: `server:` is \"server3:9345\", which is no URL",
+            "https://HOST:PORT",
+        ),
+        (
+            "a.yaml",
+            "server: 7\n",
+            "a.yaml:1: `server:` is \"7\", which is no URL",
+            "https://HOST:PORT",
+        ),
+        (
+            "a.yaml",
+            "server: http://b:9345\n",
+            "a.yaml:1: ",
+            "https://HOST:PORT",
+        ),
+        (
+            "a.yaml",
+            "server: https://b:port\n",
+            "a.yaml:1: ",
+            "https://HOST:PORT",
+        ),
+        (
+            "a.yaml",
+            "x: 1\nserver:\n  url: https://b:9345\n",
+            "a.yaml:2: `server:` is a mapping",
+            "https://server1:9345",
+        ),
+        (
+            "a.toml",
+            "x = 1\nupstreams = [\n",
+            "a.toml:2: ",
+            "a peerx configuration",
+        ),
+        (
+            "a.toml",
+            "x = 1\nupstreams = \"b:1\"\n",
+            "a.toml:2: ",
+            "a peerx configuration",
+        ),
+        (
+            "a.toml",
+            "upstreams = [\n  \"b:1\",\n  \"b\",\n]\n",
+            "a.toml:3: `upstreams` has \"b\"",
+            "HOST:PORT",
+        ),
+        (
+            "a.toml",
+            "advertise = [\"udp://b:1\"]\n",
+            "a.toml:1: `advertise` has",
+            "quic://HOST:PORT",
+        ),
+        (
+            "a.txt",
+            "a b\n\na\n",
+            "a.txt:3: only one name, `a`",
+            "`FROM TO`",
+        ),
+        ("a.txt", "a b\na b c\n", "a.txt:2: 3 words", "`FROM TO`"),
+        ("a.txt", "# nothing\n", "a.txt: holds no edge", "`FROM TO`"),
+    ] {
+        let message = refused(&Tree::new(&[(file, content)]), &[file]);
+        assert!(message.starts_with(start), "{message}");
+        assert!(message.contains(expected), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_with_their_line() {
+    let tree = Tree::new(&[]);
+    for name in ["a.yaml", "a.toml", "a.txt"] {
+        std::fs::write(tree.path().join(name), b"a b\n\xff\xfe b\n").unwrap();
+        let message = refused(&tree, &[name]);
+        assert!(
+            message.starts_with(&format!("{name}:2: not UTF-8")),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn missing_files_empty_directories_and_no_arguments() {
+    let tree = Tree::new(&[("empty/", ""), ("notes/README.md", "x"), ("deep/a/b/", "")]);
+    let message = refused(&tree, &["missing.yaml"]);
+    assert!(
+        message.starts_with("missing.yaml: no such file or directory; expected"),
+        "{message}"
+    );
+    for directory in ["empty", "notes", "deep"] {
+        let message = refused(&tree, &[directory]);
+        assert!(
+            message.starts_with(&format!("{directory}: holds no configuration")),
+            "{message}"
+        );
+        assert!(message.contains("NAME/config.yaml"), "{message}");
+    }
+    assert!(refused(&tree, &[]).contains("PATH"));
+    assert!(refused(&tree, &["--format", "xml", "empty"]).contains("xml"));
+}
+
+#[test]
+fn every_bad_file_is_reported_in_one_run() {
+    let tree = Tree::new(&[
+        ("hosts/a.yaml", "server: nonsense\n"),
+        ("hosts/b.yaml", "server: https://a:9345\n"),
+        ("hosts/c/config.yaml.d/1.yaml", "{\n"),
+    ]);
+    let message = refused(&tree, &["hosts", "gone"]);
+    let starts = [
+        "hosts/a.yaml:1: ",
+        "hosts/c/config.yaml.d/1.yaml:1: ",
+        "gone: ",
+    ];
+    assert_eq!(message.lines().count(), starts.len(), "{message}");
+    for (line, start) in message.lines().zip(starts) {
+        assert!(line.starts_with(start), "{line}");
+    }
+}
+
+#[test]
+fn aliases_that_multiply_are_refused_rather_than_expanded() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let item = format!("*a{}", level - 1);
+        bomb += &format!("a{level}: &a{level} [{}]\n", [item.as_str(); 10].join(", "));
+    }
+    let message = refused(&Tree::new(&[("a.yaml", &bomb)]), &["a.yaml"]);
+    assert!(message.starts_with("a.yaml:"), "{message}");
+}
