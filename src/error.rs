@@ -67,9 +67,6 @@ pub enum PeerFault {
     /// A request before the end of a retry-after. It was not answered.
     #[error("a request before the end of a retry-after")]
     IgnoredRetryAfter,
-    /// More traces or reports of cycles than the limit. They had no effect.
-    #[error("more traces than the limit")]
-    TooManyTraces,
     /// A report of a cycle that this node is not on. It had no effect.
     #[error("a report of a cycle that this node is not on")]
     NotMyLoop,
@@ -85,7 +82,6 @@ impl PeerFault {
             Self::Unsolicited => "unsolicited",
             Self::OwnRecord(_) => "own_record",
             Self::IgnoredRetryAfter => "ignored_retry_after",
-            Self::TooManyTraces => "too_many_traces",
             Self::NotMyLoop => "not_my_loop",
         }
     }
@@ -95,7 +91,7 @@ impl PeerFault {
         match self {
             Self::Message(_) | Self::PathNotItsOwn => 8,
             Self::IgnoredRetryAfter => 2,
-            Self::Unsolicited | Self::OwnRecord(_) | Self::TooManyTraces | Self::NotMyLoop => 1,
+            Self::Unsolicited | Self::OwnRecord(_) | Self::NotMyLoop => 1,
         }
     }
 }

@@ -62,6 +62,8 @@ pub struct Stats {
     pub dials: u64,
     /// Dials that failed.
     pub dial_failures: u64,
+    /// Traces and reports of cycles beyond the limit of their link.
+    pub traces_dropped: u64,
     /// Messages not sent because the link had no room (R21 and pulls repair it).
     pub pushes_skipped: u64,
 

@@ -41,7 +41,7 @@ impl Node {
             self.blame(id, PeerFault::PathNotItsOwn);
             return;
         }
-        let crossed = !request.is_fetch() && link.asking.as_ref().is_some_and(|a| !a.stalled);
+        let crossed = !request.is_fetch() && link.asking.is_some();
         if crossed && self.id < node {
             self.stats.requests_crossed += 1;
             return;

@@ -15,9 +15,8 @@ use crate::wire::{Head, Message, Request, Walk};
 pub(super) struct Asking {
     pub(super) id: RequestId,
     pub(super) sent_at: Instant,
-    /// When the node turns to others; later, when the request has failed.
+    /// When the node turns to others.
     pub(super) deadline: Instant,
-    pub(super) stalled: bool,
     /// The version of the own log that it showed.
     pub(super) version: u64,
 }
@@ -53,15 +52,17 @@ pub(super) struct Ask {
     newest: Option<NodeId>,
 }
 
+/// Things are calm when the pace has come down to so many times the fast one.
+const CALM: u32 = 8;
 /// In a round, at most (R20).
 const EXCHANGES: u8 = 2;
 /// The burst allowance comes back at one exchange in so long.
 const BURST_REFILL: Duration = Duration::from_secs(5);
-/// Bounds of the time after which a node turns to another partner.
-const STALL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// The least time after which a node turns to another partner.
+const PATIENCE: Duration = Duration::from_millis(20);
 /// The round-trip time that is assumed until one is measured.
 const FIRST_RTT: Duration = Duration::from_millis(100);
-/// Unanswered requests in a row after which a link is given up.
+/// A link is given up after so many unanswered requests in a row, over at least the time-out.
 const TIMEOUTS: u8 = 5;
 /// Records that go along with a request or an answer instead of being announced.
 pub(super) const FEW: usize = 6;
@@ -116,6 +117,23 @@ impl Ask {
     }
 }
 
+impl Node {
+    /// A round always waits for something that will happen.
+    pub(super) fn check_round(&self) {
+        let ok = match self.ask.stage {
+            Stage::Idle => self.over || self.timers.is_set(Timer::Round),
+            Stage::Dialing(dial) => self.dialer.has(dial),
+            Stage::Asking(link) => self.links.get(link).is_some_and(|l| l.asking.is_some()),
+            Stage::Fetching(link) => self.fetcher.is_on(link),
+        };
+        assert!(
+            ok || self.over,
+            "the round waits in vain: {:?}",
+            self.ask.stage
+        );
+    }
+}
+
 /// Whom to ask.
 enum Pick {
     Link(LinkId),
@@ -138,6 +156,11 @@ impl Node {
         };
         // Nothing before the jittered start (R19).
         self.timers.at_latest(Timer::Round, self.now + wait);
+    }
+
+    /// Several rounds have passed without news: this is no cold start.
+    pub(super) fn is_calm(&self) -> bool {
+        self.ask.interval >= self.config.round * CALM
     }
 
     fn burst_rate(&self) -> Rate {
@@ -182,26 +205,22 @@ impl Node {
 
     fn end_round(&mut self, last: Ended) {
         self.ask.stage = Stage::Idle;
-        let rate = self.burst_rate();
-        let wait = if self.ask.news {
-            self.ask.interval = self.config.round;
+        let (fast, quiet) = (self.config.round, self.config.quiet_round);
+        let mut wait = self.choices.jitter(self.ask.interval, 50);
+        if self.ask.news {
+            self.ask.interval = fast;
             let tokens = u64::from(EXCHANGES - self.ask.left);
-            if self.config.burst > 0 && self.ask.burst.take(rate, self.now, tokens).is_ok() {
+            let rate = self.burst_rate();
+            let burst =
+                self.config.burst > 0 && self.ask.burst.take(rate, self.now, tokens).is_ok();
+            wait = if burst {
                 Duration::ZERO
             } else {
-                self.choices.jitter(self.ask.interval, 50)
-            }
-        } else {
-            let factor = if last == Ended::Failed { 1 } else { 2 };
-            let next = (self.ask.interval * factor).min(self.config.quiet_round);
-            let wait = self.choices.jitter(self.ask.interval, 50);
-            self.ask.interval = if last == Ended::Failed {
-                (next * 3 / 2).min(self.config.quiet_round)
-            } else {
-                next
+                self.choices.jitter(fast, 50)
             };
-            wait
-        };
+        } else if last == Ended::NoNews {
+            self.ask.interval = (self.ask.interval * 2).min(quiet);
+        }
         self.timers.set(Timer::Round, self.now + wait);
     }
 
@@ -327,7 +346,6 @@ impl Node {
                 id,
                 sent_at: now,
                 deadline,
-                stalled: false,
                 version,
             });
         }
@@ -369,11 +387,16 @@ impl Node {
         }
     }
 
-    /// `trips` round trips on this link, and a margin.
+    /// `trips` round trips on this link and a margin, doubled with every timeout in a row (R17).
     pub(super) fn patience(&self, link: LinkId, trips: u32) -> Duration {
-        let of_link = self.links.get(link).and_then(|l| l.srtt);
-        let rtt = of_link.or(self.partners.srtt).unwrap_or(FIRST_RTT);
-        (rtt * trips + STALL.0 / 2).clamp(STALL.0, STALL.1)
+        let link = self.links.get(link);
+        let rtt = link
+            .and_then(|l| l.srtt)
+            .or(self.partners.srtt)
+            .unwrap_or(FIRST_RTT);
+        let doubled = 1 << link.map_or(0, |l| l.timeouts).min(10);
+        let base = (rtt * trips + PATIENCE / 2).max(PATIENCE);
+        (base * doubled).min(self.config.request_timeout)
     }
 
     /// Takes the request off its link if this is its answer.
@@ -382,10 +405,8 @@ impl Node {
         let asking = l.asking.take_if(|a| a.id == id)?;
         l.finish(id);
         let rtt = self.now.saturating_since(asking.sent_at);
-        if !asking.stalled {
-            l.measured(rtt);
-            self.partners.measured(rtt);
-        }
+        l.measured(rtt);
+        self.partners.measured(rtt);
         self.timers.clear_request(link, asking.deadline);
         Some(asking)
     }
@@ -414,30 +435,22 @@ impl Node {
         }
     }
 
-    /// First the node turns to others, later the request has failed (R17).
+    /// No answer in time: the node turns to others, and gives the link up when nothing comes for
+    /// long. An answer that comes yet is merged (R14).
     pub(super) fn on_request_timeout(&mut self, id: LinkId) {
-        let timeout = self.config.request_timeout;
+        let (now, limit) = (self.now, self.config.request_timeout);
         let Some(link) = self.links.get_mut(id) else {
             return;
         };
-        let Some(asking) = &mut link.asking else {
+        let Some(asking) = link.asking.take() else {
             return;
         };
-        let last = asking.sent_at + timeout;
-        if !asking.stalled && self.now < last {
-            asking.stalled = true;
-            asking.deadline = last;
-            self.timers.set_request(id, last);
-            self.exchange_answered(id, Ended::Failed, false);
-            return;
-        }
-        let request = asking.id;
-        link.asking = None;
-        link.finish(request);
-        link.timeouts += 1;
+        link.finish(asking.id);
+        link.timeouts = link.timeouts.saturating_add(1);
+        let since = *link.silent_since.get_or_insert(asking.sent_at);
+        let node = link.node;
         self.stats.timeouts += 1;
-        let (node, give_up) = (link.node, link.timeouts >= TIMEOUTS);
-        if give_up {
+        if link.timeouts >= TIMEOUTS && now.saturating_since(since) >= limit {
             self.table.set_reachable(&node, false);
             let retry_in = self.config.backoff_base;
             self.event(Event::PeerUnreachable { node, retry_in });

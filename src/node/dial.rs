@@ -47,17 +47,25 @@ struct Hint {
     backoff: Backoff,
 }
 
-#[derive(Clone, PartialEq)]
-pub(super) enum Dialled {
+enum Dialled {
     Upstream(Multiaddr),
     Peer(NodeId),
     Hint(NodeId),
 }
 
+/// A dial that has led to a link.
+pub(super) struct Landed {
+    dial: DialId,
+    dialled: Dialled,
+    /// At least a round trip, at most the few of a handshake.
+    pub(super) took: Duration,
+}
+
 pub(super) struct Dialer {
     pub(super) upstreams: Vec<Upstream>,
     hints: VecDeque<Hint>,
-    dials: BTreeMap<DialId, Dialled>,
+    /// With the time at which each began.
+    dials: BTreeMap<DialId, (Dialled, Instant)>,
     next: u64,
     budget: Bucket,
 }
@@ -113,6 +121,13 @@ impl Dialer {
         }
     }
 
+    /// Whether an exchange with this node, if it is an upstream, has completed.
+    pub(super) fn has_completed(&self, node: &NodeId) -> bool {
+        self.upstreams
+            .iter()
+            .all(|u| u.node != Some(*node) || u.completed)
+    }
+
     pub(super) fn held(&mut self, node: &NodeId) {
         for upstream in self.upstreams.iter_mut().filter(|u| u.node == Some(*node)) {
             upstream.backoff.reset();
@@ -121,7 +136,6 @@ impl Dialer {
 
     pub(super) fn hold_upstream(&mut self, node: &NodeId, until: Instant) {
         for upstream in self.upstreams.iter_mut().filter(|u| u.node == Some(*node)) {
-            upstream.completed = true;
             upstream.backoff.hold(until, Duration::ZERO);
         }
     }
@@ -143,7 +157,11 @@ impl Dialer {
     pub(super) fn is_dialing_peer(&self, node: &NodeId) -> bool {
         self.dials
             .values()
-            .any(|d| matches!(d, Dialled::Peer(n) | Dialled::Hint(n) if n == node))
+            .any(|(d, _)| matches!(d, Dialled::Peer(n) | Dialled::Hint(n) if n == node))
+    }
+
+    pub(super) fn has(&self, dial: DialId) -> bool {
+        self.dials.contains_key(&dial)
     }
 
     pub(super) fn dial_count(&self) -> usize {
@@ -165,7 +183,7 @@ impl Node {
         self.dialer.budget.take(BUDGET, self.now, 1).ok()?;
         self.dialer.next += 1;
         let dial = DialId(self.dialer.next);
-        self.dialer.dials.insert(dial, dialled);
+        self.dialer.dials.insert(dial, (dialled, self.now));
         self.stats.dials += 1;
         self.effects.push_back(Effect::Dial { dial, target });
         Some(dial)
@@ -245,12 +263,8 @@ impl Node {
     }
 
     /// Takes a dial that has led to `node` off the list, and says what it was for.
-    pub(super) fn dial_succeeded(
-        &mut self,
-        dial: DialId,
-        node: NodeId,
-    ) -> Option<(DialId, Dialled)> {
-        let dialled = self.dialer.dials.remove(&dial)?;
+    pub(super) fn dial_succeeded(&mut self, dial: DialId, node: NodeId) -> Option<Landed> {
+        let (dialled, since) = self.dialer.dials.remove(&dial)?;
         match &dialled {
             Dialled::Upstream(address) => {
                 if let Some(i) = self.upstream_index(address) {
@@ -269,17 +283,16 @@ impl Node {
             }
             _ => {}
         }
-        Some((dial, dialled))
+        Some(Landed {
+            dial,
+            dialled,
+            took: self.now.saturating_since(since),
+        })
     }
 
     /// What follows from a dial once its link is there.
-    pub(super) fn on_dialled(
-        &mut self,
-        link: LinkId,
-        node: NodeId,
-        target: Option<(DialId, Dialled)>,
-    ) {
-        if let Some((dial, dialled)) = &target {
+    pub(super) fn on_dialled(&mut self, link: LinkId, node: NodeId, landed: Option<Landed>) {
+        if let Some(Landed { dial, dialled, .. }) = &landed {
             match dialled {
                 Dialled::Upstream(address) => {
                     self.event(Event::UpstreamUp {
@@ -295,7 +308,13 @@ impl Node {
         if self.dialer.is_upstream(&node) {
             self.upstream_came_up(link);
             self.hurry();
-        } else if matches!(target, Some((_, Dialled::Hint(_)))) {
+        } else if matches!(
+            landed,
+            Some(Landed {
+                dialled: Dialled::Hint(_),
+                ..
+            })
+        ) {
             self.start_exchange(link, None);
         }
         self.schedule_redial();
@@ -324,7 +343,7 @@ impl Node {
     }
 
     pub(super) fn on_dial_failed(&mut self, dial: DialId) {
-        let Some(dialled) = self.dialer.dials.remove(&dial) else {
+        let Some((dialled, _)) = self.dialer.dials.remove(&dial) else {
             return;
         };
         self.stats.dial_failures += 1;

@@ -61,6 +61,14 @@ impl Fetcher {
     pub(super) fn len(&self) -> usize {
         self.queue.len()
     }
+
+    /// Whether something is fetched, or waits to be, over this link.
+    pub(super) fn is_on(&self, link: LinkId) -> bool {
+        let current = self.current.iter().map(|f| f.offer.link);
+        current
+            .chain(self.queue.iter().map(|o| o.link))
+            .any(|l| l == link)
+    }
 }
 
 /// Bytes of wanted IDs in one request.
@@ -124,12 +132,12 @@ impl Node {
         } else {
             self.fetcher.queue.push_back(offer);
         }
-        self.pump();
         true
     }
 
-    /// Begins the next fetch, if none is under way.
-    fn pump(&mut self) {
+    /// Begins the next fetch, if none is under way. Called when an input has been taken in whole,
+    /// so that whoever offered knows that a fetch follows before it may be over.
+    pub(super) fn pump(&mut self) {
         while self.fetcher.current.is_none() {
             let Some(offer) = self.fetcher.queue.pop_front() else {
                 return;
@@ -141,9 +149,7 @@ impl Node {
     /// Fetches what is missing of an offer; with nothing missing, it is done.
     fn fetch(&mut self, offer: Offer) {
         let id = RequestId(self.request_ids.next_u64());
-        let Some(mut request) = self.fetch_request(id) else {
-            return;
-        };
+        let mut request = self.fetch_request(id);
         let missing = match &offer.wanted {
             Wanted::Announced(ids) => {
                 let missing = self.table.missing(ids);
@@ -171,8 +177,8 @@ impl Node {
         self.fetcher.current = Some(Fetching { id, offer, missing });
     }
 
-    fn fetch_request(&self, id: RequestId) -> Option<Request> {
-        Some(Request {
+    fn fetch_request(&self, id: RequestId) -> Request {
+        Request {
             id,
             hop_limit: 0,
             walk: None,
@@ -184,7 +190,7 @@ impl Node {
             want: None,
             fetch: Bytes::new(),
             overdue: Bytes::new(),
-        })
+        }
     }
 
     /// Whether this response answers the fetch under way; then it is taken.
@@ -196,7 +202,7 @@ impl Node {
         self.timers.clear(Timer::Fetch);
         if let Some(l) = self.links.get_mut(link) {
             l.finish(fetching.id);
-            l.timeouts = 0;
+            l.heard();
         }
         if response.busy.is_some() {
             self.fetch_failed(&fetching.offer);

@@ -43,7 +43,9 @@ pub(super) struct Link {
     pub(super) waiting: Vec<NodeId>,
     blame: Bucket,
     pub(super) srtt: Option<Duration>,
+    /// Requests in a row that got no answer, and since when.
     pub(super) timeouts: u8,
+    pub(super) silent_since: Option<Instant>,
     /// Beyond the cap: answered once, then goodbye.
     pub(super) surplus: bool,
     /// The end of the retry-after that the peer was told.
@@ -62,10 +64,16 @@ impl Link {
         self.recent.contains(&Some(id))
     }
 
+    /// The other end has answered something.
+    pub(super) fn heard(&mut self) {
+        self.timeouts = 0;
+        self.silent_since = None;
+    }
+
     /// Takes one round-trip time into the mean (RFC 6298, with its gain of 1/8).
     pub(super) fn measured(&mut self, rtt: Duration) {
         self.srtt = Some(self.srtt.map_or(rtt, |mean| (mean * 7 + rtt) / 8));
-        self.timeouts = 0;
+        self.heard();
     }
 }
 
@@ -168,7 +176,7 @@ impl Node {
         if self.links.get(id).is_some() {
             return Err(UsageError::LinkInUse);
         }
-        let target = dial.and_then(|dial| self.dial_succeeded(dial, node));
+        let landed = dial.and_then(|dial| self.dial_succeeded(dial, node));
         if node == self.id {
             self.on_self_connection(id);
             return Ok(());
@@ -191,14 +199,22 @@ impl Node {
             });
             return Ok(());
         }
-        self.add_link(id, node, remote, dial.is_some());
+        let took = landed.as_ref().map(|l| l.took);
+        self.add_link(id, node, remote, dial.is_some(), took);
         self.send_hello(id);
-        self.on_dialled(id, node, target);
+        self.on_dialled(id, node, landed);
         self.send_parked(id, node);
         Ok(())
     }
 
-    fn add_link(&mut self, id: LinkId, node: NodeId, remote: Option<SocketAddr>, dialled: bool) {
+    fn add_link(
+        &mut self,
+        id: LinkId,
+        node: NodeId,
+        remote: Option<SocketAddr>,
+        dialled: bool,
+        took: Option<Duration>,
+    ) {
         self.links.order += 1;
         let surplus = !dialled && self.links.len() >= self.config.max_links;
         let link = Link {
@@ -215,8 +231,9 @@ impl Node {
             recent: [None; caps::RECENT_REQUESTS],
             waiting: Vec::new(),
             blame: Bucket::default(),
-            srtt: self.partners.get(&node).and_then(|p| p.srtt),
+            srtt: self.partners.get(&node).and_then(|p| p.srtt).or(took),
             timeouts: 0,
+            silent_since: None,
             surplus,
             told_to_wait: None,
             traces: Bucket::default(),
@@ -293,7 +310,10 @@ impl Node {
     }
 
     pub(super) fn on_goodbye(&mut self, id: LinkId, node: NodeId, goodbye: Goodbye) {
+        let answered = self.dialer.has_completed(&node);
         let wait = match goodbye.reason {
+            // Full before it could answer: soon again.
+            GoodbyeReason::Full if !answered => self.config.backoff_base,
             GoodbyeReason::Full => goodbye.retry_after.max(self.config.quiet_round),
             GoodbyeReason::Misbehaviour | GoodbyeReason::Version => self.config.backoff_cap,
             _ => goodbye.retry_after.min(self.config.backoff_cap),

@@ -47,7 +47,7 @@ impl Node {
         let Some((teller, via)) = self.links.get(link).map(|l| (l.node, l.via)) else {
             return report;
         };
-        let calm = self.ask.interval() > self.config.round;
+        let calm = self.is_calm();
         for record in records.iter() {
             if record.node == self.id {
                 self.on_own_record(record);

@@ -189,6 +189,7 @@ impl Node {
             Input::Leave => self.on_leave(),
             Input::Shutdown => self.on_shutdown(),
         }
+        self.pump();
         self.run_due();
         Ok(())
     }

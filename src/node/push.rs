@@ -301,8 +301,7 @@ impl Node {
 
     /// Keeps a link to the ring successor once things are calm.
     pub(super) fn keep_successor(&mut self) {
-        let calm = self.ask.interval() > self.config.round;
-        if let Some(node) = self.table.successor().filter(|_| calm) {
+        if let Some(node) = self.table.successor().filter(|_| self.is_calm()) {
             if !self.links.is_linked(&node) {
                 self.dial_peer(node);
             }

@@ -66,6 +66,10 @@ impl Timers {
         self.at[timer as usize] = None;
     }
 
+    pub(super) fn is_set(&self, timer: Timer) -> bool {
+        self.at[timer as usize].is_some()
+    }
+
     pub(super) fn set_request(&mut self, link: LinkId, at: Instant) {
         self.requests.insert((at, link));
     }

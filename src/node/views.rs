@@ -267,6 +267,7 @@ impl Node {
     /// When something does not hold, which is a bug of this crate.
     pub fn check_invariants(&self) {
         self.table.check();
+        self.check_round();
         for (what, size, cap) in self.sizes() {
             assert!(size <= cap, "{what}: {size} > {cap}");
         }

@@ -105,6 +105,7 @@ pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
         Kind::Trace(m) => Message::Trace(Trace {
             id: m.id,
             path: path(&m.path)?,
+            fresh: m.fresh,
         }),
         Kind::LoopFound(m) => Message::LoopFound(loop_found(&m)?),
         Kind::Goodbye(m) => Message::Goodbye(goodbye(m)),

@@ -209,6 +209,7 @@ fn trace(m: &Trace) -> pb::Trace {
     pb::Trace {
         id: m.id,
         path: path(&m.path),
+        fresh: m.fresh,
     }
 }
 

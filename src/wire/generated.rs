@@ -240,6 +240,10 @@ pub struct Trace {
     /// Node IDs, 32 bytes each: the origin first, the sender last.
     #[prost(bytes = "bytes", tag = "2")]
     pub path: ::prost::bytes::Bytes,
+    /// Sent because an upstream has come up, not because the interval is over: who
+    /// drops it for its own lower ID starts a trace of its own.
+    #[prost(bool, tag = "3")]
+    pub fresh: bool,
 }
 /// Tells every node of a cycle about it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -191,6 +191,8 @@ pub struct Trace {
     pub id: u64,
     /// The origin first, the sender last; 1 to 64 nodes.
     pub path: Vec<NodeId>,
+    /// Sent because an upstream has come up.
+    pub fresh: bool,
 }
 
 /// A cycle, told to those on it.
