@@ -176,7 +176,12 @@ impl Node {
         } else {
             4
         };
-        let crowded = reserved > 0 && self.links.len() >= self.config.max_links;
+        let kept = match &dialled {
+            Dialled::Upstream(_) => true,
+            Dialled::Peer(node) => self.table.successor() == Some(*node),
+            Dialled::Hint(_) => false,
+        };
+        let crowded = !kept && self.links.len() >= self.config.max_links;
         if self.dialer.dials.len() + reserved >= caps::DIALS || crowded {
             return None;
         }

@@ -230,7 +230,7 @@ impl Node {
             Timer::Round => self.start_round(),
             Timer::Renew => self.renew_own(),
             Timer::Batch => self.flush_renewals(),
-            Timer::Trace => self.start_periodic_trace(),
+            Timer::Trace => self.on_trace_timer(),
             Timer::Redial => self.redial(),
             Timer::Fetch => self.on_fetch_timeout(),
             Timer::Recover => self.recover_later(),
