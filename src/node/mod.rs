@@ -275,6 +275,7 @@ impl Node {
     fn sweep(&mut self) {
         let now = self.now;
         self.sweep_links();
+        self.expire_dials();
         self.refused.retain(|_, until| *until > now);
         self.walks.expire(now);
         self.loops.expire(now, self.config.trace_interval);
