@@ -67,7 +67,7 @@ pub enum PeerFault {
     /// A request before the end of a retry-after. It was not answered.
     #[error("a request before the end of a retry-after")]
     IgnoredRetryAfter,
-    /// A report of a cycle that this node is not on. It had no effect.
+    /// A report of a cycle that does not list this node. It had no effect.
     #[error("a report of a cycle that this node is not on")]
     NotMyLoop,
 }

@@ -10,7 +10,9 @@ use crate::time::Instant;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Backoff {
     failures: u8,
-    retry_at: Instant,
+    after_failure: Instant,
+    /// What the other end has asked for: no success here makes it shorter.
+    held_until: Instant,
 }
 
 impl Backoff {
@@ -25,17 +27,18 @@ impl Backoff {
         let ceiling = base.saturating_mul(1 << self.failures.min(20)).min(cap);
         self.failures = self.failures.saturating_add(1);
         // A floor of a tenth, so that full jitter never means at once.
-        self.retry_at = now + random.jitter(ceiling, 10);
+        self.after_failure = now + random.jitter(ceiling, 10);
     }
 
     /// Waits for at least `wait`, without counting a failure.
     pub(crate) fn hold(&mut self, now: Instant, wait: Duration) {
-        self.retry_at = self.retry_at.max(now + wait);
+        self.held_until = self.held_until.max(now + wait);
     }
 
     /// A link has held for long enough (30 s).
     pub(crate) fn reset(&mut self) {
-        *self = Self::default();
+        self.failures = 0;
+        self.after_failure = Instant::ZERO;
     }
 
     pub(crate) fn failures(&self) -> u8 {
@@ -43,11 +46,11 @@ impl Backoff {
     }
 
     pub(crate) fn retry_at(&self) -> Instant {
-        self.retry_at
+        self.after_failure.max(self.held_until)
     }
 
     pub(crate) fn is_ready(&self, now: Instant) -> bool {
-        self.retry_at <= now
+        self.retry_at() <= now
     }
 }
 
@@ -74,5 +77,16 @@ mod tests {
         assert_eq!(backoff.failures(), 40);
         backoff.reset();
         assert!(backoff.is_ready(Instant::ZERO));
+    }
+
+    #[test]
+    fn a_hold_outlasts_success_and_failure() {
+        let mut random = Stream::new(&[3; 32], Purpose::Choices);
+        let mut backoff = Backoff::default();
+        let (t, minute) = (Instant::ZERO, Duration::from_secs(60));
+        backoff.hold(t, minute);
+        backoff.fail(t, Duration::from_millis(10), minute, &mut random);
+        backoff.reset();
+        assert_eq!(backoff.retry_at(), t + minute);
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Ask {
     burst: Bucket,
     /// Exchanges left in this round.
     left: u8,
+    /// Pages asked for one after the other.
+    pages: u8,
     news: bool,
     /// The newest ID: one at random of those learned since the last round.
     fresh: Option<NodeId>,
@@ -64,6 +66,9 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const FIRST_RTT: Duration = Duration::from_millis(100);
 /// A link is given up after so many unanswered requests in a row, over at least the time-out.
 const TIMEOUTS: u8 = 5;
+/// Pages of one table in one exchange: 90,000 records. A log that never ends must not keep the node
+/// from its other partners.
+const PAGES: u8 = 64;
 /// Records that go along with a request or an answer instead of being announced.
 pub(super) const FEW: usize = 6;
 
@@ -74,6 +79,7 @@ impl Ask {
             interval: round,
             burst: Bucket::default(),
             left: 0,
+            pages: 0,
             news: false,
             fresh: None,
             fresh_count: 0,
@@ -182,6 +188,7 @@ impl Node {
     }
 
     fn next_exchange(&mut self, before: Ended) {
+        self.ask.pages = 0;
         while self.ask.left > 0 {
             self.ask.left -= 1;
             match self.pick_partner() {
@@ -316,6 +323,18 @@ impl Node {
         } else {
             self.finish_exchange(Ended::Failed);
         }
+    }
+
+    /// The next page of the table that the round's exchange has brought a page of, if it is not too
+    /// many.
+    pub(super) fn ask_next_page(&mut self, link: LinkId) -> bool {
+        let more = self.ask.is_on(link) && self.ask.pages < PAGES;
+        if more {
+            self.ask.pages += 1;
+            self.ask.news = true;
+            self.ask_again_on(link);
+        }
+        more
     }
 
     pub(super) fn ask_link_gone(&mut self, link: LinkId) {
@@ -462,10 +481,6 @@ impl Node {
         } else {
             self.exchange_answered(id, Ended::Failed, false);
         }
-    }
-
-    pub(super) fn note_news(&mut self) {
-        self.ask.news = true;
     }
 
     /// Gives way to the other end's request, which crossed this one (R14).

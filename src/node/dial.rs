@@ -84,9 +84,15 @@ impl Dialer {
         jitter: Duration,
         random: &mut Stream,
     ) -> Self {
-        let upstream = |a: &Multiaddr| Upstream::new(a.clone(), random.jitter(jitter, 0), now);
+        let mut distinct: Vec<Upstream> = Vec::new();
+        for address in upstreams {
+            if !distinct.iter().any(|u| u.address == *address) {
+                let first = random.jitter(jitter, 0);
+                distinct.push(Upstream::new(address.clone(), first, now));
+            }
+        }
         Self {
-            upstreams: upstreams.iter().map(upstream).collect(),
+            upstreams: distinct,
             hints: VecDeque::new(),
             dials: BTreeMap::new(),
             next: 0,
@@ -262,7 +268,10 @@ impl Node {
         let down = upstreams
             .filter(|u| !u.dialing && !self.is_up(u))
             .map(|u| u.backoff.retry_at());
-        let hints = self.dialer.hints.iter().map(|h| h.backoff.retry_at());
+        // One that is being dialled is scheduled anew when that has ended.
+        let idle = |h: &&Hint| !self.dialer.is_dialing_peer(&h.node);
+        let hints = self.dialer.hints.iter().filter(idle);
+        let hints = hints.map(|h| h.backoff.retry_at());
         match down.chain(hints).min() {
             Some(at) => self.timers.set(Timer::Redial, at.max(self.now)),
             None => self.timers.clear(Timer::Redial),
@@ -430,7 +439,8 @@ impl Node {
     }
 
     /// Keeps the addresses of an expired peer (R28).
-    pub(super) fn add_hint(&mut self, node: NodeId, addresses: Vec<Multiaddr>) {
+    pub(super) fn add_hint(&mut self, node: NodeId, mut addresses: Vec<Multiaddr>) {
+        addresses.retain(|a| self.config.allows(&node, a));
         if addresses.is_empty() || self.dialer.hints.iter().any(|h| h.node == node) {
             return;
         }

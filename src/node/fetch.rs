@@ -142,12 +142,14 @@ impl Node {
             let Some(offer) = self.fetcher.queue.pop_front() else {
                 return;
             };
-            self.fetch(offer);
+            self.fetch(offer, usize::MAX);
         }
     }
 
-    /// Fetches what is missing of an offer; with nothing missing, it is done.
-    fn fetch(&mut self, offer: Offer) {
+    /// Fetches what is missing of an offer; with nothing missing, it is done. When that is not less
+    /// than `before`, its announcer does not send what it has announced, and the next one's turn
+    /// comes.
+    fn fetch(&mut self, offer: Offer, before: usize) {
         let id = RequestId(self.request_ids.next_u64());
         let mut request = self.fetch_request(id);
         let missing = match &offer.wanted {
@@ -167,6 +169,10 @@ impl Node {
             return;
         }
         let link = offer.link;
+        if missing >= before || !self.may_ask(link) {
+            self.fetch_failed(&offer);
+            return;
+        }
         if !self.send(link, Message::Request(request), Class::Ask) {
             self.fetch_failed(&offer);
             return;
@@ -175,6 +181,12 @@ impl Node {
         self.timers
             .set(Timer::Fetch, self.now + self.patience(link, 2));
         self.fetcher.current = Some(Fetching { id, offer, missing });
+    }
+
+    /// Its node has not asked to be left alone (R18).
+    fn may_ask(&self, link: LinkId) -> bool {
+        let link = self.links.get(link);
+        link.is_some_and(|l| self.partners.is_ready(&l.node, self.now))
     }
 
     fn fetch_request(&self, id: RequestId) -> Request {
@@ -204,7 +216,11 @@ impl Node {
             l.finish(fetching.id);
             l.heard();
         }
-        if response.busy.is_some() {
+        self.take_refusals(&response.refusals);
+        if let Some((wait, _)) = &response.busy {
+            if let Some(node) = self.links.get(link).map(|l| l.node) {
+                self.defer(node, *wait);
+            }
             self.fetch_failed(&fetching.offer);
             self.pump();
             return true;
@@ -220,7 +236,7 @@ impl Node {
         }
         let more = got > 0 && got < fetching.missing;
         if more && matches!(fetching.offer.wanted, Wanted::Announced(_)) {
-            self.fetch(fetching.offer);
+            self.fetch(fetching.offer, fetching.missing);
         } else {
             self.fetched(fetching.offer);
         }

@@ -181,18 +181,20 @@ impl Node {
             self.on_self_connection(id);
             return Ok(());
         }
-        if self
-            .refused
-            .get(&node)
-            .is_some_and(|until| *until > self.now)
-        {
+        let refused = self.refused.get(&node).copied();
+        if let Some(until) = refused.filter(|until| *until > self.now) {
             self.effects.push_back(Effect::Close {
                 link: id,
                 reason: CloseReason::Refused,
             });
+            self.leave_alone(node, until);
+            if let Some(dial) = dial {
+                self.ask_dial_failed(dial);
+            }
+            self.schedule_redial();
             return Ok(());
         }
-        if dial.is_none() && self.links.len() >= self.most_links() {
+        if landed.is_none() && self.links.len() >= self.most_links() {
             self.effects.push_back(Effect::Close {
                 link: id,
                 reason: CloseReason::Full,
@@ -275,7 +277,11 @@ impl Node {
         }
         link.epoch = Some(hello.epoch);
         let node = link.node;
-        if let Some(other) = self.links.others_of(&node, id) {
+        // Of those that have said Hello at most one is left; the others' turn is at theirs.
+        let is_other =
+            |(other, l): &(LinkId, &Link)| l.node == node && *other != id && l.epoch.is_some();
+        let other = self.links.iter().find(is_other).map(|(other, _)| other);
+        if let Some(other) = other {
             self.resolve(id, other);
         }
     }
@@ -321,19 +327,25 @@ impl Node {
         let wait = match goodbye.reason {
             // Full before it could answer: soon again.
             GoodbyeReason::Full if !answered => self.config.backoff_base,
-            GoodbyeReason::Full => goodbye.retry_after.max(self.config.quiet_round),
+            // Not for weeks: another node may be at that address by then.
+            GoodbyeReason::Full => goodbye
+                .retry_after
+                .clamp(self.config.quiet_round, self.config.quiet_round * 10),
             GoodbyeReason::Misbehaviour | GoodbyeReason::Version => self.config.backoff_cap,
             _ => goodbye.retry_after.min(self.config.backoff_cap),
         };
         if !wait.is_zero() {
             let wait = self.choices.jitter(wait, 75);
-            self.partners
-                .entry(node, self.now)
-                .backoff
-                .hold(self.now, wait);
-            self.dialer.hold_upstream(&node, self.now + wait);
+            self.leave_alone(node, self.now + wait);
         }
         self.close(id, CloseReason::Goodbye);
+    }
+
+    /// Neither dials this node nor asks it before then.
+    fn leave_alone(&mut self, node: NodeId, until: Instant) {
+        let backoff = &mut self.partners.entry(node, self.now).backoff;
+        backoff.hold(until, Duration::ZERO);
+        self.dialer.hold_upstream(&node, until);
     }
 
     /// Says goodbye and closes.
@@ -414,6 +426,7 @@ impl Node {
             first.and_then(|n| self.refused.remove(&n));
         }
         self.refused.insert(node, now + REFUSED);
+        self.leave_alone(node, now + REFUSED);
         self.goodbye(id, GoodbyeReason::Misbehaviour, CloseReason::Misbehaviour);
     }
 

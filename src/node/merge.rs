@@ -1,6 +1,7 @@
 //! What messages bring: records, deltas, refusals, renewals.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::effect::Event;
 use crate::error::PeerFault;
@@ -9,6 +10,7 @@ use crate::limits::caps;
 use crate::node::Node;
 use crate::node::ask::Ended;
 use crate::node::links::Class;
+use crate::record::Sequence;
 use crate::table::{Merged, Renewed, Via};
 use crate::wire::{
     Content, Cursor, Delta, Message, Records, Refusals, RefusalsBuilder, Renewals, Response,
@@ -34,6 +36,15 @@ pub(super) struct Report {
     /// To be passed on.
     relay: Vec<NodeId>,
     refusals: RefusalsBuilder,
+}
+
+impl Report {
+    /// A refusal is longer than the record that it refuses: a whole page of them is no message.
+    fn refuse(&mut self, node: NodeId, sequence: Sequence) {
+        if self.refusals.len() < caps::BATCH {
+            self.refusals.push(&node, sequence);
+        }
+    }
 }
 
 impl Node {
@@ -121,12 +132,12 @@ impl Node {
             Merged::Stale(sequence) => {
                 self.stats.records_known += 1;
                 if node == teller {
-                    report.refusals.push(&node, sequence);
+                    report.refuse(node, sequence);
                 }
             }
             Merged::Refused(sequence) => {
                 self.stats.records_refused += 1;
-                report.refusals.push(&node, sequence);
+                report.refuse(node, sequence);
             }
             Merged::Conflict => {
                 self.stats.records_conflicting += 1;
@@ -135,7 +146,7 @@ impl Node {
                     version: record.sequence.version,
                 });
                 if node == teller {
-                    report.refusals.push(&node, record.sequence);
+                    report.refuse(node, record.sequence);
                 }
             }
             Merged::Full => self.stats.records_evicted += 1,
@@ -261,7 +272,6 @@ impl Node {
                 }
                 Renewed::Known => {}
                 Renewed::Missing(prefix) => missing.push(prefix),
-                Renewed::Own(renewal) => self.on_refused(renewal.sequence),
             }
         }
         self.offer_prefixes(link, &missing);
@@ -269,12 +279,12 @@ impl Node {
 
     /// An answer, to the fetch under way, to the request under way, late, or to nothing (R14).
     pub(super) fn on_response(&mut self, link: LinkId, response: Response) {
-        self.take_refusals(&response.refusals);
         if self.take_fetched(link, &response) {
             return;
         }
         if let Some(asking) = self.take_asking(link, response.id) {
             self.stats.responses_received += 1;
+            self.take_refusals(&response.refusals);
             self.take_answer(link, asking.version, response);
             return;
         }
@@ -284,6 +294,7 @@ impl Node {
             .is_some_and(|l| l.is_recent(response.id));
         if recent {
             self.stats.late_responses += 1;
+            self.take_refusals(&response.refusals);
             if let Some(Content::Records(records)) = response.delta.map(|d| d.content) {
                 let report = self.merge_records(link, &records, Source::Pull);
                 if report.news > 0 {
@@ -303,12 +314,7 @@ impl Node {
         };
         if let Some((wait, sample)) = response.busy.take() {
             let report = self.merge_records(link, &sample, Source::Pull);
-            let retry_after = wait.min(self.config.backoff_cap);
-            self.partners
-                .entry(node, self.now)
-                .backoff
-                .hold(self.now, retry_after);
-            self.event(Event::Deferred { node, retry_after });
+            self.defer(node, wait);
             let ended = if report.news > 0 {
                 Ended::News
             } else {
@@ -365,12 +371,17 @@ impl Node {
         if !fetching {
             self.exchange_over(link, news);
         }
-        if pages && news && self.ask.is_on(link) {
-            self.note_news();
-            self.ask_again_on(link);
-        } else {
+        if !(pages && news && self.ask_next_page(link)) {
             self.exchange_answered(link, ended, fetching);
         }
+    }
+
+    /// The peer has answered `Busy` (R18).
+    pub(super) fn defer(&mut self, node: NodeId, wait: Duration) {
+        let retry_after = wait.min(self.config.backoff_cap);
+        let partner = self.partners.entry(node, self.now);
+        partner.backoff.hold(self.now, retry_after);
+        self.event(Event::Deferred { node, retry_after });
     }
 
     /// An exchange with this node has completed.

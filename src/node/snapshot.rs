@@ -116,7 +116,8 @@ impl Node {
         if record.node == self.id {
             return;
         }
-        let left = u64::from(record.remaining_s).saturating_sub(elapsed.as_secs() + 1);
+        let left =
+            u64::from(record.remaining_s).saturating_sub(elapsed.as_secs().saturating_add(1));
         if left == 0 {
             let until = self.now + caps::TOMBSTONE_LIFETIME;
             self.table

@@ -260,10 +260,12 @@ impl Node {
             return;
         }
         let path = &found.path;
-        let at = path.iter().position(|n| *n == self.id);
-        let next = at.map(|at| path[(at + 1) % path.len()]);
-        let Some(link) = next.and_then(|n| self.link_of_upstream(&n)) else {
+        let Some(at) = path.iter().position(|n| *n == self.id) else {
             self.blame(id, PeerFault::NotMyLoop);
+            return;
+        };
+        // No blame: the teller cannot know which upstreams are connected here.
+        let Some(link) = self.link_of_upstream(&path[(at + 1) % path.len()]) else {
             return;
         };
         let hops = found.hops.min(path.len() as u8);

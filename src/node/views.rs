@@ -257,7 +257,11 @@ impl Node {
                 self.table.certificate_count(),
                 caps::CERTIFICATES,
             ),
-            ("links", self.links.len(), self.most_links() + caps::DIALS),
+            (
+                "links",
+                self.links.len(),
+                self.most_links() + caps::DIALS + caps::UPSTREAMS,
+            ),
             ("partners", self.partners.len(), caps::PARTNERS),
             ("upstreams", self.dialer.upstreams.len(), caps::UPSTREAMS),
             ("dials", self.dialer.dial_count(), caps::DIALS),

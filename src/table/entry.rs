@@ -115,7 +115,7 @@ impl Entry {
             prefix: self.node.prefix().0,
             sequence: self.sequence(),
             remaining_s: self.remaining_s(now)?,
-            check: self.hash as u16,
+            check: rng::body_check(self.body()),
         })
     }
 }

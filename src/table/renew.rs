@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 
 use crate::id::{NodeId, Prefix};
+use crate::limits::caps;
+use crate::rng;
 use crate::table::{Slot, Table};
 use crate::time::Instant;
 use crate::wire::{Renewal, Renewals};
@@ -16,9 +18,11 @@ pub(crate) enum Renewed {
     Known,
     /// The table lacks that version: fetch the record.
     Missing(Prefix),
-    /// It names the node itself, with this sequence.
-    Own(Renewal),
 }
+
+/// Renewals of one prefix that are looked at: nodes that share one are rare, and a batch of nothing
+/// else against a table of nothing else would cost the product.
+const TWINS: usize = 4;
 
 impl Table {
     /// Applies a batch, in one pass over the table: no index by prefix is worth its memory, since
@@ -26,51 +30,40 @@ impl Table {
     pub(crate) fn apply_renewals(&mut self, now: Instant, batch: &Renewals) -> Vec<Renewed> {
         let mut wanted: Vec<(Prefix, Renewal, Renewed)> = batch
             .iter()
+            .take(caps::BATCH)
             .map(|r| (Prefix(r.prefix), r, Renewed::Missing(Prefix(r.prefix))))
             .collect();
         wanted.sort_by_key(|(prefix, _, _)| *prefix);
-        let own_prefix = self.own.prefix();
-        let mut hits: Vec<(usize, Slot)> = Vec::new();
-        for (slot, entry) in self.entries.iter().enumerate() {
-            let Some(entry) = entry else { continue };
+        for slot in 0..self.entries.len() {
+            let Some(entry) = &self.entries[slot] else {
+                continue;
+            };
             let prefix = entry.node.prefix();
             let first = wanted.partition_point(|(p, _, _)| *p < prefix);
-            let same = wanted[first..]
-                .iter()
-                .take_while(|(p, _, _)| *p == prefix)
-                .count();
-            hits.extend((first..first + same).map(|i| (i, slot as Slot)));
-        }
-        for (i, slot) in hits {
-            let renewal = wanted[i].1;
-            let outcome = self.apply_renewal(now, slot, renewal);
-            // Of two nodes with one prefix, the one that fits decides.
-            if let Some(outcome) = outcome {
-                wanted[i].2 = outcome;
+            let same = wanted[first..].iter_mut().take(TWINS);
+            for (_, renewal, outcome) in same.take_while(|(p, _, _)| *p == prefix) {
+                // Of two nodes with one prefix, the one that fits decides.
+                if let Some(fits) = self.apply_renewal(now, slot as Slot, *renewal) {
+                    *outcome = fits;
+                }
             }
         }
-        let as_own = |(prefix, renewal, outcome): (Prefix, Renewal, Renewed)| match outcome {
-            Renewed::Missing(_) if prefix == own_prefix => Renewed::Own(renewal),
-            other => other,
-        };
-        wanted.into_iter().map(as_own).collect()
+        wanted.into_iter().map(|(_, _, outcome)| outcome).collect()
     }
 
     fn apply_renewal(&mut self, now: Instant, slot: Slot, renewal: Renewal) -> Option<Renewed> {
         let entry = self.get(slot)?;
-        let (sequence, check) = (entry.sequence(), entry.hash as u16);
+        let sequence = entry.sequence();
         if entry.node == self.own {
-            let above = renewal.sequence > sequence;
-            return Some(if above {
-                Renewed::Own(renewal)
-            } else {
-                Renewed::Known
-            });
+            // Above the own sequence it is about a node with the same prefix, or the own identity
+            // is at stake: the record itself will tell (R5).
+            return (renewal.sequence <= sequence).then_some(Renewed::Known);
         }
         if renewal.sequence.version < sequence.version {
             return Some(Renewed::Known);
         }
-        if renewal.sequence.version > sequence.version || renewal.check != check {
+        let fits = renewal.check == rng::body_check(entry.body());
+        if renewal.sequence.version > sequence.version || !fits {
             return None;
         }
         if renewal.sequence.beat <= sequence.beat || renewal.remaining_s == 0 {

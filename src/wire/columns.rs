@@ -188,7 +188,7 @@ pub struct Renewal {
     pub sequence: Sequence,
     /// Remaining lifetime in seconds.
     pub remaining_s: u32,
-    /// The lowest 16 bits of the record's hash.
+    /// The lowest 16 bits of the hash of the record's body.
     pub check: u16,
 }
 

@@ -88,12 +88,14 @@ pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
     if bytes.len() > caps::MESSAGE_BYTES {
         return Err(DecodeError::TooLong(bytes.len()));
     }
-    let envelope = pb::Envelope::decode(bytes).map_err(DecodeError::Malformed)?;
-    match envelope.version {
+    // The version alone, first: in another one a known kind may look different.
+    let Version { version } = Version::decode(&bytes[..]).map_err(DecodeError::Malformed)?;
+    match version {
         0 => return Err(DecodeError::NoVersion),
         super::VERSION => {}
         other => return Ok(Decoded::OtherVersion(other)),
     }
+    let envelope = pb::Envelope::decode(bytes).map_err(DecodeError::Malformed)?;
     let Some(kind) = envelope.kind else {
         return Ok(Decoded::UnknownKind);
     };
@@ -110,6 +112,13 @@ pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
         Kind::LoopFound(m) => Message::LoopFound(loop_found(&m)?),
         Kind::Goodbye(m) => Message::Goodbye(goodbye(m)),
     }))
+}
+
+/// An envelope of any version.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct Version {
+    #[prost(uint32, tag = "1")]
+    version: u32,
 }
 
 fn hello(m: pb::Hello) -> Hello {

@@ -106,7 +106,7 @@ pub struct Renewals {
     pub beats: ::prost::alloc::vec::Vec<u32>,
     #[prost(uint32, repeated, tag = "4")]
     pub lifetimes: ::prost::alloc::vec::Vec<u32>,
-    /// Two bytes each: the lowest 16 bits of the record's hash (see README.md).
+    /// Two bytes each: the lowest 16 bits of the hash of the record's body.
     #[prost(bytes = "bytes", tag = "5")]
     pub checks: ::prost::bytes::Bytes,
 }

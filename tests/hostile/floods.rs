@@ -1,0 +1,190 @@
+//! More than a node gives: requests, updates, links.
+
+use std::time::Duration;
+
+use peer_exchange::wire::{GoodbyeReason, Message, Records, Response};
+use peer_exchange::{CloseReason, Event, Input, LinkId, PeerFault, limits::caps};
+
+use crate::support::build::*;
+use crate::support::rig::{Rig, config, records_in};
+
+/// A node that lets each peer send `burst` messages at once and a tenth of that a second.
+fn slow(burst: u32) -> Rig {
+    // The larger ID: of two requests that cross, the other end's proceeds.
+    Rig::new(
+        0x7f00_0001,
+        config(|c| {
+            c.messages_per_second = burst / 10;
+            c.capacity = 16;
+        }),
+    )
+}
+
+fn send_requests(rig: &mut Rig, link: LinkId, n: u64) -> Vec<Response> {
+    rig.take(link);
+    for i in 0..n {
+        rig.message(link, Message::Request(request(1_000 + i)));
+    }
+    rig.take_responses(link)
+}
+
+fn is_busy(response: &Response) -> bool {
+    response.busy.is_some()
+}
+
+#[test]
+fn a_flood_of_requests_is_told_to_wait_and_then_closed_and_refused() {
+    let mut rig = slow(100);
+    let filler = rig.link(300);
+    let records: Vec<_> = (400..412).map(rec).collect();
+    rig.message(filler, rumour(&records));
+    let link = rig.link(2);
+    rig.checks = false;
+    let answers = send_requests(&mut rig, link, 500);
+    let (busy, answered): (Vec<_>, Vec<_>) = answers.into_iter().partition(is_busy);
+    // As many as the bucket of messages has, or that of records.
+    assert!((50..=100).contains(&answered.len()), "{}", answered.len());
+    // Told once; what follows before the end of the wait is not even answered.
+    assert_eq!(busy.len(), 1);
+    let (wait, sample) = busy[0].busy.clone().unwrap();
+    assert!(wait >= Duration::from_millis(500), "{wait:?}");
+    assert_eq!(sample.len(), caps::BUSY_SAMPLE);
+    assert_eq!(rig.why_closed(link), Some(CloseReason::Misbehaviour));
+    let ignored = |e: &Event| {
+        let fault = PeerFault::IgnoredRetryAfter;
+        matches!(e, Event::Blamed { fault: f, .. } if *f == fault)
+    };
+    assert_eq!(rig.take_events(ignored).len(), 9);
+    let again = rig.mute_link(2);
+    assert_eq!(rig.why_closed(again), Some(CloseReason::Refused));
+    rig.check();
+}
+
+#[test]
+fn whoever_waits_as_told_is_never_blamed() {
+    let mut rig = slow(100);
+    let link = rig.link(2);
+    rig.checks = false;
+    let mut answered = 0;
+    for round in 0..300 {
+        let answer = rig.ask(link, request(1_000 + round));
+        match &answer.busy {
+            Some((wait, _)) => rig.pass(*wait),
+            None => answered += 1,
+        }
+    }
+    assert!(answered > 250, "{answered}");
+    let blamed = |e: &Event| matches!(e, Event::Blamed { .. });
+    assert_eq!(rig.take_events(blamed), []);
+}
+
+#[test]
+fn limits_outlive_the_connection() {
+    let mut rig = slow(100);
+    let link = rig.link(2);
+    let answers = send_requests(&mut rig, link, 101);
+    assert!(is_busy(answers.last().unwrap()));
+    rig.input(Input::LinkDown {
+        link,
+        orderly: true,
+    });
+    let again = rig.link(2);
+    assert!(is_busy(&rig.ask(again, request(1))));
+}
+
+#[test]
+fn limits_are_shared_by_a_subnet() {
+    let mut rig = slow(10);
+    // Eight nodes' worth, or four tables'.
+    let nodes = 512..525;
+    let mut answered = 0;
+    for n in nodes {
+        let link = rig.link(n);
+        let answers = send_requests(&mut rig, link, 9);
+        answered += answers.iter().filter(|r| !is_busy(r)).count();
+    }
+    assert!((70..=80).contains(&answered), "{answered}");
+    let elsewhere = rig.link(1024);
+    assert!(!is_busy(&rig.ask(elsewhere, request(1))));
+}
+
+#[test]
+fn a_flood_of_updates_is_dropped_and_the_link_stays() {
+    let mut rig = slow(100);
+    let link = rig.link(2);
+    rig.checks = false;
+    for version in 1..=500 {
+        rig.message(link, rumour(&[rec(3).version(version)]));
+    }
+    let known = rig.node.peer(&id(3)).unwrap().sequence.version;
+    assert!((95..=100).contains(&known), "{known}");
+    assert!(rig.node.stats().requests_throttled >= 400);
+    assert!(rig.is_up(link));
+    // Ten seconds fill the bucket again.
+    rig.pass_s(11);
+    rig.message(link, rumour(&[rec(3).version(501)]));
+    assert_eq!(rig.node.peer(&id(3)).unwrap().sequence.version, 501);
+    rig.check();
+}
+
+#[test]
+fn ten_thousand_links_are_answered_or_turned_away() {
+    let mut rig = Rig::new(
+        1,
+        config(|c| {
+            c.max_links = 16;
+            c.capacity = 1_024;
+        }),
+    );
+    let teller = rig.link(1 << 20);
+    let records: Vec<_> = (0..800).map(|n| rec(2_000_000 + n)).collect();
+    rig.message(teller, push(1, &records));
+    rig.checks = false;
+    let (mut answered, mut turned_away) = (0, 0);
+    for n in 0..10_000 {
+        let link = rig.mute_link(10_000 + n);
+        if rig.why_closed(link) == Some(CloseReason::Full) {
+            turned_away += 1;
+            continue;
+        }
+        rig.message(link, hello(1));
+        if n % 3 == 0 {
+            // Says Hello and no more.
+            continue;
+        }
+        rig.message(link, Message::Request(request(u64::from(n))));
+        let sent = rig.take(link);
+        let full = sent.iter().any(|m| {
+            matches!(m, Message::Goodbye(g) if g.reason == GoodbyeReason::Full
+                && g.retry_after > Duration::ZERO)
+        });
+        if full {
+            let records = sent.iter().filter_map(records_in).map(Records::len);
+            assert_eq!(records.collect::<Vec<_>>(), [caps::FULL_ANSWER]);
+            assert_eq!(rig.why_closed(link), Some(CloseReason::Full));
+            answered += 1;
+        }
+        assert!(rig.node.links().count() <= 32);
+    }
+    rig.check();
+    assert!(answered > 20, "{answered}");
+    assert!(turned_away > 1_000, "{turned_away}");
+    // Who came for one answer and does not ask is not kept for long.
+    rig.pass_s(20);
+    assert!(rig.node.links().count() <= 16);
+}
+
+#[test]
+fn buckets_of_ten_thousand_nodes_are_bounded() {
+    let mut rig = Rig::new(1, config(|c| c.max_links = 4));
+    rig.checks = false;
+    for n in 0..10_000 {
+        let link = rig.link(n * 256 + 10);
+        rig.message(link, Message::Request(request(1)));
+        rig.input(Input::LinkDown {
+            link,
+            orderly: true,
+        });
+    }
+    rig.check();
+}

@@ -1,0 +1,13 @@
+//! Hostile bytes and hostile members: each has a defined answer, and no bound gives way.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod floods;
+mod forged;
+mod links;
+mod malformed;
+mod odd_inputs;
+mod partners;
+mod records;
+mod tables;

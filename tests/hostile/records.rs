@@ -1,0 +1,140 @@
+//! Records: about the receiver itself, with absurd lifetimes, at the maximum sequence.
+
+use std::time::Duration;
+
+use peer_exchange::{Event, Input};
+
+use crate::support::build::*;
+use crate::support::pair::{Pair, stranger};
+use crate::support::rig::{Rig, config};
+
+fn rig(n: u32) -> Rig {
+    Rig::new(n, config(|_| {}))
+}
+
+#[test]
+fn an_older_record_about_the_receiver_changes_nothing() {
+    let mut rig = rig(1);
+    let link = rig.link(2);
+    rig.input(Input::SetMetadata(b"two".to_vec()));
+    assert_eq!(rig.node.sequence(), seq(2, 0));
+    rig.message(link, rumour(&[rec(1).body(body_of(77))]));
+    assert_eq!(rig.node.sequence(), seq(2, 0));
+    assert_eq!(rig.node.peer_count(), 0, "never its own peer");
+}
+
+#[test]
+fn a_lifetime_of_a_century_is_cut_or_refused() {
+    let mut rig = rig(1);
+    let link = rig.link(2);
+    let century = 100 * 365 * 86_400;
+    rig.message(link, rumour(&[rec(3).life(century)]));
+    let left = rig.node.peer(&id(3)).unwrap().lifetime_left;
+    assert!(left <= Duration::from_secs(1_800), "{left:?}");
+    let mut long = body_of(4);
+    varint_field(3, u64::from(century), &mut long);
+    rig.message(link, rumour(&[rec(4).body(long)]));
+    assert!(!rig.knows(4));
+    // Told again and again, it still ends with its half hour.
+    for _ in 0..40 {
+        rig.pass_s(60);
+        rig.message(link, rumour(&[rec(3).life(century)]));
+    }
+    assert!(!rig.knows(3));
+}
+
+#[test]
+fn a_tombstone_of_a_century_ends_too() {
+    let mut rig = rig(1);
+    let link = rig.link(2);
+    rig.message(link, rumour(&[rec(3)]));
+    let left = rec(3).version(2).body(Vec::new()).life(u32::MAX);
+    rig.message(link, rumour(&[left]));
+    assert!(!rig.knows(3));
+    rig.pass_s(3_826);
+    assert_eq!(rig.node.stats().records, 1, "the tombstone has gone");
+}
+
+/// Node 2 is alive, linked to node 1, and somebody tells node 1 `forged` about it. In the end
+/// node 2 is known again as it is.
+fn is_accepted_again_after(forged: &Rec, change: impl FnOnce(&mut Rig)) -> Pair {
+    let mut pair = Pair::new(rig(1), rig(2));
+    pair.pass(Duration::from_secs(5));
+    assert!(pair.agree());
+    let liar = stranger(&mut pair.a, 3);
+    pair.a.message(liar, rumour([forged]));
+    pair.a.input(Input::LinkDown {
+        link: liar,
+        orderly: true,
+    });
+    pair.pass(Duration::from_secs(60));
+    change(&mut pair.b);
+    // A forged tombstone lives longest: the cap and a sixteenth.
+    pair.pass(Duration::from_secs(2 * 3_825));
+    assert!(pair.agree(), "{:?}", pair.a.node.peer(&id(2)));
+    let addresses = pair.a.node.peer(&id(2)).unwrap().addresses;
+    assert_ne!(addresses, [address(66)], "the forgery is gone");
+    pair
+}
+
+fn forged(version: u64) -> Rec {
+    rec(2).version(version).body(body_of(66))
+}
+
+#[test]
+fn a_maximum_does_not_lock_a_node_out() {
+    let pair = is_accepted_again_after(&forged(u64::MAX), |_| {});
+    assert!(
+        pair.b.node.sequence().version < 10,
+        "it waits, it does not race"
+    );
+    assert!(pair.b.events.contains(&Event::DuplicateIdentity));
+}
+
+#[test]
+fn a_maximum_of_both_numbers_does_not_either() {
+    is_accepted_again_after(&forged(u64::MAX).beat(u32::MAX), |_| {});
+}
+
+#[test]
+fn a_tombstone_at_the_maximum_does_not_either() {
+    let dead = forged(u64::MAX).body(Vec::new()).life(u32::MAX);
+    is_accepted_again_after(&dead, |_| {});
+}
+
+#[test]
+fn one_below_the_maximum_leaves_the_node_its_voice() {
+    // The node goes above it, to the maximum itself, and its content changes afterwards.
+    let pair = is_accepted_again_after(&forged(u64::MAX - 1), |victim| {
+        victim.input(Input::SetAddresses(vec![address(88)]));
+    });
+    let addresses = pair.a.node.peer(&id(2)).unwrap().addresses;
+    assert_eq!(addresses, [address(88)]);
+}
+
+#[test]
+fn a_forged_beat_costs_one_version() {
+    let pair = is_accepted_again_after(&rec(2).beat(u32::MAX).life(1), |_| {});
+    assert!(pair.b.node.sequence().version <= 3);
+}
+
+#[test]
+fn a_forgery_again_and_again_costs_three_versions_and_one_a_period() {
+    let mut rig = rig(1);
+    let liar = rig.link(2);
+    let period = Duration::from_secs(600);
+    let forge = |rig: &mut Rig| {
+        let version = rig.node.sequence().version + 1;
+        rig.message(liar, rumour(&[rec(1).version(version).body(body_of(66))]));
+    };
+    for _ in 0..50 {
+        forge(&mut rig);
+    }
+    assert_eq!(rig.node.stats().recoveries, 3);
+    for _ in 0..12 {
+        rig.pass(period);
+        forge(&mut rig);
+    }
+    let recoveries = rig.node.stats().recoveries;
+    assert!((4..=16).contains(&recoveries), "{recoveries}");
+}

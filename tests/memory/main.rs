@@ -1,0 +1,266 @@
+//! Bytes on the heap: what a record costs (N7), that it pins no message (R24), and that no flood
+//! makes a node grow without bound (R22).
+//!
+//! One test, since the counter is that of the whole process.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use peak_alloc::PeakAlloc;
+use peer_exchange::wire::{self, Message, Renewal, RenewalsBuilder, Trace, Update};
+use peer_exchange::{Config, Effect, Input, Instant, LinkId, Node};
+
+use support::build::*;
+use support::rig::{Rig, SEED, config, identity};
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+fn heap() -> usize {
+    HEAP.current_usage()
+}
+
+#[test]
+fn memory_is_bounded() {
+    what_a_record_costs();
+    a_record_pins_no_message();
+    announcements_that_wait_pin_little();
+    a_batch_of_one_prefix_costs_no_product();
+    floods_leave_little_behind();
+    a_transport_that_never_reports();
+}
+
+/// A node that is handed bytes and whose effects are dropped.
+struct Plain(Node);
+
+impl Plain {
+    fn new(config: Config) -> Self {
+        Self(Node::new(config, identity(1), SEED, Instant::ZERO).unwrap())
+    }
+
+    fn input(&mut self, input: Input) {
+        self.0.handle(self.0.now(), input).unwrap();
+        loop {
+            match self.0.poll() {
+                Effect::Send { link, .. } => {
+                    self.0.handle(self.0.now(), Input::Sent { link }).unwrap();
+                }
+                Effect::WaitUntil(_) => return,
+                _ => {}
+            }
+        }
+    }
+
+    fn link(&mut self, n: u32) -> LinkId {
+        let link = LinkId(u64::from(n));
+        self.input(Input::LinkUp {
+            link,
+            node: id(n),
+            remote: None,
+            dial: None,
+        });
+        link
+    }
+
+    fn message(&mut self, link: LinkId, message: Message) {
+        let bytes = wire::encode(message);
+        self.input(Input::Message { link, bytes });
+    }
+}
+
+/// N7: at most 160 bytes for a record with one IPv4 address, all indexes included.
+fn what_a_record_costs() {
+    const RECORDS: u32 = 16_000;
+    let mut node = Plain::new(config(|c| {
+        c.capacity = 16_384;
+        c.bytes_per_second = 1 << 30;
+    }));
+    let link = node.link(2);
+    let before = heap();
+    for first in (0..RECORDS).step_by(1_000) {
+        let page: Vec<_> = (first..first + 1_000).map(|n| rec(100_000 + n)).collect();
+        node.message(link, push(u64::from(first) + 1, &page));
+    }
+    assert_eq!(node.0.peer_count(), RECORDS as usize);
+    let each = (heap() - before) / RECORDS as usize;
+    assert!(each <= 160, "{each} bytes a record");
+    assert!(
+        each >= 60,
+        "{each} bytes: not what was meant to be measured"
+    );
+    let counted = node.0.stats().table_bytes as usize / RECORDS as usize;
+    assert!(each.abs_diff(counted) <= 16, "{each} and {counted}");
+}
+
+/// R24: one record each out of two hundred messages of 60 KiB.
+fn a_record_pins_no_message() {
+    let mut node = Plain::new(config(|c| c.bytes_per_second = 1 << 30));
+    let link = node.link(2);
+    let before = heap();
+    for n in 0..200 {
+        // The rest of the message is a field that this version does not know. The body is too
+        // long to be kept in place.
+        let mut metadata = body_of(1_000 + n);
+        bytes_field(2, &[7; 200], &mut metadata);
+        let mut bytes = wire::encode(push(9, &[rec(1_000 + n).body(metadata)])).to_vec();
+        bytes_field(1_000, &vec![0; 60_000], &mut bytes);
+        node.input(Input::Message {
+            link,
+            bytes: Bytes::from(bytes),
+        });
+    }
+    assert_eq!(node.0.peer_count(), 200);
+    let kept = heap() - before;
+    assert!(kept < 200 * 1_000, "{kept} bytes for 200 records");
+}
+
+/// Eight announcements wait at most, each within its message.
+fn announcements_that_wait_pin_little() {
+    let mut node = Plain::new(Config::default());
+    let link = node.link(2);
+    let before = heap();
+    for n in 0..100_u8 {
+        let mut list = vec![0x0d, n, 0, 0, 0, 0x10, 8];
+        bytes_field(3, &[n; 8], &mut list);
+        let (mut delta, mut update, mut out) = (vec![0x10, 9], Vec::new(), vec![8, 1]);
+        bytes_field(4, &list, &mut delta);
+        bytes_field(3, &delta, &mut update);
+        bytes_field(5, &update, &mut out);
+        bytes_field(1_000, &vec![0; 60_000], &mut out);
+        node.input(Input::Message {
+            link,
+            bytes: Bytes::from(out),
+        });
+    }
+    let kept = heap() - before;
+    assert!(kept < 10 * 65_536, "{kept} bytes");
+}
+
+/// 10,000 renewals of one prefix against 10,000 nodes with that prefix.
+fn a_batch_of_one_prefix_costs_no_product() {
+    let mut node = Plain::new(Config::default());
+    let link = node.link(2);
+    let twin = |n: u32| {
+        let mut bytes = [9; 32];
+        bytes[4..8].copy_from_slice(&n.to_be_bytes());
+        Rec {
+            node: bytes.into(),
+            ..rec(n)
+        }
+    };
+    for first in (0..10_000).step_by(1_000) {
+        let page: Vec<_> = (first..first + 1_000).map(twin).collect();
+        node.message(link, push(u64::from(first) + 1, &page));
+    }
+    assert_eq!(node.0.peer_count(), 10_000);
+    let mut batch = RenewalsBuilder::default();
+    for _ in 0..8_000 {
+        batch.push(Renewal {
+            prefix: [9; 4],
+            sequence: seq(1, 1),
+            remaining_s: 900,
+            check: 1,
+        });
+    }
+    let message = Message::Update(Update {
+        renewals: batch.finish(),
+        ..Update::default()
+    });
+    let before = heap();
+    HEAP.reset_peak_usage();
+    node.message(link, message);
+    let peak = HEAP.peak_usage() - before;
+    assert!(peak < 4 << 20, "{peak} bytes at the peak");
+}
+
+/// Every kind of message from two hundred nodes, for an hour of the node's time.
+fn floods_leave_little_behind() {
+    let mut rig = Rig::new(
+        0x7f00_0001,
+        config(|c| {
+            c.capacity = 256;
+            c.max_links = 16;
+            c.upstreams = vec![address(9)];
+        }),
+    );
+    rig.checks = false;
+    rig.upstream(9);
+    let base = heap();
+    let mut most = 0;
+    for minute in 0..60_u32 {
+        let links: Vec<_> = (0..40).map(|n| rig.link(5_000 + minute * 40 + n)).collect();
+        for (i, link) in links.iter().enumerate() {
+            let i = i as u32;
+            flood(&mut rig, *link, 5_000 + minute * 40 + i);
+        }
+        rig.sent.clear();
+        rig.events.clear();
+        rig.closed.clear();
+        for (dial, _) in std::mem::take(&mut rig.dials) {
+            rig.input(Input::DialFailed { dial });
+        }
+        for link in links {
+            rig.input(Input::LinkDown {
+                link,
+                orderly: false,
+            });
+        }
+        rig.pass(Duration::from_secs(60));
+        rig.sent.clear();
+        rig.events.clear();
+        most = most.max(heap().saturating_sub(base));
+    }
+    rig.check();
+    assert!(rig.node.stats().records_learned > 10_000);
+    assert!(rig.node.stats().certificates > 100);
+    assert!(most < 4 << 20, "{most} bytes");
+}
+
+/// What node `n` sends.
+fn flood(rig: &mut Rig, link: LinkId, n: u32) {
+    let records: Vec<_> = (0..200).map(|k| rec(1_000_000 + n * 200 + k)).collect();
+    rig.message(link, rumour(&records));
+    rig.message(link, push(u64::from(n), &records));
+    let dying: Vec<_> = (0..200)
+        .map(|k| rec(9_000_000 + n * 200 + k).life(2))
+        .collect();
+    rig.message(link, rumour(&dying));
+    rig.message(link, Message::Request(request(u64::from(n))));
+    for k in 0..64 {
+        let trace = Trace {
+            id: u64::from(n * 64 + k),
+            path: vec![id(k), id(n)],
+            fresh: true,
+        };
+        rig.message(link, Message::Trace(trace));
+    }
+    rig.message(link, refuse(&[(id(3), seq(5, 5)), (id(4), seq(5, 5))]));
+    rig.raw(link, vec![0xff; 60_000]);
+}
+
+/// Nothing is ever reported sent: what is outstanding is bounded, and so is what waits.
+fn a_transport_that_never_reports() {
+    let mut rig = Rig::new(1, config(|c| c.capacity = 1_024));
+    rig.credits = false;
+    rig.checks = false;
+    let links: Vec<_> = (0..32).map(|n| rig.link(2 + n)).collect();
+    let before = heap();
+    for round in 0..200_u32 {
+        for (i, link) in links.iter().enumerate() {
+            let n = 500 + (round * 32 + i as u32) % 900;
+            let news = rec(n).version(u64::from(round) + 1);
+            rig.message(*link, rumour(&[news]));
+            rig.message(*link, Message::Request(request(u64::from(round))));
+        }
+        rig.sent.clear();
+        rig.events.clear();
+        rig.dials.clear();
+        rig.pass(Duration::from_millis(100));
+    }
+    rig.check();
+    let kept = heap() - before;
+    assert!(kept < 1 << 20, "{kept} bytes");
+}

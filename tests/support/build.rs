@@ -1,0 +1,209 @@
+//! IDs, addresses, records and messages, well-formed and not.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use peer_exchange::wire::{
+    Content, Delta, Head, Hello, Message, Records, RecordsBuilder, Refusals, RefusalsBuilder,
+    Request, Response, Update, WireRecord,
+};
+use peer_exchange::{Multiaddr, NodeId, RequestId, Sequence};
+use prost::encoding::{WireType, encode_key, encode_varint};
+
+/// The 32-byte ID that begins with `n`, so that IDs sort as their numbers do.
+pub(crate) fn id(n: u32) -> NodeId {
+    let mut bytes = [0x5a; 32];
+    bytes[..4].copy_from_slice(&n.to_be_bytes());
+    NodeId::new(bytes)
+}
+
+/// `/ip4/10.a.b.c/tcp/5001` with `n` spread over the octets.
+pub(crate) fn address(n: u32) -> Multiaddr {
+    let [_, a, b, c] = n.to_be_bytes();
+    format!("/ip4/10.{a}.{b}.{c}/tcp/5001").parse().unwrap()
+}
+
+pub(crate) const fn seq(version: u64, beat: u32) -> Sequence {
+    Sequence { version, beat }
+}
+
+/// A length-delimited protobuf field.
+pub(crate) fn bytes_field(tag: u32, content: &[u8], out: &mut Vec<u8>) {
+    encode_key(tag, WireType::LengthDelimited, out);
+    encode_varint(content.len() as u64, out);
+    out.extend_from_slice(content);
+}
+
+/// A varint protobuf field.
+pub(crate) fn varint_field(tag: u32, value: u64, out: &mut Vec<u8>) {
+    encode_key(tag, WireType::Varint, out);
+    encode_varint(value, out);
+}
+
+/// A record body with these addresses and of the default lifetime.
+pub(crate) fn body(addresses: &[Multiaddr]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for address in addresses {
+        bytes_field(1, address.as_bytes(), &mut out);
+    }
+    out
+}
+
+/// The body of node `n`: its one address.
+pub(crate) fn body_of(n: u32) -> Vec<u8> {
+    body(&[address(n)])
+}
+
+/// A record as it goes into a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Rec {
+    pub(crate) node: NodeId,
+    pub(crate) sequence: Sequence,
+    pub(crate) remaining_s: u32,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Node `n` at version 1 with half an hour to live.
+pub(crate) fn rec(n: u32) -> Rec {
+    Rec {
+        node: id(n),
+        sequence: seq(1, 0),
+        remaining_s: 1_799,
+        body: body_of(n),
+    }
+}
+
+impl Rec {
+    pub(crate) fn version(mut self, version: u64) -> Self {
+        self.sequence.version = version;
+        self
+    }
+
+    pub(crate) fn beat(mut self, beat: u32) -> Self {
+        self.sequence.beat = beat;
+        self
+    }
+
+    pub(crate) fn life(mut self, remaining_s: u32) -> Self {
+        self.remaining_s = remaining_s;
+        self
+    }
+
+    pub(crate) fn body(mut self, body: Vec<u8>) -> Self {
+        self.body = body;
+        self
+    }
+}
+
+pub(crate) fn page<'a>(records: impl IntoIterator<Item = &'a Rec>) -> Records {
+    let mut page = RecordsBuilder::default();
+    for r in records {
+        let record = WireRecord {
+            node: r.node,
+            sequence: r.sequence,
+            remaining_s: r.remaining_s,
+            body: &r.body,
+        };
+        assert!(page.push(record, usize::MAX));
+    }
+    page.finish()
+}
+
+/// A push of these records that ends at version `to` of the sender's log; a rumour if that is 0.
+pub(crate) fn push<'a>(to: u64, records: impl IntoIterator<Item = &'a Rec>) -> Message {
+    Message::Update(Update {
+        delta: Some(delta(0, to, records)),
+        ..Update::default()
+    })
+}
+
+pub(crate) fn rumour<'a>(records: impl IntoIterator<Item = &'a Rec>) -> Message {
+    push(0, records)
+}
+
+pub(crate) fn delta<'a>(from: u64, to: u64, records: impl IntoIterator<Item = &'a Rec>) -> Delta {
+    Delta {
+        from,
+        to,
+        content: Content::Records(page(records)),
+    }
+}
+
+pub(crate) fn refusals(list: &[(NodeId, Sequence)]) -> Refusals {
+    let mut out = RefusalsBuilder::default();
+    list.iter().for_each(|(n, s)| out.push(n, *s));
+    out.finish()
+}
+
+pub(crate) fn refuse(list: &[(NodeId, Sequence)]) -> Message {
+    Message::Update(Update {
+        refusals: refusals(list),
+        ..Update::default()
+    })
+}
+
+pub(crate) fn hello(epoch: u64) -> Message {
+    Message::Hello(Hello {
+        min_version: 1,
+        max_version: 1,
+        features: 0,
+        epoch,
+    })
+}
+
+/// A request that shows an empty table and no record of its own.
+pub(crate) fn request(id: u64) -> Request {
+    Request {
+        id: RequestId(id),
+        hop_limit: 16,
+        walk: None,
+        head: Head::default(),
+        cursor: None,
+        own: Sequence::default(),
+        own_check: 0,
+        push: None,
+        want: None,
+        fetch: Bytes::new(),
+        overdue: Bytes::new(),
+    }
+}
+
+/// A response that says: the same set as yours.
+pub(crate) fn response(id: RequestId) -> Response {
+    Response {
+        id,
+        head: Head::default(),
+        cursor: None,
+        delta: None,
+        renewals: Default::default(),
+        refusals: Default::default(),
+        busy: None,
+    }
+}
+
+/// `Busy` with nothing else.
+pub(crate) fn busy(id: RequestId, wait: Duration) -> Message {
+    Message::Response(Response {
+        busy: Some((wait, Records::default())),
+        ..response(id)
+    })
+}
+
+/// An answer with these records, whose sender's log stands at `to`.
+pub(crate) fn answer<'a>(
+    id: RequestId,
+    to: u64,
+    records: impl IntoIterator<Item = &'a Rec>,
+) -> Message {
+    let records: Vec<_> = records.into_iter().collect();
+    Message::Response(Response {
+        head: Head {
+            version: to,
+            count: records.len() as u32 + 1,
+            fingerprint: 1,
+            partial: false,
+        },
+        delta: Some(delta(0, to, records)),
+        ..response(id)
+    })
+}

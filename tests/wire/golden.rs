@@ -1,0 +1,199 @@
+//! Bytes that hold version 1 still: decoded, read, and encoded to the same bytes again.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use peer_exchange::wire::{
+    self, Content, Cursor, Decoded, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message,
+    Records, Trace,
+};
+use peer_exchange::{Config, Instant, Node, NodeId, RequestId};
+
+use crate::support::build::*;
+use crate::support::rig::{SEED, identity};
+
+const GOLDEN: &str = include_str!("golden.txt");
+const EPOCH: u64 = 0xfedc_ba98_7654_3211;
+const HEAD: Head = Head {
+    version: 300,
+    count: 1_000,
+    fingerprint: 0x0123_4567_89ab_cdef,
+    partial: true,
+};
+const CURSOR: Cursor = Cursor {
+    epoch: EPOCH,
+    version: 299,
+};
+const WALK: RequestId = RequestId(0x1122_3344_5566_7788);
+
+fn golden(name: &str) -> Bytes {
+    let line = |l: &&str| l.split(' ').next() == Some(name);
+    let line = GOLDEN.lines().find(line).expect("a line of that name");
+    let hex = &line[name.len() + 1..];
+    let byte = |i: usize| u8::from_str_radix(&hex[i..i + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(byte).collect()
+}
+
+fn decoded(name: &str) -> Message {
+    let bytes = golden(name);
+    let Ok(Decoded::Message(message)) = wire::decode(bytes.clone()) else {
+        panic!("{name} does not decode");
+    };
+    assert_eq!(message.kind(), name);
+    assert_eq!(wire::encode(message.clone()), bytes, "{name} encodes anew");
+    message
+}
+
+fn assert_records(records: &Records) {
+    let read: Vec<_> = records.iter().collect();
+    let heads: Vec<_> = read
+        .iter()
+        .map(|r| (r.node, r.sequence, r.remaining_s, r.body.len()))
+        .collect();
+    let full = read[0].body;
+    assert_eq!(
+        heads,
+        [
+            (id(7), seq(1 << 40, 3), 599, full.len()),
+            (id(8), seq(2, u32::MAX), 1_800, 10),
+            (id(9), seq(u64::MAX, 1), 3_824, 0),
+        ]
+    );
+    assert_eq!(read[1].body, body_of(8));
+    // Two addresses, metadata, a lifetime, and the field of the signature.
+    let mut expected = body(&[address(7), "/dns/a.b/tcp/80".parse().unwrap()]);
+    bytes_field(2, b"zone=1", &mut expected);
+    varint_field(3, 600, &mut expected);
+    bytes_field(15, &[0xee; 64], &mut expected);
+    assert_eq!(full, expected);
+}
+
+fn assert_delta(delta: &Delta) {
+    assert_eq!((delta.from, delta.to), (5, 300));
+    let Content::Records(records) = &delta.content else {
+        panic!("no records");
+    };
+    assert_records(records);
+}
+
+fn assert_renewals(renewals: &wire::Renewals) {
+    let read: Vec<_> = renewals
+        .iter()
+        .map(|r| (r.prefix, r.sequence, r.remaining_s, r.check))
+        .collect();
+    assert_eq!(
+        read,
+        [
+            ([0, 0, 0, 8], seq(2, 4), 1_700, 0x0201),
+            ([0, 0, 0, 9], seq(9, 5), 1_600, 0x0403)
+        ]
+    );
+}
+
+fn assert_refusals(refusals: &wire::Refusals) {
+    let read: Vec<_> = refusals.iter().collect();
+    assert_eq!(read, [(id(5), seq(70, 8)), (id(6), seq(71, 9))]);
+}
+
+#[test]
+fn hello() {
+    let expected = Hello {
+        min_version: 1,
+        max_version: 3,
+        features: 5,
+        epoch: EPOCH,
+    };
+    assert_eq!(decoded("hello"), Message::Hello(expected));
+}
+
+#[test]
+fn request() {
+    let Message::Request(m) = decoded("request") else {
+        panic!()
+    };
+    assert_eq!((m.id, m.hop_limit, m.head), (WALK, 16, HEAD));
+    let walk = m.walk.unwrap();
+    assert_eq!((walk.origin, walk.path), (id(2), vec![id(2), id(3)]));
+    assert_eq!(m.cursor, Some(CURSOR));
+    assert_eq!((m.own, m.own_check), (seq(12, 34), 0xffff));
+    assert_delta(&m.push.unwrap());
+    let want = m.want.unwrap();
+    assert_eq!((want.salt(), want.width()), (7, 8));
+    assert_eq!(want.iter().collect::<Vec<_>>(), [1, u64::MAX]);
+    assert_eq!(&m.fetch[..], b"fetcfet2");
+    assert_eq!(&m.overdue[..], b"overdue1");
+}
+
+#[test]
+fn response() {
+    let Message::Response(m) = decoded("response") else {
+        panic!()
+    };
+    assert_eq!((m.id, m.head, m.cursor), (WALK, HEAD, Some(CURSOR)));
+    assert_delta(&m.delta.unwrap());
+    assert_renewals(&m.renewals);
+    assert_refusals(&m.refusals);
+    let (wait, sample) = m.busy.unwrap();
+    assert_eq!(wait, Duration::from_secs(60));
+    assert_records(&sample);
+}
+
+#[test]
+fn update() {
+    let Message::Update(m) = decoded("update") else {
+        panic!()
+    };
+    assert_eq!((m.request, m.head), (Some(WALK), Some(HEAD)));
+    let delta = m.delta.unwrap();
+    let Content::Announced(ids) = delta.content else {
+        panic!()
+    };
+    assert_eq!((ids.salt(), ids.width(), ids.len()), (0xdead_beef, 3, 2));
+    assert_eq!(ids.iter().collect::<Vec<_>>(), [1, 0x00ab_cdef]);
+    assert_renewals(&m.renewals);
+    assert_refusals(&m.refusals);
+}
+
+#[test]
+fn trace_and_loop_found() {
+    let trace = Trace {
+        id: 0x8877_6655_4433_2211,
+        path: vec![id(2), id(3)],
+        fresh: true,
+    };
+    assert_eq!(decoded("trace"), Message::Trace(trace));
+    let found = LoopFound {
+        path: vec![id(2), id(3), id(4)],
+        hops: 2,
+    };
+    assert_eq!(decoded("loop_found"), Message::LoopFound(found));
+}
+
+#[test]
+fn goodbye() {
+    let expected = Goodbye {
+        reason: GoodbyeReason::Shutdown,
+        retry_after: Duration::from_secs(600),
+    };
+    assert_eq!(decoded("goodbye"), Message::Goodbye(expected));
+}
+
+/// An earlier version's snapshot is read, and what is written now is as it was written then.
+#[test]
+fn snapshot() {
+    let node = Node::restore(
+        Config::default(),
+        identity(1),
+        SEED,
+        Instant::ZERO,
+        &golden("snapshot"),
+        Some(Duration::from_secs(10)),
+    );
+    let node = node.unwrap();
+    assert_eq!(node.sequence(), seq(6, 0));
+    let known: Vec<NodeId> = node.peers().map(|p| p.node).collect();
+    assert_eq!(known, [id(7)]);
+    assert_eq!(node.peer(&id(7)).unwrap().sequence, seq(4, 7));
+    assert_eq!((node.stats().certificates, node.stats().hints), (1, 1));
+    assert_eq!(node.snapshot(), golden("snapshot_after"));
+}

@@ -1,0 +1,282 @@
+//! Every limit of the contract: the largest that is allowed passes, one more does not.
+
+use bytes::Bytes;
+use peer_exchange::wire::{self, DecodeError, Decoded, Message};
+use peer_exchange::{Event, Multiaddr, PeerFault, RecordError, limits::caps};
+
+use crate::support::build::*;
+use crate::support::rig::{Rig, config};
+
+fn envelope(kind: u32, content: &[u8]) -> Bytes {
+    let mut out = Vec::new();
+    varint_field(1, 1, &mut out);
+    bytes_field(kind, content, &mut out);
+    out.into()
+}
+
+fn decode(kind: u32, content: &[u8]) -> Result<Message, DecodeError> {
+    wire::decode(envelope(kind, content)).map(|d| match d {
+        Decoded::Message(m) => m,
+        other => panic!("{other:?}"),
+    })
+}
+
+fn error(kind: u32, content: &[u8]) -> Option<DecodeError> {
+    decode(kind, content).err()
+}
+
+/// A message of one bytes field.
+fn with(field: u32, bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    bytes_field(field, bytes, &mut out);
+    out
+}
+
+fn ids(n: u32) -> Vec<u8> {
+    (1..=n).flat_map(|n| *id(n).as_bytes()).collect()
+}
+
+#[test]
+fn a_message_has_64_kib() {
+    let filled = |len: usize| {
+        let mut out = vec![8, 1];
+        let padding = len - 2 - 5;
+        bytes_field(1_000, &vec![0; padding], &mut out);
+        assert_eq!(out.len(), len);
+        Bytes::from(out)
+    };
+    assert_eq!(wire::decode(filled(65_536)), Ok(Decoded::UnknownKind));
+    assert_eq!(
+        wire::decode(filled(65_537)),
+        Err(DecodeError::TooLong(65_537))
+    );
+}
+
+#[test]
+fn a_path_has_1_to_64_distinct_nodes_of_32_bytes() {
+    const TRACE: u32 = 6;
+    let trace = |path: &[u8]| error(TRACE, &with(2, path));
+    assert_eq!(trace(&ids(1)), None);
+    assert_eq!(trace(&ids(64)), None);
+    assert_eq!(trace(&ids(65)), Some(DecodeError::Path));
+    assert_eq!(trace(&[]), Some(DecodeError::Path));
+    assert_eq!(trace(&[ids(2), ids(1)].concat()), Some(DecodeError::Path));
+    assert_eq!(trace(&ids(2)[1..]), Some(DecodeError::NodeId("path")));
+}
+
+#[test]
+fn a_walk_has_both_origin_and_path_and_begins_with_its_origin() {
+    const REQUEST: u32 = 3;
+    let request =
+        |origin: &[u8], path: &[u8]| error(REQUEST, &[with(3, origin), with(4, path)].concat());
+    assert_eq!(request(&ids(1), &ids(64)), None);
+    assert_eq!(request(&ids(1), &ids(65)), Some(DecodeError::Path));
+    assert_eq!(request(&ids(1), &[]), Some(DecodeError::Walk));
+    assert_eq!(request(&[], &ids(1)), Some(DecodeError::Walk));
+    assert_eq!(
+        request(&ids(2)[32..], &ids(2)),
+        Some(DecodeError::Walk),
+        "another first node"
+    );
+    let short = &ids(1)[1..];
+    assert_eq!(request(short, &ids(1)), Some(DecodeError::NodeId("origin")));
+}
+
+#[test]
+fn hop_limits_and_hops_are_clamped_to_64() {
+    for (given, read) in [(0, 0), (64, 64), (65, 64), (u64::from(u32::MAX), 64)] {
+        let mut content = Vec::new();
+        varint_field(2, given, &mut content);
+        let Ok(Message::Request(m)) = decode(3, &content) else {
+            panic!()
+        };
+        assert_eq!(m.hop_limit, read);
+        let Ok(Message::LoopFound(m)) = decode(7, &[with(1, &ids(2)), content].concat()) else {
+            panic!()
+        };
+        assert_eq!(m.hops, read);
+    }
+}
+
+/// A response with this part.
+fn part(field: u32, content: &[u8]) -> Option<DecodeError> {
+    error(4, &with(field, content))
+}
+
+fn packed(field: u32, values: &[u64]) -> Vec<u8> {
+    let mut list = Vec::new();
+    for v in values {
+        prost::encoding::encode_varint(*v, &mut list);
+    }
+    with(field, &list)
+}
+
+#[test]
+fn short_columns_are_read_and_long_ones_refused() {
+    let page = |extra: &[u8]| part(4, &with(3, &[&with(1, &ids(3)), extra].concat()));
+    assert_eq!(page(&[]), None);
+    let columns = Some(DecodeError::Columns("records"));
+    for column in 2..=4 {
+        assert_eq!(page(&packed(column, &[9])), None);
+        assert_eq!(page(&packed(column, &[9, 9, 9])), None);
+        assert_eq!(page(&packed(column, &[9, 9, 9, 9])), columns);
+    }
+    assert_eq!(page(&[packed(5, &[2]), with(6, &[0; 6])].concat()), None);
+    assert_eq!(page(&[packed(5, &[2, 1]), with(6, &[0; 4])].concat()), None);
+    for (lengths, bytes) in [(&[2][..], 7), (&[2], 5), (&[], 1), (&[1, 1, 1, 1], 4)] {
+        let content = [packed(5, lengths), with(6, &vec![0; bytes])].concat();
+        assert_eq!(page(&content), columns, "{lengths:?} {bytes}");
+    }
+    // Lengths whose sum exceeds any integer of the machine.
+    let huge = [packed(5, &[u64::from(u32::MAX)]), with(6, &[0])].concat();
+    assert_eq!(page(&huge), columns);
+    assert_eq!(part(4, &with(3, &with(1, &ids(3)[1..]))), columns);
+}
+
+#[test]
+fn what_a_short_column_means() {
+    let records = [
+        with(1, &ids(4)),
+        packed(2, &[5, 7]),
+        packed(4, &[60]),
+        packed(5, &[1, 2, 0]),
+        with(6, b"abb"),
+    ]
+    .concat();
+    let Ok(Message::Response(m)) = decode(4, &with(4, &with(3, &records))) else {
+        panic!()
+    };
+    let Some(wire::Content::Records(records)) = m.delta.map(|d| d.content) else {
+        panic!()
+    };
+    let read: Vec<_> = records
+        .iter()
+        .map(|r| (r.node, r.sequence, r.remaining_s, r.body))
+        .collect();
+    let expected = [
+        (id(1), seq(5, 0), 60, &b"a"[..]),
+        (id(2), seq(7, 0), 60, b"bb"),
+        (id(3), seq(7, 0), 60, b""),
+        (id(4), seq(7, 0), 60, b""),
+    ];
+    assert_eq!(read, expected);
+}
+
+#[test]
+fn renewals_and_refusals_fit_together() {
+    let renewals = |n: usize, extra: &[u8]| {
+        let head = [with(1, &vec![1; 4 * n]), with(5, &vec![1; 2 * n])].concat();
+        part(5, &[&head, extra].concat())
+    };
+    let bad = Some(DecodeError::Columns("renewals"));
+    assert_eq!(renewals(2, &packed(2, &[1, 2])), None);
+    assert_eq!(renewals(2, &packed(2, &[1, 2, 3])), bad);
+    assert_eq!(renewals(2, &packed(3, &[1, 2, 3])), bad);
+    assert_eq!(renewals(2, &packed(4, &[1, 2, 3])), bad);
+    assert_eq!(part(5, &[with(1, &[1; 8]), with(5, &[1; 3])].concat()), bad);
+    assert_eq!(part(5, &[with(1, &[1; 7]), with(5, &[1; 2])].concat()), bad);
+    let refusals = |extra: &[u8]| part(6, &[&with(1, &ids(2)), extra].concat());
+    let bad = Some(DecodeError::Columns("refusals"));
+    assert_eq!(refusals(&packed(2, &[1, 2])), None);
+    assert_eq!(refusals(&packed(2, &[1, 2, 3])), bad);
+    assert_eq!(refusals(&packed(3, &[1, 2, 3])), bad);
+    assert_eq!(part(6, &with(1, &ids(1)[1..])), bad);
+}
+
+#[test]
+fn short_ids_have_2_to_8_bytes() {
+    let list = |width: u64, len: usize| {
+        let mut content = Vec::new();
+        varint_field(2, width, &mut content);
+        bytes_field(3, &vec![1; len], &mut content);
+        part(4, &with(4, &content))
+    };
+    let bad = Some(DecodeError::Columns("short IDs"));
+    assert_eq!(list(2, 6), None);
+    assert_eq!(list(8, 16), None);
+    for (width, len) in [(0, 0), (1, 3), (9, 18), (258, 4), (2, 3), (8, 15)] {
+        assert_eq!(list(width, len), bad, "{width} {len}");
+    }
+}
+
+#[test]
+fn a_delta_has_one_content_and_ends_after_it_begins() {
+    let delta = |from, to| {
+        let mut content = Vec::new();
+        varint_field(1, from, &mut content);
+        varint_field(2, to, &mut content);
+        content
+    };
+    assert_eq!(part(4, &delta(5, 5)), None);
+    assert_eq!(part(4, &delta(6, 5)), Some(DecodeError::Delta));
+    let mut both = with(3, &[]);
+    bytes_field(4, &[0x10, 8], &mut both);
+    assert_eq!(part(4, &both), Some(DecodeError::Delta));
+}
+
+#[test]
+fn prefixes_have_four_bytes() {
+    for (field, name) in [(11, "fetch"), (12, "overdue")] {
+        assert_eq!(error(3, &with(field, &[1; 8])), None);
+        let bad = Some(DecodeError::Columns(name));
+        assert_eq!(error(3, &with(field, &[1; 9])), bad);
+    }
+}
+
+/// What becomes of a record with this body, told by its own node.
+fn taken(body: Vec<u8>) -> Result<(), RecordError> {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(2);
+    rig.message(link, rumour(&[rec(2).body(body)]));
+    let bad = |e: &Event| match e {
+        Event::Blamed {
+            fault: PeerFault::OwnRecord(error),
+            ..
+        } => Some(*error),
+        _ => None,
+    };
+    match rig.events.iter().find_map(bad) {
+        Some(error) => Err(error),
+        None => Ok(assert!(rig.knows(2))),
+    }
+}
+
+#[test]
+fn the_limits_of_a_record() {
+    let name = |len: usize| -> Multiaddr {
+        let text = format!("/dns/{}/tcp/1", "a".repeat(len));
+        text.parse().unwrap()
+    };
+    assert_eq!(taken(body(&vec![address(2); caps::ADDRESSES])), Ok(()));
+    assert_eq!(
+        taken(body(&vec![address(2); caps::ADDRESSES + 1])),
+        Err(RecordError::TooManyAddresses)
+    );
+    let with_metadata = |len: usize| [body_of(2), with(2, &vec![7; len])].concat();
+    assert_eq!(taken(with_metadata(256)), Ok(()));
+    assert_eq!(taken(with_metadata(257)), Err(RecordError::MetadataTooLong));
+    let with_lifetime = |seconds| {
+        let mut out = body_of(2);
+        varint_field(3, seconds, &mut out);
+        out
+    };
+    assert_eq!(taken(with_lifetime(10)), Ok(()));
+    assert_eq!(taken(with_lifetime(3_600)), Ok(()));
+    for bad in [0, 9, 3_601, u64::MAX] {
+        assert_eq!(taken(with_lifetime(bad)), Err(RecordError::Lifetime));
+    }
+    let padded = |len: usize| {
+        let mut out = body_of(2);
+        let padding = len - out.len() - 4;
+        bytes_field(1_000, &vec![0; padding], &mut out);
+        assert_eq!(out.len(), len);
+        out
+    };
+    let longest = body(&[name(249)]);
+    assert_eq!(longest.len(), 255 + 3);
+    assert_eq!(taken(longest), Ok(()));
+    let too_long = [&[0x0a, 0x80, 0x02, 0x35, 0xf7, 0x01][..], &[b'a'; 253]].concat();
+    assert!(matches!(taken(too_long), Err(RecordError::Address(_))));
+    assert_eq!(taken(padded(1_024)), Ok(()));
+    assert_eq!(taken(padded(1_025)), Err(RecordError::TooLong));
+}

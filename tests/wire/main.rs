@@ -1,0 +1,8 @@
+//! The wire contract: golden bytes, tolerance of what is newer, and every limit.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod golden;
+mod limits;
+mod newer;

@@ -1,0 +1,166 @@
+//! What a later version sends: unknown fields, kinds and versions (R23), and bodies with fields that
+//! this version does not know, relayed as they are (R7).
+
+use bytes::Bytes;
+use peer_exchange::wire::{self, DecodeError, Decoded, Message};
+use peer_exchange::{Event, NodeId};
+
+use crate::support::build::*;
+use crate::support::rig::{Rig, config, records_in};
+
+const KINDS: std::ops::RangeInclusive<u32> = 2..=8;
+
+/// Fields of every wire type, with numbers that no message of version 1 uses.
+fn unknown_fields() -> Vec<u8> {
+    let mut out = Vec::new();
+    varint_field(1_000, u64::MAX, &mut out);
+    bytes_field(1_001, b"later", &mut out);
+    out.extend([0xd5, 0x3e, 1, 2, 3, 4]); // 1002, 32 bits
+    out.extend([0xd9, 0x3e, 1, 2, 3, 4, 5, 6, 7, 8]); // 1003, 64 bits
+    out
+}
+
+fn envelope(version: u64, kind: u32, content: &[u8]) -> Bytes {
+    let mut out = Vec::new();
+    varint_field(1, version, &mut out);
+    bytes_field(kind, content, &mut out);
+    out.into()
+}
+
+#[test]
+fn unknown_fields_are_skipped_in_every_message() {
+    // A path is the one thing without which a message is none.
+    let mut path = Vec::new();
+    bytes_field(1, id(1).as_bytes(), &mut path);
+    let mut trace = Vec::new();
+    bytes_field(2, id(1).as_bytes(), &mut trace);
+    for kind in KINDS {
+        let known = match kind {
+            6 => &trace[..],
+            7 => &path,
+            _ => &[],
+        };
+        let plain = wire::decode(envelope(1, kind, known)).unwrap();
+        let more = [known, &unknown_fields()].concat();
+        let mut with_more = envelope(1, kind, &more).to_vec();
+        with_more.extend(unknown_fields());
+        assert!(matches!(plain, Decoded::Message(_)));
+        assert_eq!(wire::decode(with_more.into()), Ok(plain), "kind {kind}");
+    }
+}
+
+#[test]
+fn unknown_fields_are_skipped_in_every_part_of_a_message() {
+    let more = unknown_fields();
+    // Head, cursor, delta, renewals, refusals, busy; and records and short IDs within a delta.
+    for (kind, field) in [(4, 2), (4, 3), (4, 4), (4, 5), (4, 6), (4, 7), (5, 3)] {
+        let mut content = Vec::new();
+        bytes_field(field, &more, &mut content);
+        let read = wire::decode(envelope(1, kind, &content));
+        assert!(
+            matches!(read, Ok(Decoded::Message(_))),
+            "{kind}.{field}: {read:?}"
+        );
+    }
+    let short = [&[0x10, 8][..], &more].concat();
+    for (field, inner) in [(3, &more), (4, &short)] {
+        let (mut delta, mut content) = (Vec::new(), Vec::new());
+        bytes_field(field, inner, &mut delta);
+        bytes_field(3, &delta, &mut content);
+        let read = wire::decode(envelope(1, 5, &content));
+        assert!(
+            matches!(read, Ok(Decoded::Message(_))),
+            "delta.{field}: {read:?}"
+        );
+    }
+}
+
+#[test]
+fn other_kinds_and_versions_are_counted_ignored_and_not_blamed() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(2);
+    let unknown: Vec<Bytes> = vec![
+        envelope(1, 9, b"a kind of tomorrow"),
+        Bytes::from_static(&[8, 1]),
+        // In version 2 the kinds of version 1 may be anything else: here a request whose ID is text.
+        envelope(2, 3, b"\x0a\x04text"),
+        envelope(u64::from(u32::MAX), 5, b"\xff\xff\xff"),
+    ];
+    assert_eq!(wire::decode(unknown[0].clone()), Ok(Decoded::UnknownKind));
+    assert_eq!(
+        wire::decode(unknown[2].clone()),
+        Ok(Decoded::OtherVersion(2))
+    );
+    for _ in 0..25 {
+        unknown.iter().for_each(|m| rig.raw(link, m.clone()));
+    }
+    assert_eq!(rig.node.stats().unknown_messages, 100);
+    let blamed = rig.take_events(|e| matches!(e, Event::Blamed { .. }));
+    assert_eq!(blamed, []);
+    assert!(rig.is_up(link));
+    assert_eq!(
+        wire::decode(Bytes::from_static(b"\x12\x00")),
+        Err(DecodeError::NoVersion)
+    );
+}
+
+/// A body with fields of a later version goes through two hops without a byte changed.
+#[test]
+fn bodies_are_relayed_verbatim() {
+    // Known fields out of order, a padded varint, and unknown fields: no encoder writes this.
+    let mut odd = vec![0x18, 0x88, 0x8e, 0x00];
+    odd.extend(unknown_fields());
+    odd.extend(body_of(7));
+    odd.extend([0x82, 0x01, 0]);
+    let sent = rec(7).body(odd.clone());
+    let mut message = rumour(&[sent]);
+    for hop in 1..=2 {
+        let mut rig = Rig::new(hop, config(|_| {}));
+        let (from, to) = (rig.link(50), rig.link(60));
+        rig.message(from, message);
+        assert!(rig.knows(7));
+        let answer = rig.ask(to, request(1));
+        message = Message::Response(answer);
+        let records = records_in(&message).expect("records");
+        let body_of = |node: NodeId| records.iter().find(|r| r.node == node).map(|r| r.body);
+        assert_eq!(body_of(id(7)), Some(&odd[..]));
+        let Message::Response(answer) = message else {
+            unreachable!()
+        };
+        message = Message::Update(wire::Update {
+            delta: answer.delta,
+            ..Default::default()
+        });
+    }
+}
+
+#[test]
+fn no_common_version_ends_the_link() {
+    for (min, max) in [(2, 5), (0, 0), (5, 2)] {
+        let mut rig = Rig::new(1, config(|_| {}));
+        let link = rig.mute_link(2);
+        rig.message(
+            link,
+            Message::Hello(wire::Hello {
+                min_version: min,
+                max_version: max,
+                features: u64::MAX,
+                epoch: 1,
+            }),
+        );
+        let reason = peer_exchange::CloseReason::Version;
+        assert_eq!(rig.why_closed(link), Some(reason));
+    }
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.mute_link(2);
+    rig.message(
+        link,
+        Message::Hello(wire::Hello {
+            min_version: 1,
+            max_version: u32::MAX,
+            features: u64::MAX,
+            epoch: 1,
+        }),
+    );
+    assert!(rig.is_up(link));
+}
