@@ -255,7 +255,10 @@ impl Node {
         let down = upstreams
             .filter(|u| !u.dialing && !self.is_up(u))
             .map(|u| u.backoff.retry_at());
-        let hints = self.dialer.hints.iter().map(|h| h.backoff.retry_at());
+        // The outcome of a dial under way comes back here.
+        let hints = self.dialer.hints.iter();
+        let hints = hints.filter(|h| !self.dialer.is_dialing_peer(&h.node));
+        let hints = hints.map(|h| h.backoff.retry_at());
         match down.chain(hints).min() {
             Some(at) => self.timers.set(Timer::Redial, at.max(self.now)),
             None => self.timers.clear(Timer::Redial),
