@@ -23,7 +23,8 @@ pub(crate) struct World {
     pub(crate) listens: BTreeMap<Multiaddr, Vec<NodeId>>,
     /// What each node is configured with now.
     upstreams: HashMap<NodeId, Vec<NodeId>>,
-    /// When each sequence was authored, and when its life ends.
+    own: HashMap<NodeId, Sequence>,
+    /// When the life of each sequence ends.
     authored: HashMap<(NodeId, Sequence), Duration>,
     highest: HashMap<NodeId, Sequence>,
     pub(crate) lifetime: Duration,
@@ -75,11 +76,10 @@ impl World {
     pub(crate) fn note(&mut self, step: &Step<'_>) {
         let (id, now) = (step.facts.id(), step.now);
         let sequence = step.facts.sequence();
-        if matches!(step.what, What::Started) {
-            // The same sequence may be authored again after a loss of state.
+        // The same sequence may be authored again after a loss of state.
+        let new = self.own.insert(id, sequence) != Some(sequence);
+        if new || matches!(step.what, What::Started) {
             self.author(id, sequence, now + self.lifetime);
-        } else if sequence != Sequence::default() {
-            self.first_said(id, sequence, now + self.lifetime);
         }
         if let What::Sent { message, .. } = step.what {
             for record in records(message).filter(|r| r.node == id) {
@@ -87,14 +87,10 @@ impl World {
                     true => TOMBSTONE,
                     false => self.lifetime,
                 };
-                self.first_said(id, record.sequence, now + life);
+                if !self.authored.contains_key(&(id, record.sequence)) {
+                    self.author(id, record.sequence, now + life);
+                }
             }
-        }
-    }
-
-    fn first_said(&mut self, id: NodeId, sequence: Sequence, end: Duration) {
-        if !self.authored.contains_key(&(id, sequence)) {
-            self.author(id, sequence, end);
         }
     }
 

@@ -1,9 +1,9 @@
 //! R3: what has expired stays dead.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use peer_exchange::{Event, NodeId, Sequence};
+use peer_exchange::{Event, Input, NodeId, Sequence};
 use peer_exchange_memory::HostId;
 
 use super::{Checker, Complaints};
@@ -16,6 +16,8 @@ pub(crate) struct Death {
     had: HashMap<(HostId, u32, NodeId), Sequence>,
     /// What had expired or left at a host: nothing at or below it may come back.
     gone: HashMap<(HostId, u32, NodeId), Sequence>,
+    /// Nodes that have left, whose tables stand still.
+    left: HashSet<(HostId, u32)>,
 }
 
 impl Death {
@@ -77,7 +79,10 @@ impl Checker for Death {
                     }
                 }
             }
-            What::Waits => {
+            What::Input(Input::Leave | Input::Shutdown) => {
+                self.left.insert((step.host, step.life));
+            }
+            What::Waits if !self.left.contains(&(step.host, step.life)) => {
                 for node in step.facts.peers() {
                     let ended = step.facts.held(&node).is_some_and(|(sequence, _)| {
                         let end = world.end_of(node, sequence);
