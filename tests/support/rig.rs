@@ -269,7 +269,11 @@ impl Rig {
             self.fail_dials();
             self.pass(Duration::from_millis(200));
         }
-        panic!("no request on {link:?}");
+        let (up, stats) = (self.is_up(link), self.node.stats());
+        panic!(
+            "no request on {link:?}, up: {up}, {:?} {stats:?}",
+            self.closed
+        );
     }
 
     /// Whoever is being dialled is not there.
