@@ -14,7 +14,7 @@ use crate::limits::gate::Rates;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// The upstreams: addresses that are asked, each on its own node. At most 64. What the graph
+    /// The upstreams: addresses that are asked, each on its own node. At most 1,024. What the graph
     /// of upstreams looks like does not matter, cycles included.
     pub upstreams: Vec<Multiaddr>,
     /// Records in the table, the own one included: 2 to 1,048,576. Default 16,384.
@@ -129,7 +129,7 @@ impl Config {
         let checks = [
             (
                 "upstreams",
-                "at most 64",
+                "at most 1,024",
                 self.upstreams.len() <= caps::UPSTREAMS,
             ),
             (

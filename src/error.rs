@@ -27,7 +27,7 @@ pub enum UsageError {
     /// The own addresses or metadata are out of bounds.
     #[error("the own record is out of bounds: {0}")]
     OwnRecord(#[from] RecordError),
-    /// More than 64 upstreams.
+    /// More than 1,024 upstreams.
     #[error("at most {} upstreams", caps::UPSTREAMS)]
     TooManyUpstreams,
 }

@@ -2,19 +2,27 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod demo;
 mod edges;
 mod input;
+mod sim;
+mod topology;
+mod usage;
 
 use clap::{Parser, Subcommand};
 use std::io::BufWriter;
 use std::process::ExitCode;
 
-/// Find peers without loops.
+/// Find peers without loops: see it work, simulate it, and check a cluster's configuration.
 #[derive(Parser)]
 #[command(
     name = "peerx",
     version,
-    after_help = "Example:\n  peerx check cluster/"
+    after_help = "\
+Examples:
+  peerx demo
+  peerx sim --topology ring --nodes 1024
+  peerx check cluster/"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -23,17 +31,36 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
+    Sim(sim::SimArgs),
     Check(check::CheckArgs),
 }
 
+/// Bad usage or bad input.
+const BAD_INPUT: u8 = 2;
+
 fn main() -> ExitCode {
-    let Command::Check(args) = Cli::parse().command;
+    let command = Cli::parse().command;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    match check::run(&args, &mut out) {
-        Ok(outcome) => outcome.exit_code(),
-        Err(error) => {
-            eprintln!("{error}");
-            error.exit_code()
+    let finding = match command {
+        Command::Demo(args) => demo::run(&args, &mut out),
+        Command::Sim(args) => sim::run(&args, &mut out),
+        Command::Check(args) => {
+            return match check::run(&args, &mut out) {
+                Ok(outcome) => outcome.exit_code(),
+                Err(error) => {
+                    eprintln!("{error}");
+                    error.exit_code()
+                }
+            };
+        }
+    };
+    match finding {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("peerx: {problem}");
+            ExitCode::from(BAD_INPUT)
         }
     }
 }

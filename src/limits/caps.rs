@@ -29,7 +29,7 @@ pub const CAPACITY: usize = 1 << 20;
 /// Links of a node: what `Config::max_links` may be at most.
 pub const LINKS: usize = 1 << 16;
 /// Upstreams of a node.
-pub const UPSTREAMS: usize = 64;
+pub const UPSTREAMS: usize = 1_024;
 /// Dead certificates (R3); with more, those that end first go first.
 pub const CERTIFICATES: usize = 8_192;
 /// Peers of which cursor, backoff and round-trip time are remembered after their link has gone.

@@ -229,6 +229,10 @@ impl Node {
             self.ask.interval = (self.ask.interval * 2).min(quiet);
         }
         self.timers.set(Timer::Round, self.now + wait);
+        if !self.ask.news {
+            self.send_fresh_traces();
+        }
+        self.keep_successor();
     }
 
     /// The round's exchange is over.

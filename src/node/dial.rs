@@ -72,6 +72,8 @@ pub(super) struct Dialer {
 
 /// Dials in a burst, and the time in which one comes back (R19).
 const BUDGET: Rate = Rate::new(96, Duration::from_millis(500));
+/// Longer than any transport tries.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Before an upstream that turned out to be this node is tried again.
 const SELF_CONNECTION: Duration = Duration::from_secs(300);
 
@@ -182,7 +184,12 @@ impl Node {
         } else {
             4
         };
-        let crowded = reserved > 0 && self.links.len() >= self.config.max_links;
+        let kept = match &dialled {
+            Dialled::Upstream(_) => true,
+            Dialled::Peer(node) => self.table.successor() == Some(*node),
+            Dialled::Hint(_) => false,
+        };
+        let crowded = !kept && self.links.len() >= self.config.max_links;
         if self.dialer.dials.len() + reserved >= caps::DIALS || crowded {
             return None;
         }
@@ -370,6 +377,15 @@ impl Node {
             Dialled::Hint(_) => {}
         }
         self.schedule_redial();
+    }
+
+    /// A dial whose outcome nobody has reported for long has failed.
+    pub(super) fn expire_dials(&mut self) {
+        let since = self.now.saturating_sub(DIAL_TIMEOUT);
+        let late = self.dialer.dials.iter().filter(|(_, (_, at))| *at < since);
+        for dial in late.map(|(dial, _)| *dial).collect::<Vec<_>>() {
+            self.on_dial_failed(dial);
+        }
     }
 
     fn upstream_index(&self, address: &Multiaddr) -> Option<usize> {

@@ -218,7 +218,9 @@ impl Node {
         took: Option<Duration>,
     ) {
         self.links.order += 1;
-        let surplus = !dialled && self.links.len() >= self.config.max_links;
+        let crowded = !dialled && self.links.len() >= self.config.max_links;
+        // The ring holds at a crowded hub too.
+        let surplus = crowded && !self.table.is_predecessor(&node);
         let link = Link {
             node,
             remote,
@@ -301,11 +303,16 @@ impl Node {
             if la.dialled == ours_stays { a } else { b }
         };
         let goes = if stays == a { b } else { a };
+        let node = la.node;
         let was_asking = self.ask.is_on(goes);
         self.ask.forget(goes);
         self.goodbye(goes, GoodbyeReason::Duplicate, CloseReason::Duplicate);
         if was_asking {
             self.ask_again_on(stays);
+        }
+        if self.dialer.is_upstream(&node) {
+            // A trace may have been lost with the other.
+            self.upstream_came_up(stays);
         }
     }
 

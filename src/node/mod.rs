@@ -230,7 +230,7 @@ impl Node {
             Timer::Round => self.start_round(),
             Timer::Renew => self.renew_own(),
             Timer::Batch => self.flush_renewals(),
-            Timer::Trace => self.start_periodic_trace(),
+            Timer::Trace => self.on_trace_timer(),
             Timer::Redial => self.redial(),
             Timer::Fetch => self.on_fetch_timeout(),
             Timer::Recover => self.recover_later(),
@@ -275,6 +275,7 @@ impl Node {
     fn sweep(&mut self) {
         let now = self.now;
         self.sweep_links();
+        self.expire_dials();
         self.refused.retain(|_, until| *until > now);
         self.walks.expire(now);
         self.loops.expire(now, self.config.trace_interval);

@@ -14,7 +14,7 @@ pub(super) enum Timer {
     Renew,
     /// The next batch of renewals.
     Batch,
-    /// The next trace.
+    /// The next periodic trace, or one for an upstream that has come up.
     Trace,
     /// The next dial of an upstream or a hint.
     Redial,

@@ -22,6 +22,11 @@ const TRACES: Rate = Rate::new(64, Duration::from_secs(1));
 /// trace of this interval already.
 const PROVOKED: Rate = Rate::new(4, Duration::from_secs(150));
 const PROVOKED_GAP: Duration = Duration::from_secs(1);
+/// A fresh trace waits for the end of the news, at most so long.
+const RUSH: Duration = Duration::from_secs(1);
+/// Traces of others that a node forwards: what bounds the cost where many rings share nodes, at the
+/// price of finding some of them later.
+const FORWARDED: Rate = Rate::new(32, Duration::from_secs(60));
 
 /// A cycle as it is remembered.
 pub(super) struct Cycle {
@@ -39,6 +44,12 @@ pub(super) struct Loops {
     /// The last trace of each lower origin, for upstreams that are not up yet.
     held: Vec<Trace>,
     last_own: Option<Instant>,
+    /// Upstreams that have come up and have had no trace yet.
+    raised: Vec<LinkId>,
+    periodic_at: Instant,
+    /// When somebody last asked this node as its upstream: a trace of its own came.
+    asked_at: Option<Instant>,
+    forwarded: Bucket,
     provoked: Bucket,
     pub(super) cycles: Vec<Cycle>,
 }
@@ -72,23 +83,33 @@ impl Loops {
 impl Node {
     pub(super) fn schedule_trace(&mut self) {
         let wait = self.choices.jitter(self.config.trace_interval, 80);
-        self.timers.set(Timer::Trace, self.now + wait);
+        self.loops.periodic_at = self.now + wait;
+        self.timers.set(Timer::Trace, self.loops.periodic_at);
     }
 
-    pub(super) fn start_periodic_trace(&mut self) {
-        self.start_trace(false);
+    pub(super) fn on_trace_timer(&mut self) {
+        self.send_fresh_traces();
+        if self.loops.periodic_at > self.now {
+            self.timers.set(Timer::Trace, self.loops.periodic_at);
+            return;
+        }
+        // Whom nobody asks is on no cycle: its trace would only be carried along. Those who ask
+        // have said so with a trace of their own in the last two intervals.
+        let asked = self
+            .loops
+            .asked_at
+            .is_some_and(|at| self.now.saturating_since(at) < self.config.trace_interval * 2);
+        if asked {
+            self.start_trace(false);
+        }
         self.schedule_trace();
     }
 
     fn start_trace(&mut self, fresh: bool) {
         let links = self.upstream_links();
-        if links.is_empty() {
-            return;
-        }
         self.loops.last_own = Some(self.now);
-        let id = self.request_ids.next_u64();
         let trace = Trace {
-            id,
+            id: self.request_ids.next_u64(),
             path: vec![self.id],
             fresh,
         };
@@ -105,23 +126,33 @@ impl Node {
             .collect()
     }
 
-    /// An upstream is there: it gets a trace, and those that passed before it was.
+    /// An upstream is there. It gets a trace when the rush of news is over, or soon.
     pub(super) fn upstream_came_up(&mut self, link: LinkId) {
+        if !self.loops.raised.contains(&link) && self.loops.raised.len() < caps::UPSTREAMS {
+            self.loops.raised.push(link);
+        }
+        self.timers.at_latest(Timer::Trace, self.now + RUSH);
+    }
+
+    /// Upstreams that have come up get one trace together, and those that passed before they
+    /// were there.
+    pub(super) fn send_fresh_traces(&mut self) {
+        if self.loops.raised.is_empty() {
+            return;
+        }
+        let links = core::mem::take(&mut self.loops.raised);
+        self.loops.last_own = Some(self.now);
         let id = self.request_ids.next_u64();
         let own = Trace {
             id,
             path: vec![self.id],
             fresh: true,
         };
-        self.loops.last_own = Some(self.now);
-        let held = self
-            .loops
-            .held
-            .iter()
-            .map(|t| self.extended(t))
-            .collect::<Vec<_>>();
-        for trace in core::iter::once(own).chain(held) {
-            self.send(link, Message::Trace(trace), Class::Push);
+        let held: Vec<_> = self.loops.held.iter().map(|t| self.extended(t)).collect();
+        for link in links {
+            for trace in core::iter::once(&own).chain(&held) {
+                self.send(link, Message::Trace(trace.clone()), Class::Push);
+            }
         }
     }
 
@@ -144,13 +175,20 @@ impl Node {
             self.blame(id, PeerFault::PathNotItsOwn);
             return;
         }
-        if let Some(at) = trace.path.iter().position(|n| *n == self.id) {
-            self.found_loop(trace.path[at..].to_vec());
-            return;
-        }
         let Some(origin) = trace.path.first().copied() else {
             return;
         };
+        if origin == self.id {
+            self.found_loop(trace.path);
+            return;
+        }
+        if trace.path.len() == 1 {
+            self.loops.asked_at = Some(self.now);
+        }
+        if trace.path.contains(&self.id) {
+            // A ring beside the origin: its own smallest ID finds it.
+            return;
+        }
         if origin > self.id {
             if trace.fresh {
                 self.provoke_trace();
@@ -160,6 +198,10 @@ impl Node {
         let key = (origin, trace.id);
         let room = self.loops.seen.len() < caps::SEEN_TRACES;
         if !room || trace.path.len() >= caps::HOPS || self.loops.seen.contains_key(&key) {
+            return;
+        }
+        if self.loops.forwarded.take(FORWARDED, self.now, 1).is_err() {
+            self.stats.traces_dropped += 1;
             return;
         }
         self.loops.seen.insert(key, self.now);

@@ -11,6 +11,7 @@ use crate::record::{self, Sequence};
 use crate::stats::Stats;
 use crate::table::Entry;
 use crate::time::Instant;
+use crate::wire::{self, Content, Delta, Message, RecordsBuilder, Update};
 
 /// What is known of one peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,6 +207,28 @@ impl Node {
     #[must_use]
     pub fn pace(&self) -> Duration {
         self.ask.interval()
+    }
+
+    /// Records in the table and their encoded bytes as one page, for measurements: what a node
+    /// that knows nothing would have to be sent.
+    #[must_use]
+    pub fn encoded_table(&self) -> (usize, usize) {
+        let mut page = RecordsBuilder::default();
+        for record in self.table.entries().filter_map(|e| e.to_wire(self.now)) {
+            page.push(record, usize::MAX);
+        }
+        let records = page.finish();
+        let n = records.len();
+        let delta = Delta {
+            from: 0,
+            to: 0,
+            content: Content::Records(records),
+        };
+        let update = Update {
+            delta: Some(delta),
+            ..Update::default()
+        };
+        (n, wire::encode(Message::Update(update)).len())
     }
 
     /// The counters.

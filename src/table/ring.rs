@@ -20,6 +20,15 @@ impl Table {
         self.successor = others.map(|e| e.node).min_by_key(|n| (*n < self.own, *n));
     }
 
+    /// Whether the own node is this one's successor. Looks at every entry.
+    pub(crate) fn is_predecessor(&self, node: &NodeId) -> bool {
+        let behind = |n: &NodeId| (*n < self.own, *n);
+        let between = |n: &NodeId| *n != self.own && behind(n) > behind(node);
+        !self
+            .entries()
+            .any(|e| !e.is_tombstone() && between(&e.node))
+    }
+
     fn is_nearer(&self, a: &NodeId, b: &NodeId) -> bool {
         (*a < self.own, a) < (*b < self.own, b)
     }

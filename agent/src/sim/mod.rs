@@ -1,0 +1,108 @@
+//! `peerx sim`: a cluster in virtual time.
+
+mod plot;
+mod report;
+mod run;
+mod watch;
+
+use crate::topology::{Graph, Topology};
+use clap::Args;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Run a cluster on a seeded network in virtual time, on encoded bytes.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Topologies:
+  ring, line, star, tree, full, random:K (K upstreams each), or a file with an edge list:
+  `FROM TO` on each line, FROM's configured upstream is TO.
+
+Examples:
+  peerx sim --topology ring --nodes 3 --json
+  peerx sim --topology star --nodes 1024 --loss 0.1 --steady 600
+  peerx sim --topology p2p-Gnutella08.txt --plot spread.svg
+
+Exit codes: 0 converged; 1 not converged within the limit; 2 bad input.")]
+pub(crate) struct SimArgs {
+    /// Who asks whom
+    #[arg(long, default_value = "ring", value_name = "TOPOLOGY")]
+    topology: Topology,
+    /// Number of nodes of a built-in topology [default: 1024]
+    #[arg(long, value_name = "N")]
+    nodes: Option<usize>,
+    /// Everything random comes from it: equal arguments give equal runs
+    #[arg(long, default_value_t = 1, value_name = "SEED")]
+    seed: u64,
+    /// Probability that a message is lost
+    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = probability)]
+    loss: f64,
+    /// Probability that a message arrives twice
+    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = probability)]
+    duplicate: f64,
+    /// Probability that a message is late by up to ten latencies, and overtaken
+    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = probability)]
+    reorder: f64,
+    /// One-way latency of every link in milliseconds, 0.001 to 60,000
+    #[arg(long, default_value_t = 1.0, value_name = "MS", value_parser = latency)]
+    latency_ms: f64,
+    /// Five virtual seconds after convergence, one node changes its addresses
+    #[arg(long)]
+    change: bool,
+    /// Measure so many virtual seconds afterwards, in which nothing changes
+    #[arg(long, value_name = "SECONDS")]
+    steady: Option<u32>,
+    /// Give up after so many virtual seconds
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    limit_s: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Draw how knowledge spreads and what it costs
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
+        _ => Err("expected a probability from 0 to 1, such as 0.1".into()),
+    }
+}
+
+fn latency(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ms) if (0.001..=60_000.0).contains(&ms) => Ok(ms),
+        _ => Err("expected milliseconds from 0.001 to 60000".into()),
+    }
+}
+
+/// Runs it; true if the cluster has converged.
+///
+/// # Errors
+/// A message for the user: bad input, or an output that cannot be written.
+pub(crate) fn run(args: &SimArgs, out: &mut dyn Write) -> Result<bool, String> {
+    let graph = Graph::build(&args.topology, args.nodes, 1024, args.seed)
+        .map_err(|error| error.to_string())?;
+    if let Some(path) = &args.plot {
+        // Before minutes of work, not after.
+        std::fs::write(path, "")
+            .map_err(|e| format!("{}: cannot be written: {e}", path.display()))?;
+    }
+    let (report, curve) = run::run(args, &graph);
+    if let Some(path) = &args.plot {
+        plot::draw(path, &report, &curve)
+            .map_err(|e| format!("{}: cannot be drawn: {e}", path.display()))?;
+    }
+    let written = if args.json {
+        serde_json::to_writer_pretty(&mut *out, &report)
+            .map_err(Into::into)
+            .and_then(|()| writeln!(out))
+    } else {
+        report.write_text(out)
+    };
+    match written.and_then(|()| out.flush()) {
+        // Whoever reads may stop early.
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot print: {e}")),
+        _ => Ok(report.converged),
+    }
+}

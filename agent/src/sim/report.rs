@@ -1,0 +1,184 @@
+//! What a simulation found.
+
+use crate::usage::{bytes, count};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// The JSON of `peerx sim`; its fields are described in the README.
+#[derive(Serialize, Default, Debug)]
+pub(crate) struct Report {
+    pub(super) topology: String,
+    pub(super) nodes: usize,
+    pub(super) edges: usize,
+    pub(super) seed: u64,
+    pub(super) loss: f64,
+    pub(super) duplicate: f64,
+    pub(super) reorder: f64,
+    pub(super) latency_ms: f64,
+    pub(super) converged: bool,
+    pub(super) virtual_ms: f64,
+    pub(super) rounds: u64,
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+    pub(super) record_bytes: f64,
+    pub(super) bytes_ratio: f64,
+    pub(super) max_hops: usize,
+    pub(super) max_forwards: u64,
+    pub(super) max_askers_per_round: usize,
+    pub(super) loops: Vec<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) change: Option<Change>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) steady: Option<Steady>,
+    pub(super) trace_hash: String,
+    pub(super) cpu_ms: u64,
+    pub(super) peak_rss_bytes: Option<u64>,
+}
+
+/// One changed record.
+#[derive(Serialize, Debug)]
+pub(super) struct Change {
+    pub(super) converged: bool,
+    pub(super) virtual_ms: f64,
+    pub(super) rounds: u64,
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+}
+
+/// What nothing costs.
+#[derive(Serialize, Debug)]
+pub(super) struct Steady {
+    pub(super) messages_per_node_per_s: f64,
+    pub(super) bytes_per_node_per_s: f64,
+}
+
+/// Rounds of 200 ms, begun ones counted.
+pub(super) fn rounds(virtual_ms: f64) -> u64 {
+    (virtual_ms / 200.0).ceil() as u64
+}
+
+impl Report {
+    pub(super) fn set_spread(&mut self, at: Duration, messages: u64, bytes: u64, record: f64) {
+        self.virtual_ms = at.as_secs_f64() * 1000.0;
+        self.rounds = rounds(self.virtual_ms);
+        self.messages = messages;
+        self.bytes = bytes;
+        self.record_bytes = record;
+        let least = self.least_bytes();
+        self.bytes_ratio = if least > 0.0 {
+            bytes as f64 / least
+        } else {
+            0.0
+        };
+    }
+
+    /// Every node receives every other node's record once.
+    fn least_bytes(&self) -> f64 {
+        let n = self.nodes as f64;
+        n * (n - 1.0) * self.record_bytes
+    }
+
+    pub(super) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "{} of {} nodes, {} edges, seed {}, latency {} ms, loss {}, duplicate {}, reorder {}",
+            self.topology,
+            count(self.nodes as u64),
+            count(self.edges as u64),
+            self.seed,
+            self.latency_ms,
+            self.loss,
+            self.duplicate,
+            self.reorder
+        )?;
+        let n = self.nodes as f64;
+        if self.converged {
+            writeln!(
+                out,
+                "  converged         {:.1} ms of virtual time, {} rounds of 200 ms",
+                self.virtual_ms, self.rounds
+            )?;
+        } else {
+            writeln!(
+                out,
+                "  NOT converged     within {:.0} s of virtual time",
+                self.virtual_ms / 1e3
+            )?;
+        }
+        writeln!(
+            out,
+            "  messages          {}, {:.1} a node",
+            count(self.messages),
+            self.messages as f64 / n
+        )?;
+        writeln!(
+            out,
+            "  bytes             {}, {} a node, {:.2} times the least possible at {:.1} B a record",
+            bytes(self.bytes as f64),
+            bytes(self.bytes as f64 / n),
+            self.bytes_ratio,
+            self.record_bytes
+        )?;
+        writeln!(
+            out,
+            "  walks             at most {} hops; no request forwarded by one node more than {}",
+            self.max_hops,
+            match self.max_forwards {
+                0 | 1 => "once".to_owned(),
+                n => format!("{n} times"),
+            }
+        )?;
+        writeln!(
+            out,
+            "  askers            at most {} asked one node within 200 ms",
+            self.max_askers_per_round
+        )?;
+        self.write_loops(out)?;
+        if let Some(change) = &self.change {
+            let all = if change.converged {
+                "known everywhere"
+            } else {
+                "NOT known everywhere"
+            };
+            writeln!(
+                out,
+                "  one change        {all} in {:.1} ms, {} messages, {}",
+                change.virtual_ms,
+                count(change.messages),
+                bytes(change.bytes as f64)
+            )?;
+        }
+        if let Some(steady) = &self.steady {
+            writeln!(
+                out,
+                "  nothing changing  {:.2} messages sent, {:.1} B sent and received, a node and second",
+                steady.messages_per_node_per_s, steady.bytes_per_node_per_s
+            )?;
+        }
+        writeln!(
+            out,
+            "  this run          {} ms of CPU, {} of memory, trace {}",
+            count(self.cpu_ms),
+            self.peak_rss_bytes
+                .map_or_else(|| "?".to_owned(), |n| bytes(n as f64)),
+            self.trace_hash
+        )
+    }
+
+    fn write_loops(&self, out: &mut dyn Write) -> io::Result<()> {
+        const SHOWN: usize = 10;
+        for cycle in self.loops.iter().take(SHOWN) {
+            let first = cycle.first().map_or("", String::as_str);
+            writeln!(out, "  cycle             {} → {first}", cycle.join(" → "))?;
+        }
+        match self.loops.len() {
+            0 => writeln!(
+                out,
+                "  cycles            none reported (only up to 64 nodes long)"
+            ),
+            n if n > SHOWN => writeln!(out, "  cycles            {} more", n - SHOWN),
+            _ => Ok(()),
+        }
+    }
+}

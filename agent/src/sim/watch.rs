@@ -1,0 +1,89 @@
+//! Watching a simulation: walks, askers, cycles.
+
+use bytes::Bytes;
+use peer_exchange::wire::{self, Decoded, Message};
+use peer_exchange::{Event, NodeId, RequestId};
+use peer_exchange_memory::{HostId, Observer};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+/// The window in which askers are counted.
+const WINDOW: Duration = Duration::from_millis(200);
+
+#[derive(Default)]
+pub(super) struct Watch {
+    pub(super) max_hops: usize,
+    pub(super) max_forwards: u64,
+    forwards: HashMap<(HostId, NodeId, RequestId), u64>,
+    askers: HashMap<HostId, Askers>,
+    pub(super) cycles: BTreeSet<Vec<NodeId>>,
+}
+
+/// Who sent one node a request lately.
+#[derive(Default)]
+struct Askers {
+    recent: VecDeque<(Duration, HostId)>,
+    requests: HashMap<HostId, u32>,
+    most: usize,
+}
+
+impl Watch {
+    /// The most distinct askers that each node had within the window.
+    pub(super) fn askers(&self) -> Vec<usize> {
+        self.askers.values().map(|a| a.most).collect()
+    }
+
+    pub(super) fn max_askers(&self) -> usize {
+        self.askers.values().map(|a| a.most).max().unwrap_or(0)
+    }
+}
+
+impl Observer for Watch {
+    fn sent(&mut self, now: Duration, from: HostId, to: HostId, bytes: &Bytes) {
+        if !wire::is_request(bytes) {
+            return;
+        }
+        let Ok(Decoded::Message(Message::Request(request))) = wire::decode(bytes.clone()) else {
+            return;
+        };
+        self.askers.entry(to).or_default().add(now, from);
+        let hops = request.walk.as_ref().map_or(1, |walk| walk.path.len());
+        if !request.is_fetch() {
+            self.max_hops = self.max_hops.max(hops);
+        }
+        if let Some(walk) = request.walk {
+            let times = self
+                .forwards
+                .entry((from, walk.origin, request.id))
+                .or_default();
+            *times += 1;
+            self.max_forwards = self.max_forwards.max(*times);
+        }
+    }
+
+    fn event(&mut self, _now: Duration, _host: HostId, event: &Event) {
+        if let Event::LoopDetected { path } = event {
+            self.cycles.insert(path.clone());
+        }
+    }
+}
+
+impl Askers {
+    fn add(&mut self, now: Duration, from: HostId) {
+        while let Some((at, host)) = self.recent.front().copied() {
+            if now.saturating_sub(at) < WINDOW {
+                break;
+            }
+            self.recent.pop_front();
+            if let Some(n) = self.requests.get_mut(&host) {
+                *n -= 1;
+                if *n == 0 {
+                    self.requests.remove(&host);
+                }
+            }
+        }
+        self.recent.push_back((now, from));
+        *self.requests.entry(from).or_default() += 1;
+        self.most = self.most.max(self.requests.len());
+    }
+}

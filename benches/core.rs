@@ -1,0 +1,251 @@
+//! The core's hot paths, each beside something plain in the same run: N6 is read as a ratio, and
+//! allocations are counted.
+//!
+//! `cargo bench -p peer-exchange`
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::time::Duration;
+
+use bytes::Bytes;
+use divan::counter::ItemsCount;
+use divan::{AllocProfiler, Bencher};
+use peer_exchange::wire::{
+    self, Content, Cursor, Delta, Head, Message, Records, RecordsBuilder, Request, Update,
+    WireRecord,
+};
+use peer_exchange::{
+    Config, Effect, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId, RequestId, Sequence,
+};
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+const LINK: LinkId = LinkId(1);
+/// As many as fit in a message.
+const PAGE: u32 = 1_350;
+
+fn main() {
+    divan::main();
+}
+
+/// One node with a link to another that is played by the benchmark.
+#[derive(Debug)]
+struct Bench {
+    node: Node,
+    now: Instant,
+    sent: Vec<Bytes>,
+}
+
+fn id(n: u32) -> NodeId {
+    let mut bytes = [0; 32];
+    for (i, chunk) in bytes.chunks_exact_mut(4).enumerate() {
+        let word = n
+            .wrapping_add(i as u32 * 0x1000_0001)
+            .wrapping_mul(0x9e37_79b1);
+        chunk.copy_from_slice(&(word ^ word >> 15).to_be_bytes());
+    }
+    NodeId::new(bytes)
+}
+
+fn address(n: u32) -> Multiaddr {
+    let [_, b, c, d] = n.to_be_bytes();
+    Multiaddr::tcp(([10, b, c, d], 7000).into())
+}
+
+impl Bench {
+    fn new(n: u32) -> Self {
+        let mut config = Config::default();
+        config.messages_per_second = 100_000;
+        config.bytes_per_second = 1 << 30;
+        let identity = Identity {
+            node: id(n),
+            addresses: vec![address(n)],
+            metadata: Vec::new(),
+        };
+        let now = Instant::from_millis(1_000);
+        let node = Node::new(config, identity, [n as u8; 32], now).expect("in range");
+        Self {
+            node,
+            now,
+            sent: Vec::new(),
+        }
+    }
+
+    fn link(&mut self, to: u32) {
+        self.input(Input::LinkUp {
+            link: LINK,
+            node: id(to),
+            remote: None,
+            dial: None,
+        });
+    }
+
+    fn input(&mut self, input: Input) {
+        self.node.handle(self.now, input).expect("no misuse");
+        loop {
+            match self.node.poll() {
+                Effect::Send { bytes, .. } => {
+                    self.sent.push(bytes);
+                    self.node
+                        .handle(self.now, Input::Sent { link: LINK })
+                        .expect("no misuse");
+                }
+                Effect::Dial { dial, .. } => {
+                    self.node
+                        .handle(self.now, Input::DialFailed { dial })
+                        .expect("no misuse");
+                }
+                Effect::WaitUntil(_) => break,
+                Effect::Close { .. } | Effect::Event(_) => {}
+            }
+        }
+    }
+
+    fn message(&mut self, bytes: Bytes) {
+        self.input(Input::Message { link: LINK, bytes });
+    }
+}
+
+fn page(first: u32, n: u32) -> Records {
+    let mut page = RecordsBuilder::with_capacity(n as usize);
+    for i in first..first + n {
+        let mut body = vec![0x0a, 8];
+        body.extend_from_slice(address(i).as_bytes());
+        let sequence = Sequence {
+            version: 1,
+            beat: 0,
+        };
+        let record = WireRecord {
+            node: id(i),
+            sequence,
+            remaining_s: 1_700,
+            body: &body,
+        };
+        assert!(page.push(record, 64 * 1024 - 256));
+    }
+    page.finish()
+}
+
+fn update(first: u32, n: u32, to: u64) -> Bytes {
+    let delta = Delta {
+        from: 0,
+        to,
+        content: Content::Records(page(first, n)),
+    };
+    wire::encode(Message::Update(Update {
+        delta: Some(delta),
+        ..Update::default()
+    }))
+}
+
+/// A node that knows so many, and a request of another that knows the same.
+fn same_on_both(records: u32) -> (Bench, Bytes) {
+    let mut bench = Bench::new(1);
+    bench.link(2);
+    for first in (0..records).step_by(PAGE as usize) {
+        bench.message(update(first + 10, PAGE.min(records - first), 1));
+    }
+    bench.sent.clear();
+    let head = Head {
+        version: u64::from(records),
+        count: bench.node.stats().records as u32,
+        fingerprint: bench.node.fingerprint(),
+        partial: false,
+    };
+    let request = Request {
+        id: RequestId(7),
+        hop_limit: 16,
+        walk: None,
+        head,
+        cursor: Some(Cursor {
+            epoch: 1 << 60,
+            version: u64::from(records),
+        }),
+        own: Sequence {
+            version: 1,
+            beat: 0,
+        },
+        own_check: 0xabcd,
+        push: None,
+        want: None,
+        fetch: Bytes::new(),
+        overdue: Bytes::new(),
+    };
+    (bench, wire::encode(Message::Request(request)))
+}
+
+/// N3 and N6: an unchanged exchange, the answerer's side. It costs the same at any size.
+#[divan::bench(args = [10, 1_000, 10_000])]
+fn answer_an_unchanged_request(bencher: Bencher<'_, '_>, records: u32) {
+    let (mut bench, request) = same_on_both(records);
+    bench.message(request.clone());
+    assert!(
+        request.len() <= 64 && bench.sent.pop().expect("answers").len() <= 64,
+        "N3"
+    );
+    bencher.bench_local(|| {
+        bench.now = bench.now + Duration::from_micros(100);
+        bench.message(request.clone());
+        bench.sent.clear();
+    });
+}
+
+/// The least that could be done with the same bytes: decode the request, encode an answer.
+#[divan::bench]
+fn answer_an_unchanged_request_codec_alone(bencher: Bencher<'_, '_>) {
+    let (mut bench, request) = same_on_both(10);
+    bench.message(request.clone());
+    let answer = bench.sent.pop().expect("answers");
+    let Ok(wire::Decoded::Message(answer)) = wire::decode(answer) else {
+        panic!("an answer")
+    };
+    bencher.bench_local(|| {
+        let request = wire::decode(black_box(request.clone()));
+        (request, wire::encode(black_box(answer.clone())))
+    });
+}
+
+/// N6: a full page into an empty table.
+#[divan::bench]
+fn merge_a_full_page(bencher: Bencher<'_, '_>) {
+    let bytes = update(10, PAGE, 1);
+    bencher
+        .counter(ItemsCount::new(PAGE))
+        .with_inputs(|| {
+            let mut bench = Bench::new(1);
+            bench.link(2);
+            bench
+        })
+        .bench_local_values(|mut bench| {
+            bench.message(bytes.clone());
+            bench
+        });
+}
+
+/// The same page, all of it known already.
+#[divan::bench]
+fn merge_a_known_page(bencher: Bencher<'_, '_>) {
+    let bytes = update(10, PAGE, 1);
+    let mut bench = Bench::new(1);
+    bench.link(2);
+    bench.message(bytes.clone());
+    bencher.counter(ItemsCount::new(PAGE)).bench_local(|| {
+        bench.now = bench.now + Duration::from_secs(2);
+        bench.message(bytes.clone());
+        bench.sent.clear();
+    });
+}
+
+/// The plain thing: the same records into a standard hash map, bodies copied.
+#[divan::bench]
+fn merge_a_full_page_hash_map_alone(bencher: Bencher<'_, '_>) {
+    let records = page(10, PAGE);
+    bencher.counter(ItemsCount::new(PAGE)).bench_local(|| {
+        let mut map: HashMap<NodeId, (Sequence, Box<[u8]>)> = HashMap::new();
+        for record in black_box(&records).iter() {
+            map.insert(record.node, (record.sequence, record.body.into()));
+        }
+        map
+    });
+}

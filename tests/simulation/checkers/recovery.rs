@@ -1,0 +1,160 @@
+//! R5 and R6: a node takes a higher version only because of what it was told of itself, three
+//! times at once and then once in a renewal period; and an asker is told what is above it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use peer_exchange::wire::Message;
+use peer_exchange::{Input, LinkId, RequestId, Sequence};
+use peer_exchange_memory::HostId;
+
+use super::{Checker, Complaints};
+use crate::step::{Step, What, records, renewals};
+use crate::world::World;
+
+#[derive(Default)]
+pub(crate) struct Recovery {
+    own: HashMap<(HostId, u32), Sequence>,
+    /// The highest that a node was told of itself.
+    told: HashMap<(HostId, u32), Sequence>,
+    /// When it has recovered, in this life.
+    at: HashMap<(HostId, u32), Vec<Duration>>,
+    /// What an asker has shown of itself.
+    shown: HashMap<(HostId, LinkId, RequestId), Sequence>,
+}
+
+impl Checker for Recovery {
+    fn see(&mut self, step: &Step<'_>, world: &World, complaints: &mut Complaints) {
+        let me = (step.host, step.life);
+        match &step.what {
+            What::Received { link, message, .. } => {
+                self.hears(step, message);
+                if let Message::Request(m) = message {
+                    if !m.is_fetch() {
+                        self.shown.insert((step.host, *link, m.id), m.own);
+                    }
+                }
+            }
+            What::Sent { link, to, message } => {
+                let Message::Response(m) = message else {
+                    return;
+                };
+                let shown = self.shown.get(&(step.host, *link, m.id));
+                let above = step.facts.held(to).map(|(sequence, _)| sequence);
+                if let (Some(shown), Some(above), None) = (shown, above, &m.busy) {
+                    let said = m.refusals.iter().any(|(node, s)| node == *to && s >= above);
+                    complaints.expect(above <= *shown || said, "R5", || {
+                        format!("{to:?} shows {shown:?} and is not told of {above:?}")
+                    });
+                }
+                return;
+            }
+            _ => {}
+        }
+        let sequence = step.facts.sequence();
+        let Some(before) = self.own.insert(me, sequence) else {
+            return;
+        };
+        complaints.expect(sequence >= before, "R1", || {
+            format!("the own sequence falls from {before:?} to {sequence:?}")
+        });
+        let wanted = matches!(
+            step.what,
+            What::Input(Input::SetAddresses(_) | Input::SetMetadata(_) | Input::Leave)
+        );
+        if sequence.version == before.version || wanted {
+            return;
+        }
+        let told = self.told.get(&me).is_some_and(|told| *told >= before);
+        complaints.expect(told, "R5", || {
+            format!("version {} without a reason", sequence.version)
+        });
+        self.recovers(step, world, complaints);
+    }
+}
+
+impl Recovery {
+    fn hears(&mut self, step: &Step<'_>, message: &Message) {
+        let id = step.facts.id();
+        let refusals = match message {
+            Message::Response(m) => Some(&m.refusals),
+            Message::Update(m) => Some(&m.refusals),
+            _ => None,
+        };
+        let refused = refusals.into_iter().flat_map(|r| r.iter());
+        let refused = refused.filter(|(node, _)| *node == id).map(|(_, s)| s);
+        let named = records(message).filter(|r| r.node == id);
+        let renewed = renewals(message).into_iter().flat_map(|r| r.iter());
+        let renewed = renewed.filter(|r| id.as_bytes().starts_with(&r.prefix));
+        let all = refused
+            .chain(named.map(|r| r.sequence))
+            .chain(renewed.map(|r| r.sequence));
+        if let Some(highest) = all.max() {
+            let told = self.told.entry((step.host, step.life)).or_default();
+            *told = highest.max(*told);
+        }
+    }
+
+    fn recovers(&mut self, step: &Step<'_>, world: &World, complaints: &mut Complaints) {
+        let at = self.at.entry((step.host, step.life)).or_default();
+        // By its own clock, which may jump ahead of the network's.
+        at.push(step.facts.now().as_duration());
+        let period = world.lifetime / 3;
+        let last = at[at.len() - 1];
+        for (i, first) in at.iter().enumerate() {
+            let most = 3.0 + (last - *first).as_secs_f64() / period.as_secs_f64();
+            let n = at.len() - i;
+            complaints.expect(n as f64 <= most + 1e-6, "R6", || {
+                format!("{n} recoveries in {:?}", last - *first)
+            });
+        }
+    }
+}
+
+mod bites {
+    use super::Recovery;
+    use crate::forge::{LINK, Stage, bites, id, request, response, rumour, seq, silent};
+    use crate::step::What;
+    use peer_exchange::wire::{Message, RefusalsBuilder};
+    use peer_exchange::{Input, Instant};
+
+    #[test]
+    fn at_a_version_without_a_reason() {
+        let mut stage = Stage::<Recovery>::new();
+        stage.nodes[0].sequence = seq(2, 0);
+        bites(&stage.see(0, What::Input(&Input::Wake)), "R5");
+    }
+
+    #[test]
+    fn at_a_sequence_that_falls() {
+        let mut stage = Stage::<Recovery>::new();
+        stage.nodes[0].sequence = seq(0, 9);
+        bites(&stage.see(0, What::Input(&Input::Wake)), "R1");
+    }
+
+    #[test]
+    fn at_the_fourth_recovery_at_once() {
+        let mut stage = Stage::<Recovery>::new();
+        for version in 2..=4 {
+            stage.nodes[0].sequence = seq(version, 0);
+            silent(&stage.receives(0, 1, &rumour(0, seq(version - 1, 0), 50)));
+        }
+        stage.nodes[0].sequence = seq(5, 0);
+        bites(&stage.receives(0, 1, &rumour(0, seq(4, 0), 50)), "R6");
+    }
+
+    #[test]
+    fn at_an_answer_that_hides_what_is_above_the_asker() {
+        let mut stage = Stage::<Recovery>::new();
+        let held = (seq(5, 0), Instant::from_millis(50_000));
+        stage.nodes[1].held.insert(id(0), held);
+        silent(&stage.receives(1, 0, &Message::Request(request(3))));
+        let mut answer = response(3);
+        bites(&stage.sends(1, 0, &Message::Response(answer.clone())), "R5");
+        let mut about = RefusalsBuilder::default();
+        about.push(&id(0), seq(5, 0));
+        answer.refusals = about.finish();
+        silent(&stage.sends(1, 0, &Message::Response(answer)));
+        let _ = LINK;
+    }
+}

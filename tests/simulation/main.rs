@@ -1,0 +1,11 @@
+//! The cluster simulation: many nodes on encoded bytes in virtual time, with checkers that see
+//! every single transition, and properties over random graphs and fault schedules.
+#![forbid(unsafe_code)]
+
+mod band;
+mod checkers;
+mod cluster;
+mod forge;
+mod properties;
+mod step;
+mod world;
