@@ -169,6 +169,8 @@ impl Node {
                 self.own.pending = None;
                 self.own.sequence.version = self.own.sequence.version.max(above.version);
                 self.stats.recoveries += 1;
+                // Without addresses, a record of an earlier life is withdrawn by a tombstone.
+                self.own.published = true;
                 self.announce_own();
             }
             Err(wait) => {

@@ -73,6 +73,13 @@ pub(crate) fn rec(n: u32) -> Rec {
     }
 }
 
+/// Node `n` with an address that nobody dials.
+pub(crate) fn undialled(n: u32) -> Rec {
+    let [_, a, b, c] = n.to_be_bytes();
+    let nowhere = format!("/ip4/127.{a}.{b}.{c}/tcp/1").parse().unwrap();
+    rec(n).body(body(&[nowhere]))
+}
+
 impl Rec {
     pub(crate) fn version(mut self, version: u64) -> Self {
         self.sequence.version = version;

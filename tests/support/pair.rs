@@ -47,7 +47,7 @@ impl Pair {
             for rig in [&mut self.a, &mut self.b] {
                 rig.now = at;
                 rig.input(Input::Wake);
-                rig.dials.clear();
+                rig.fail_dials();
             }
             self.settle();
             if at == end {

@@ -266,9 +266,21 @@ impl Rig {
             if let Some(request) = self.take_requests(link).pop() {
                 return request;
             }
+            self.fail_dials();
             self.pass(Duration::from_millis(200));
         }
-        panic!("no request on {link:?}");
+        let (up, stats) = (self.is_up(link), self.node.stats());
+        panic!(
+            "no request on {link:?}, up: {up}, {:?} {stats:?}",
+            self.closed
+        );
+    }
+
+    /// Whoever is being dialled is not there.
+    pub(crate) fn fail_dials(&mut self) {
+        for (dial, _) in std::mem::take(&mut self.dials) {
+            self.input(Input::DialFailed { dial });
+        }
     }
 
     pub(crate) fn knows(&self, n: u32) -> bool {

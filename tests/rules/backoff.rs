@@ -1,0 +1,139 @@
+//! Backoff (R17), and hints of expired peers (R28).
+
+use std::time::Duration;
+
+use peer_exchange::{Event, Input, Instant, Target, limits::caps};
+
+use crate::support::build::*;
+use crate::support::rig::{Rig, below, config};
+
+/// Times at which an upstream is dialled in vain until `end`.
+fn dial_times(rig: &mut Rig, end: Instant) -> Vec<Instant> {
+    let mut times = Vec::new();
+    while rig.now < end {
+        for (dial, _) in std::mem::take(&mut rig.dials) {
+            times.push(rig.now);
+            rig.input(Input::DialFailed { dial });
+        }
+        rig.pass(Duration::from_millis(20));
+    }
+    times
+}
+
+#[test]
+fn an_upstream_that_fails_is_tried_less_and_less_often_but_for_ever() {
+    let mut rig = Rig::new(1, below(9));
+    let times = dial_times(&mut rig, Instant::from_millis(7_200_000));
+    let gaps: Vec<_> = times
+        .windows(2)
+        .map(|t| t[1].saturating_since(t[0]))
+        .collect();
+    assert!(gaps[0] <= Duration::from_millis(520));
+    let longest = gaps.iter().max().unwrap();
+    assert!((Duration::from_secs(60)..=Duration::from_secs(301)).contains(longest));
+    let last = times.last().unwrap();
+    assert!(Instant::from_millis(7_200_000).saturating_since(*last) <= Duration::from_secs(301));
+    let down = rig.take_events(|e| matches!(e, Event::UpstreamDown { .. }));
+    assert_eq!(down.len(), times.len());
+}
+
+/// After eight failures the upstream comes up for so long, and its link breaks. How many times is
+/// it dialled in the three seconds after?
+fn dials_after_a_link_of(seconds: u64) -> usize {
+    let mut rig = Rig::new(1, below(9));
+    let mut failures = 0;
+    while failures < 9 {
+        rig.pass(Duration::from_millis(20));
+        for (dial, _) in std::mem::take(&mut rig.dials) {
+            failures += 1;
+            rig.input(Input::DialFailed { dial });
+        }
+    }
+    while rig.dials.is_empty() {
+        rig.pass_s(1);
+    }
+    let (dial, _) = rig.dials.remove(0);
+    let link = rig.land(dial, id(9), 1);
+    rig.pass_answering(seconds);
+    assert_eq!(
+        rig.node.upstreams().next().unwrap().failures,
+        if seconds < 30 { 9 } else { 0 }
+    );
+    rig.input(Input::LinkDown {
+        link,
+        orderly: false,
+    });
+    let end = rig.now + Duration::from_secs(3);
+    dial_times(&mut rig, end).len()
+}
+
+#[test]
+fn only_a_link_that_has_held_for_30_s_resets_it() {
+    assert_eq!(dials_after_a_link_of(5), 0);
+    assert!(dials_after_a_link_of(50) >= 2);
+}
+
+#[test]
+fn an_orderly_close_is_no_failure() {
+    let mut rig = Rig::new(1, below(9));
+    for _ in 0..20 {
+        while rig.dials.is_empty() {
+            rig.pass(Duration::from_millis(100));
+        }
+        let (dial, _) = rig.dials.remove(0);
+        let link = rig.land(dial, id(9), 1);
+        rig.input(Input::LinkDown {
+            link,
+            orderly: true,
+        });
+        assert_eq!(rig.node.upstreams().next().unwrap().failures, 0);
+    }
+    assert!(rig.now <= Instant::from_millis(20_000), "{:?}", rig.now);
+}
+
+#[test]
+fn expired_peers_are_tried_for_ever_as_hints() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(2);
+    let records: Vec<_> = (100..200).map(|n| rec(n).life(30)).collect();
+    rig.message(link, push(1, &records));
+    rig.input(Input::LinkDown {
+        link,
+        orderly: false,
+    });
+    let end = rig.now + Duration::from_secs(60);
+    dial_times(&mut rig, end);
+    assert_eq!(rig.node.peer_count(), 0);
+    assert_eq!(rig.node.stats().hints, caps::HINTS as u64);
+    // Hours later one of them answers.
+    let end = rig.now + Duration::from_secs(4 * 3_600);
+    dial_times(&mut rig, end);
+    let waited = rig.now;
+    while rig.dials.is_empty() {
+        rig.pass_s(1);
+        assert!(rig.now.saturating_since(waited) < Duration::from_secs(300));
+    }
+    let (dial, target) = rig.dials.remove(0);
+    let Target::Peer { node, addresses } = target else {
+        panic!()
+    };
+    assert_eq!(addresses.len(), 1);
+    let link = rig.land(dial, node, 1);
+    assert_eq!(rig.take_requests(link).len(), 1, "asked at once");
+    assert_eq!(rig.node.stats().hints, caps::HINTS as u64 - 1);
+}
+
+#[test]
+fn a_hint_whose_dial_hangs_does_not_keep_the_node_awake() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(2);
+    rig.message(link, push(1, &[rec(7).life(5)]));
+    rig.input(Input::LinkDown {
+        link,
+        orderly: false,
+    });
+    // The dial is never reported: `pass` fails when the node is woken in vain.
+    rig.pass_s(600);
+    assert_eq!(rig.node.stats().hints, 1);
+    assert!(!rig.dials.is_empty());
+}

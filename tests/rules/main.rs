@@ -1,0 +1,14 @@
+//! The rules of the design that one or two hand-driven nodes show best.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod addresses;
+mod backoff;
+mod determinism;
+mod exchanges;
+mod own;
+mod renewals;
+mod snapshots;
+mod tables;
+mod upstreams;

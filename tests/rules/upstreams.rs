@@ -1,0 +1,193 @@
+//! Upstreams: aliases of one node, this node itself, forwarding and late knowledge (R9 to R13).
+
+use std::time::Duration;
+
+use peer_exchange::wire::{LoopFound, Message, Request, Trace, Walk};
+use peer_exchange::{CloseReason, Event, Input, UpstreamState};
+
+use crate::support::build::*;
+use crate::support::rig::{Rig, below, config, records_in};
+
+#[test]
+fn two_addresses_of_one_node_are_one_upstream() {
+    let two = config(|c| c.upstreams = vec![address(8), address(9)]);
+    let mut rig = Rig::new(50, two);
+    let first = rig.upstream(9);
+    while rig.dials.is_empty() {
+        rig.pass(Duration::from_millis(10));
+    }
+    let second = rig.upstream(9);
+    assert!(!rig.is_up(first) && rig.is_up(second), "the newer stays");
+    let states: Vec<_> = rig.node.upstreams().map(|u| (u.node, u.state)).collect();
+    assert_eq!(states, [(Some(id(9)), UpstreamState::Up); 2]);
+    // Each trace, and each forwarded request, goes there once.
+    rig.pass_answering(5);
+    let asker = rig.link(2);
+    rig.take(second);
+    let trace = Trace {
+        id: 5,
+        path: vec![id(1), id(2)],
+        fresh: false,
+    };
+    rig.message(asker, Message::Trace(trace));
+    rig.message(asker, Message::Request(request(77)));
+    let sent = rig.take(second);
+    let traces = sent.iter().filter(|m| matches!(m, Message::Trace(_)));
+    assert_eq!(traces.count(), 1);
+    let walks = sent
+        .iter()
+        .filter(|m| matches!(m, Message::Request(r) if r.walk.is_some()));
+    assert_eq!(walks.count(), 1);
+}
+
+#[test]
+fn an_upstream_that_is_this_node_is_the_cycle_of_length_one() {
+    let mut rig = Rig::new(1, below(9));
+    let link = rig.upstream(1);
+    assert_eq!(rig.why_closed(link), Some(CloseReason::SelfConnection));
+    let found = Event::LoopDetected { path: vec![id(1)] };
+    assert_eq!(rig.take_events(|e| *e == found).len(), 1);
+    let state = rig.node.upstreams().next().unwrap().state;
+    assert_eq!(state, UpstreamState::Itself);
+    rig.dials.clear();
+    rig.pass_s(120);
+    assert!(rig.dials.is_empty(), "not dialled in a loop");
+}
+
+fn walks(sent: &[Message]) -> Vec<&Request> {
+    sent.iter()
+        .filter_map(|m| match m {
+            Message::Request(r) if r.walk.is_some() => Some(r),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_cold_node_answers_at_once_forwards_once_and_tells_later() {
+    let mut rig = Rig::new(50, below(9));
+    let upstream = rig.upstream(9);
+    rig.pass_answering(2);
+    let (asker, other) = (rig.link(2), rig.link(3));
+    rig.pass_answering(2);
+    rig.sent.clear();
+    rig.message(asker, Message::Request(request(77)));
+    // The answer does not wait.
+    let answers = rig.take_responses(asker);
+    assert_eq!(answers.len(), 1);
+    let sent = rig.take(upstream);
+    let forwarded = walks(&sent);
+    assert_eq!(forwarded.len(), 1);
+    let walk = forwarded[0].walk.as_ref().unwrap();
+    assert_eq!((walk.origin, &walk.path[..]), (id(2), &[id(2), id(50)][..]));
+    assert_eq!((forwarded[0].id.0, forwarded[0].hop_limit), (77, 15));
+    // The same walk by another way is answered and not forwarded.
+    let again = Request {
+        walk: Some(Walk {
+            origin: id(2),
+            path: vec![id(2), id(3)],
+        }),
+        ..request(77)
+    };
+    rig.message(other, Message::Request(again));
+    assert!(!rig.take_responses(other).is_empty());
+    // Late knowledge goes to who asked.
+    rig.message(upstream, answer(forwarded[0].id, 4, &[rec(100)]));
+    assert!(walks(&rig.take(upstream)).is_empty());
+    let late = rig.take_updates(asker);
+    let late: Vec<_> = late.iter().filter(|u| u.request.is_some()).collect();
+    assert_eq!(late.len(), 1);
+    assert_eq!(late[0].request.unwrap().0, 77);
+    let message = Message::Update(late[0].clone());
+    assert!(
+        records_in(&message)
+            .unwrap()
+            .iter()
+            .any(|r| r.node == id(100))
+    );
+    // Warm, it forwards nothing.
+    rig.message(asker, Message::Request(request(78)));
+    assert!(walks(&rig.take(upstream)).is_empty());
+}
+
+#[test]
+fn a_request_without_hops_is_not_forwarded() {
+    let mut rig = Rig::new(50, below(9));
+    let upstream = rig.upstream(9);
+    rig.pass_answering(2);
+    let asker = rig.link(2);
+    rig.pass_answering(2);
+    let asked = Request {
+        hop_limit: 0,
+        ..request(77)
+    };
+    rig.ask(asker, asked);
+    assert!(walks(&rig.take(upstream)).is_empty());
+}
+
+#[test]
+fn a_request_that_meets_itself_reports_the_cycle_and_is_answered() {
+    let mut rig = Rig::new(50, below(9));
+    let upstream = rig.upstream(9);
+    rig.pass_answering(2);
+    let peer = rig.link(2);
+    rig.sent.clear();
+    let asked = Request {
+        walk: Some(Walk {
+            origin: id(50),
+            path: vec![id(50), id(9), id(2)],
+        }),
+        ..request(77)
+    };
+    rig.ask(peer, asked);
+    let path = vec![id(2), id(50), id(9)];
+    let found = Event::LoopDetected { path };
+    assert_eq!(rig.take_events(|e| *e == found).len(), 1);
+    let told = rig.take(upstream);
+    let told: Vec<_> = told
+        .iter()
+        .filter_map(|m| match m {
+            Message::LoopFound(LoopFound { hops, .. }) => Some(*hops),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [2]);
+}
+
+#[test]
+fn a_trace_goes_on_only_if_its_origin_is_lower() {
+    let mut rig = Rig::new(50, below(900));
+    let upstream = rig.upstream(900);
+    rig.pass_answering(2);
+    let peer = rig.link(60);
+    rig.take(upstream);
+    let mut sent_on = |origin: u32, n: u64| {
+        let path = if origin == 60 {
+            vec![id(60)]
+        } else {
+            vec![id(origin), id(60)]
+        };
+        let fresh = false;
+        rig.message(peer, Message::Trace(Trace { id: n, path, fresh }));
+        let sent = rig.take(upstream);
+        let paths = sent.iter().filter_map(|m| match m {
+            Message::Trace(t) => Some(t.path.clone()),
+            _ => None,
+        });
+        paths.collect::<Vec<_>>()
+    };
+    assert_eq!(sent_on(40, 1), [vec![id(40), id(60), id(50)]]);
+    assert_eq!(sent_on(40, 1), Vec::<Vec<_>>::new(), "seen");
+    assert_eq!(sent_on(60, 2), Vec::<Vec<_>>::new(), "higher");
+}
+
+#[test]
+fn other_upstreams_may_be_set_and_old_ones_go() {
+    let mut rig = Rig::new(1, below(9));
+    let link = rig.upstream(9);
+    rig.input(Input::SetUpstreams(vec![address(10), address(10)]));
+    assert_eq!(rig.node.upstreams().count(), 1);
+    assert!(rig.is_up(link), "its link is a link like any other");
+    rig.pass_s(1);
+    assert_eq!(rig.dials.len(), 1);
+}
