@@ -393,8 +393,11 @@ impl Node {
             let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
             partner.backoff.fail(now, base, cap, &mut self.choices);
         }
-        if !self.links.is_linked(&link.node) {
-            self.upstream_link_gone(link.node, held, failed);
+        match self.links.of(&link.node) {
+            None => self.upstream_link_gone(link.node, held, failed),
+            // What it carried was lost with it, and a trace is not asked for again.
+            Some(other) if self.dialer.is_upstream(&link.node) => self.upstream_came_up(other),
+            Some(_) => {}
         }
         self.fetch_link_gone(id);
         self.ask_link_gone(id);

@@ -16,7 +16,8 @@ use crate::wire::{RecordsBuilder, RefusalsBuilder, Snapshot, WireRecord};
 impl Node {
     /// The table, the own sequence, the dead certificates and the dial hints, as bytes to be
     /// given to [`restore`](Self::restore). The embedder stores them, with the time at which they
-    /// were taken and a checksum.
+    /// were taken and a checksum. Lifetimes are as of [`now`](Self::now): give the node a
+    /// [`Wake`](crate::Input::Wake) first, or count the time that passes from there.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
         let mut records = RecordsBuilder::default();

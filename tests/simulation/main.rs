@@ -5,7 +5,10 @@
 mod band;
 mod checkers;
 mod cluster;
+mod departures;
 mod forge;
+mod numbers;
 mod properties;
 mod step;
+mod traps;
 mod world;

@@ -142,6 +142,8 @@ impl Plan {
                 network.start(host(i), Restart::Empty);
             }
             Incident::Restore(i, known) if !is_left(&i) => {
+                // Lifetimes are as of the last input.
+                network.input(host(i), Input::Wake);
                 let Some(snapshot) = network.node(host(i)).map(|n| n.snapshot()) else {
                     return;
                 };
