@@ -230,7 +230,7 @@ impl Node {
         }
         self.timers.set(Timer::Round, self.now + wait);
         if !self.ask.news {
-            self.send_fresh_traces();
+            self.send_waiting_traces();
         }
         self.keep_successor();
     }

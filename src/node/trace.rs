@@ -22,8 +22,10 @@ const TRACES: Rate = Rate::new(64, Duration::from_secs(1));
 /// trace of this interval already.
 const PROVOKED: Rate = Rate::new(4, Duration::from_secs(150));
 const PROVOKED_GAP: Duration = Duration::from_secs(1);
-/// A fresh trace waits for the end of the news, at most so long.
+/// A trace waits for the end of the news, at most so long.
 const RUSH: Duration = Duration::from_secs(1);
+/// With so few records there is no rush that a trace could be in the way of.
+const SMALL: usize = 16;
 /// Traces of others that a node forwards: what bounds the cost where many rings share nodes, at the
 /// price of finding some of them later.
 const FORWARDED: Rate = Rate::new(32, Duration::from_secs(60));
@@ -44,8 +46,10 @@ pub(super) struct Loops {
     /// The last trace of each lower origin, for upstreams that are not up yet.
     held: Vec<Trace>,
     last_own: Option<Instant>,
-    /// Upstreams that have come up and have had no trace yet.
-    raised: Vec<LinkId>,
+    /// The trace for upstreams that have just come up.
+    fresh: Option<(u64, Instant)>,
+    /// To be forwarded when the rush of news is over.
+    waiting: Vec<Trace>,
     periodic_at: Instant,
     /// When somebody last asked this node as its upstream: a trace of its own came.
     asked_at: Option<Instant>,
@@ -68,7 +72,11 @@ impl Loops {
     }
 
     pub(super) fn counts(&self) -> (usize, usize, usize) {
-        (self.seen.len(), self.held.len(), self.cycles.len())
+        (
+            self.seen.len(),
+            self.held.len().max(self.waiting.len()),
+            self.cycles.len(),
+        )
     }
 
     fn hold(&mut self, trace: Trace) {
@@ -88,7 +96,7 @@ impl Node {
     }
 
     pub(super) fn on_trace_timer(&mut self) {
-        self.send_fresh_traces();
+        self.send_waiting_traces();
         if self.loops.periodic_at > self.now {
             self.timers.set(Timer::Trace, self.loops.periodic_at);
             return;
@@ -126,33 +134,41 @@ impl Node {
             .collect()
     }
 
-    /// An upstream is there. It gets a trace when the rush of news is over, or soon.
+    /// An upstream is there: it gets a trace, and those that passed before it was. Upstreams that
+    /// come up together get one, not a flood each.
     pub(super) fn upstream_came_up(&mut self, link: LinkId) {
-        if !self.loops.raised.contains(&link) && self.loops.raised.len() < caps::UPSTREAMS {
-            self.loops.raised.push(link);
-        }
-        self.timers.at_latest(Timer::Trace, self.now + RUSH);
-    }
-
-    /// Upstreams that have come up get one trace together, and those that passed before they
-    /// were there.
-    pub(super) fn send_fresh_traces(&mut self) {
-        if self.loops.raised.is_empty() {
-            return;
-        }
-        let links = core::mem::take(&mut self.loops.raised);
+        let recent = |(_, at): &(u64, Instant)| self.now.saturating_since(*at) < PROVOKED_GAP;
+        let same = self.loops.fresh.filter(recent);
+        let (id, at) = same.unwrap_or_else(|| (self.request_ids.next_u64(), self.now));
+        self.loops.fresh = Some((id, at));
         self.loops.last_own = Some(self.now);
-        let id = self.request_ids.next_u64();
         let own = Trace {
             id,
             path: vec![self.id],
             fresh: true,
         };
         let held: Vec<_> = self.loops.held.iter().map(|t| self.extended(t)).collect();
-        for link in links {
-            for trace in core::iter::once(&own).chain(&held) {
-                self.send(link, Message::Trace(trace.clone()), Class::Push);
-            }
+        for trace in core::iter::once(own).chain(held) {
+            self.send(link, Message::Trace(trace), Class::Push);
+        }
+    }
+
+    /// Many records are new just now: news first, traces of others afterwards.
+    fn is_rushing(&self) -> bool {
+        self.table.len() > SMALL && self.ask.interval() <= self.config.round
+    }
+
+    /// Forwards what has waited for the end of the rush.
+    pub(super) fn send_waiting_traces(&mut self) {
+        for trace in core::mem::take(&mut self.loops.waiting) {
+            self.forward_trace(&trace);
+        }
+    }
+
+    fn forward_trace(&mut self, trace: &Trace) {
+        let extended = self.extended(trace);
+        for link in self.upstream_links() {
+            self.send(link, Message::Trace(extended.clone()), Class::Push);
         }
     }
 
@@ -205,9 +221,11 @@ impl Node {
             return;
         }
         self.loops.seen.insert(key, self.now);
-        let extended = self.extended(&trace);
-        for link in self.upstream_links() {
-            self.send(link, Message::Trace(extended.clone()), Class::Push);
+        if self.is_rushing() && self.loops.waiting.len() < caps::HELD_TRACES {
+            self.loops.waiting.push(trace.clone());
+            self.timers.at_latest(Timer::Trace, self.now + RUSH);
+        } else {
+            self.forward_trace(&trace);
         }
         self.loops.hold(trace);
     }

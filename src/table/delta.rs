@@ -147,7 +147,10 @@ impl IdSet {
     fn collect(n: usize, ids: impl Iterator<Item = u64>) -> Self {
         let mut set = HashTable::with_capacity(n);
         for id in ids {
-            set.insert_unique(spread(id), id, |id| spread(*id));
+            // A list may be anything: the same ID a thousand times is stored once.
+            if set.find(spread(id), |other| *other == id).is_none() {
+                set.insert_unique(spread(id), id, |id| spread(*id));
+            }
         }
         Self(set)
     }
