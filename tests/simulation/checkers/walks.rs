@@ -11,12 +11,16 @@ use crate::step::{Step, What};
 use crate::world::World;
 
 type Walked = (NodeId, RequestId);
+/// A walk at one host, in one of its lives.
+type At = (HostId, u32, Walked);
+/// The hop limit and path with which it came.
+type Hop = (u8, Vec<NodeId>);
 
 #[derive(Default)]
 pub(crate) struct Walks {
     /// Requests that a host has received: hop limit and path so far.
-    received: HashMap<(HostId, u32, Walked), Vec<(u8, Vec<NodeId>)>>,
-    forwarded: HashSet<(HostId, u32, Walked)>,
+    received: HashMap<At, Vec<Hop>>,
+    forwarded: HashSet<At>,
     /// Messages that one request has caused.
     caused: HashMap<Walked, usize>,
 }

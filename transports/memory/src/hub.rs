@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -97,10 +97,7 @@ impl Endpoint {
     pub fn receive(&mut self, wait: Option<Duration>) -> Option<Input> {
         let input = match wait {
             None => self.arriving.recv().ok(),
-            Some(wait) => match self.arriving.recv_timeout(wait) {
-                Ok(input) => Some(input),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            },
+            Some(wait) => self.arriving.recv_timeout(wait).ok(),
         };
         self.accept(input)
     }
