@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use peer_exchange::Input;
 use peer_exchange_memory::{HostId, Network, Restart};
 
 use crate::watch::{MS, Watch, canonical, network};
@@ -28,6 +29,8 @@ fn warm(seed: u64) -> Network<Watch> {
 /// server1 restarts into the ring, and takes `down` for it.
 fn restarted(seed: u64, down: Duration, snapshot: bool) -> (Network<Watch>, Duration) {
     let mut network = warm(seed);
+    // Lifetimes are as of the last input.
+    network.input(SERVER1, Input::Wake);
     let state = network.node(SERVER1).map(|n| n.snapshot());
     network.crash(SERVER1);
     network.run_for(down);

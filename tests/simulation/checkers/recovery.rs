@@ -113,7 +113,7 @@ impl Recovery {
 
 mod bites {
     use super::Recovery;
-    use crate::forge::{LINK, Stage, bites, id, request, response, rumour, seq, silent};
+    use crate::forge::{Stage, bites, id, request, response, rumour, seq, silent};
     use crate::step::What;
     use peer_exchange::wire::{Message, RefusalsBuilder};
     use peer_exchange::{Input, Instant};
@@ -155,6 +155,5 @@ mod bites {
         about.push(&id(0), seq(5, 0));
         answer.refusals = about.finish();
         silent(&stage.sends(1, 0, &Message::Response(answer)));
-        let _ = LINK;
     }
 }
