@@ -90,6 +90,14 @@ impl Node {
         self.table.merge(self.now, record, via, &is_pinned)
     }
 
+    /// After every record that the table took in: who had to make room for it.
+    pub(super) fn report_evicted(&mut self) {
+        if let Some(node) = self.table.take_evicted() {
+            self.stats.records_evicted += 1;
+            self.event(Event::PeerEvicted { node });
+        }
+    }
+
     /// Counts and reports what became of a record.
     fn judge(
         &mut self,
@@ -100,10 +108,7 @@ impl Node {
         report: &mut Report,
     ) {
         let node = record.node;
-        if let Some(node) = self.table.take_evicted() {
-            self.stats.records_evicted += 1;
-            self.event(Event::PeerEvicted { node });
-        }
+        self.report_evicted();
         match merged {
             Merged::New(slot) => {
                 self.stats.records_learned += 1;

@@ -72,6 +72,7 @@ impl Node {
         let version = own.sequence.version.saturating_add(1);
         let sequence = Sequence { version, beat: 0 };
         self.table.set_own(self.now, sequence, &body)?;
+        self.report_evicted();
         self.own.sequence = sequence;
         self.own.published = true;
         self.own.check = rng::body_check(&body);

@@ -133,6 +133,7 @@ impl Node {
         let merged = self
             .table
             .merge(self.now, record, Via::default(), &|_| false);
+        self.report_evicted();
         if let crate::table::Merged::New(slot) = merged {
             if self.table.get(slot).is_some_and(|e| !e.is_tombstone()) {
                 self.event(Event::PeerUp { node: record.node });

@@ -16,7 +16,7 @@ pub(crate) struct Via(pub(crate) u32);
 /// What became of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Merged {
-    /// Its node was not known.
+    /// Its node was not known, or had left.
     New(Slot),
     /// New content of a known node.
     Newer(Slot),
@@ -114,12 +114,12 @@ impl Table {
         if record.remaining_s == 0 {
             return Merged::Dying;
         }
-        let leaves = info.tombstone && !known.is_tombstone();
+        let had_left = known.is_tombstone();
         let slot = self.replace(now, slot, record, info, via);
-        if leaves {
-            Merged::Left(slot)
-        } else {
-            Merged::Newer(slot)
+        match (had_left, info.tombstone) {
+            (false, true) => Merged::Left(slot),
+            (true, false) => Merged::New(slot),
+            _ => Merged::Newer(slot),
         }
     }
 

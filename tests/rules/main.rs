@@ -6,6 +6,7 @@ mod support;
 mod addresses;
 mod backoff;
 mod determinism;
+mod events;
 mod exchanges;
 mod own;
 mod renewals;
