@@ -57,9 +57,12 @@ impl Story<'_> {
             ..Plot::default()
         };
         self.opening(out)?;
-        let converged = self.spread(told, &mut plot, out)?;
+        let (converged, later) = self.spread(told, &mut plot, out)?;
         let at = self.board.totals();
         self.turning_point(converged, &at, out)?;
+        for event in &later {
+            self.tell_one(event, &mut plot, out)?;
+        }
         // A cycle may be found just after.
         self.listen(told, &mut plot, Duration::from_millis(500), out)?;
         self.say(
@@ -119,25 +122,26 @@ impl Story<'_> {
         out.flush()
     }
 
-    /// Until everybody knows everybody; when that was.
+    /// Until everybody knows everybody; when that was, and what has happened since.
     fn spread(
         &self,
         told: &Receiver<Told>,
         plot: &mut Plot,
         out: &mut dyn Write,
-    ) -> io::Result<Option<Duration>> {
+    ) -> io::Result<(Option<Duration>, Vec<Told>)> {
         let n = self.graph.len() as u64;
         let mut last = Duration::ZERO;
         while self.board.start.elapsed() < LIMIT {
             if self.board.totals().pairs >= n * (n - 1) && n > 1 || n == 1 {
-                let at = self.board.start.elapsed();
-                for event in told.try_iter() {
-                    if matches!(event.event, Event::PeerUp { .. }) {
-                        last = event.at;
-                    }
+                let rest: Vec<_> = told.try_iter().collect();
+                let is_up = |t: &Told| matches!(t.event, Event::PeerUp { .. });
+                let last_up = rest.iter().rposition(is_up).map_or(0, |i| i + 1);
+                let mut rest = rest.into_iter();
+                for event in rest.by_ref().take(last_up) {
+                    last = event.at;
                     self.tell_one(&event, plot, out)?;
                 }
-                return Ok(Some(if last.is_zero() { at } else { last }));
+                return Ok((Some(last), rest.collect()));
             }
             match told.recv_timeout(TICK) {
                 Ok(event) => {
@@ -150,7 +154,7 @@ impl Story<'_> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        Ok(None)
+        Ok((None, Vec::new()))
     }
 
     /// Tells what happens within so long.
