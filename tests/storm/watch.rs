@@ -44,10 +44,9 @@ impl Watch {
     /// Asserts that each of these hosts has reported exactly this cycle, once, by that time.
     #[track_caller]
     pub(crate) fn assert_reported(&self, by: &[HostId], cycle: &[NodeId], until: Duration) {
-        let who: Vec<_> = self.cycles.iter().map(|(host, _, _)| *host).collect();
-        let mut sorted = who.clone();
-        sorted.sort_unstable();
-        assert_eq!(sorted, by, "each of them once");
+        let mut who: Vec<_> = self.cycles.iter().map(|(host, _, _)| *host).collect();
+        who.sort_unstable();
+        assert_eq!(who, by, "each of them once");
         for (host, at, path) in &self.cycles {
             assert_eq!(path, cycle, "as {host:?} has it");
             assert!(*at <= until, "{host:?} only at {at:?}");

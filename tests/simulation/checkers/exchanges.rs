@@ -78,7 +78,9 @@ impl Checker for Exchanges {
                 complaints.expect(left.is_some(), "R14", || {
                     format!("{:?} is answered and was not asked", m.id)
                 });
-                left.map(|n| *n -= 1);
+                if let Some(left) = left {
+                    *left -= 1;
+                }
                 // An answer to the smaller ID's request gives way to it.
                 if *to < step.facts.id() {
                     self.open.remove(&end);
