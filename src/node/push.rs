@@ -1,6 +1,6 @@
 //! What goes out unasked: rumours, renewals, the second half of an exchange (R21, R26).
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -136,14 +136,16 @@ impl Node {
                 Some(ids)
             }
             Some((_, _, Content::Records(records))) => {
-                let known: BTreeSet<_> = records
+                // Nor what the answer has replaced, a tombstone included.
+                let known: BTreeMap<_, _> = records
                     .iter()
                     .map(|r| (r.node, r.sequence.version))
                     .collect();
                 let lacks = |slot: &Slot| {
-                    self.table
-                        .get(*slot)
-                        .is_some_and(|e| !known.contains(&(e.node, e.sequence().version)))
+                    self.table.get(*slot).is_some_and(|e| {
+                        let theirs = known.get(&e.node);
+                        theirs.is_none_or(|theirs| e.sequence().version > *theirs)
+                    })
                 };
                 listed.slots.retain(lacks);
                 None

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use peer_exchange::wire::{Hello, Message, encode};
+use peer_exchange::wire::{Hello, Message, WireRecord, encode};
 use peer_exchange::{
     Config, DialId, Effect, Event, Identity, Input, Instant, LinkId, Node, NodeId, RequestId,
 };
 use peer_exchange_memory::HostId;
 
-use crate::forge::{body, id, page, request, response, rumour, rumour_of, seq};
+use crate::forge::{body, delta, id, page, request, response, rumour, rumour_of, seq};
 use crate::step::{records, renewals};
 use crate::world::World;
 
@@ -97,6 +97,14 @@ impl Bench {
             link: link(peer),
             bytes,
         });
+    }
+
+    /// The request that it has just sent.
+    fn asks(&self) -> Option<u64> {
+        self.said.iter().find_map(|(_, m)| match m {
+            Message::Request(r) => Some(r.id.0),
+            _ => None,
+        })
     }
 
     fn later(&mut self, seconds: u64) {
@@ -198,6 +206,25 @@ fn r3_nothing_is_relayed_in_its_last_moments() {
 }
 
 #[test]
+fn r4_what_an_answer_has_buried_does_not_go_back_with_the_push() {
+    let mut bench = Bench::new();
+    let dial = bench.dials[0];
+    bench.connect(1, Some(dial));
+    let number = bench.asks().expect("it asks its upstream");
+    bench.connect(2, None);
+    bench.hears(2, rumour(3, seq(1, 0), 1_000));
+    let mut answer = response(number);
+    answer.head.version = 5;
+    answer.head.count = 1;
+    answer.delta = Some(delta(0, 5, page(3, seq(2, 0), 3_800, &[])));
+    bench.hears(1, Message::Response(answer));
+    assert!(!bench.knows(id(3)), "it has left");
+    let live = |r: WireRecord<'_>| r.node == id(3) && r.sequence.version == 1;
+    let old = |(_, m): &(LinkId, Message)| records(m).any(live);
+    assert!(!bench.said.iter().any(old), "{:?}", bench.said);
+}
+
+#[test]
 fn r9_an_answer_does_not_wait_for_the_upstream() {
     let mut bench = Bench::new();
     let dial = bench.dials[0];
@@ -218,13 +245,7 @@ fn r9_an_answer_does_not_wait_for_the_upstream() {
     let mut bench = Bench::new();
     let dial = bench.dials[0];
     bench.connect(1, Some(dial));
-    let asks = |bench: &Bench| {
-        bench.said.iter().find_map(|(_, m)| match m {
-            Message::Request(r) => Some(r.id.0),
-            _ => None,
-        })
-    };
-    while let Some(number) = asks(&bench) {
+    while let Some(number) = bench.asks() {
         bench.hears(1, Message::Response(response(number)));
     }
     bench.connect(2, None);

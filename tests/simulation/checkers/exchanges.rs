@@ -78,8 +78,8 @@ impl Checker for Exchanges {
                 complaints.expect(left.is_some(), "R14", || {
                     format!("{:?} is answered and was not asked", m.id)
                 });
-                if let Some(n) = left {
-                    *n -= 1;
+                if let Some(left) = left {
+                    *left -= 1;
                 }
                 // An answer to the smaller ID's request gives way to it.
                 if *to < step.facts.id() {

@@ -10,17 +10,15 @@ use super::{Checker, Complaints};
 use crate::step::{Step, What};
 use crate::world::World;
 
+/// Hop limit and path of a request as it came.
+type Came = (u8, Vec<NodeId>);
 type Walked = (NodeId, RequestId);
-/// A walk at one host, in one of its lives.
-type At = (HostId, u32, Walked);
-/// The hop limit and path with which it came.
-type Hop = (u8, Vec<NodeId>);
 
 #[derive(Default)]
 pub(crate) struct Walks {
     /// Requests that a host has received: hop limit and path so far.
-    received: HashMap<At, Vec<Hop>>,
-    forwarded: HashSet<At>,
+    received: HashMap<(HostId, u32, Walked), Vec<Came>>,
+    forwarded: HashSet<(HostId, u32, Walked)>,
     /// Messages that one request has caused.
     caused: HashMap<Walked, usize>,
 }
@@ -76,7 +74,7 @@ impl Walks {
         expect(last == [me], "does not end with its sender");
         expect(!before.contains(&me), "passes a node twice");
         let came = self.received.get(&key).map(Vec::as_slice);
-        let as_told = |(hops, path): &(u8, Vec<NodeId>)| {
+        let as_told = |(hops, path): &Came| {
             path == before && hops.checked_sub(1).is_some_and(|left| m.hop_limit <= left)
         };
         expect(
