@@ -1,0 +1,192 @@
+//! Writes the hand-made seeds: a message of every kind, and bytes that are none in every way.
+//!
+//! ```sh
+//! cargo run --manifest-path fuzz/Cargo.toml --example seeds
+//! ```
+
+use std::path::Path;
+use std::time::Duration;
+
+use peer_exchange::limits::caps;
+use peer_exchange::wire::{
+    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message,
+    RecordsBuilder, RefusalsBuilder, Renewal, RenewalsBuilder, Request, Response, Trace, Update,
+    Walk, WireRecord, encode,
+};
+use peer_exchange::{NodeId, RequestId, Sequence};
+
+fn main() -> std::io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/decode");
+    std::fs::create_dir_all(&folder)?;
+    for (name, message) in messages() {
+        std::fs::write(folder.join(name), encode(message))?;
+    }
+    for (name, bytes) in others() {
+        std::fs::write(folder.join(name), bytes)?;
+    }
+    Ok(())
+}
+
+fn node(byte: u8) -> NodeId {
+    NodeId::new([byte; 32])
+}
+
+const SEQUENCE: Sequence = Sequence {
+    version: 3,
+    beat: 1,
+};
+
+fn head() -> Head {
+    Head {
+        version: 7,
+        count: 2,
+        fingerprint: 0x0123_4567_89ab_cdef,
+        partial: false,
+    }
+}
+
+fn delta() -> Delta {
+    let mut page = RecordsBuilder::default();
+    for byte in [1, 2] {
+        let record = WireRecord {
+            node: node(byte),
+            sequence: SEQUENCE,
+            remaining_s: 1_799,
+            body: b"\x0a\x08\x04\x0a\x00\x00\x01\x06\x0f\xa0",
+        };
+        assert!(page.push(record, caps::MESSAGE_BYTES));
+    }
+    Delta {
+        from: 2,
+        to: 7,
+        content: Content::Records(page.finish()),
+    }
+}
+
+fn messages() -> Vec<(&'static str, Message)> {
+    let id = RequestId(0x1122_3344_5566_7788);
+    let cursor = Some(Cursor {
+        epoch: 99,
+        version: 4,
+    });
+    let mut renewals = RenewalsBuilder::default();
+    renewals.push(Renewal {
+        prefix: [2; 4],
+        sequence: SEQUENCE,
+        remaining_s: 1_700,
+        check: 0xbeef,
+    });
+    let renewals = renewals.finish();
+    let mut refusals = RefusalsBuilder::default();
+    refusals.push(&node(3), SEQUENCE);
+    let refusals = refusals.finish();
+    let path = vec![node(1), node(2), node(3)];
+    let hello = Hello {
+        min_version: 1,
+        max_version: 1,
+        features: 0,
+        epoch: 99,
+    };
+    let request = Request {
+        id,
+        hop_limit: 16,
+        walk: Some(Walk {
+            origin: node(1),
+            path: path.clone(),
+        }),
+        head: head(),
+        cursor,
+        own: SEQUENCE,
+        own_check: 0xbeef,
+        push: Some(delta()),
+        want: None,
+        fetch: vec![1, 1, 1, 1].into(),
+        overdue: vec![2, 2, 2, 2].into(),
+    };
+    let response = Response {
+        id,
+        head: head(),
+        cursor,
+        delta: Some(delta()),
+        renewals: renewals.clone(),
+        refusals: refusals.clone(),
+        busy: Some((Duration::from_millis(250), Default::default())),
+    };
+    let update = Update {
+        request: Some(id),
+        head: Some(head()),
+        delta: Some(delta()),
+        renewals,
+        refusals,
+    };
+    let trace = Trace {
+        id: 5,
+        path: path.clone(),
+        fresh: true,
+    };
+    let loop_found = LoopFound { path, hops: 3 };
+    let goodbye = Goodbye {
+        reason: GoodbyeReason::Full,
+        retry_after: Duration::from_secs(600),
+    };
+    vec![
+        ("hello", Message::Hello(hello)),
+        ("request", Message::Request(request)),
+        ("response", Message::Response(response)),
+        ("update", Message::Update(update)),
+        ("trace", Message::Trace(trace)),
+        ("loop_found", Message::LoopFound(loop_found)),
+        ("goodbye", Message::Goodbye(goodbye)),
+    ]
+}
+
+/// Protobuf by hand: what the encoder would never write.
+fn others() -> Vec<(&'static str, Vec<u8>)> {
+    let long = |tag: u8, len: u8| -> Vec<u8> {
+        let mut out = vec![tag << 3 | 2, len];
+        out.resize(out.len() + usize::from(len), 7);
+        out
+    };
+    let envelope = |kind: u8, body: &[u8]| -> Vec<u8> {
+        let mut out = vec![0x08, 1, kind << 3 | 2, body.len() as u8];
+        out.extend_from_slice(body);
+        out
+    };
+    let both = [long(3, 0), long(4, 0)].concat();
+    vec![
+        ("empty", vec![]),
+        ("no_version", vec![0x12, 0]),
+        ("other_version", vec![0x08, 2]),
+        ("unknown_kind", envelope(15, &[])),
+        ("malformed", vec![0x08]),
+        ("node_id", envelope(6, &long(2, 31))),
+        ("path_empty", envelope(6, &[])),
+        ("path_twice", envelope(6, &long(2, 64))),
+        ("walk_origin_only", envelope(3, &long(3, 32))),
+        ("walk_path_only", envelope(3, &long(4, 32))),
+        (
+            "columns",
+            envelope(
+                5,
+                &[&[0x1a, 34][..], &[0x1a, 32], &[0x12, 30], &[0; 30]].concat(),
+            ),
+        ),
+        (
+            "delta_both",
+            envelope(5, &[&[0x1a, both.len() as u8][..], &both].concat()),
+        ),
+        ("delta_backwards", envelope(5, &[0x1a, 2, 0x08, 9])),
+        ("short_ids_wide", envelope(3, &[0x52, 2, 0x10, 9])),
+        ("head_absent", envelope(4, &[0x09, 1, 0, 0, 0, 0, 0, 0, 0])),
+        ("columns_unpacked", {
+            let record = [&long(1, 32)[..], &[0x10, 1, 0x18, 1, 0x20, 60, 0x28, 0]].concat();
+            let delta = [&[0x1a, record.len() as u8][..], &record].concat();
+            envelope(5, &[&[0x1a, delta.len() as u8][..], &delta].concat())
+        }),
+        (
+            "version_overlong",
+            [&[0x08, 0x81, 0x80, 0x80, 0x00][..], &[0x12, 0]].concat(),
+        ),
+        ("too_long", vec![0; caps::MESSAGE_BYTES + 1]),
+    ]
+}

@@ -1,0 +1,20 @@
+//! The bodies of the fuzz targets: each takes the fuzzer's bytes and panics when something does not
+//! hold. They are plain modules, so that `tests/fuzz_corpus.rs` replays the corpus on stable.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod checks;
+mod decode;
+mod host;
+mod messages;
+mod node_ops;
+mod ops;
+mod parts;
+mod round_trip;
+mod snapshot;
+mod source;
+
+pub use decode::decode;
+pub use node_ops::node_ops;
+pub use round_trip::round_trip;
+pub use snapshot::snapshot;

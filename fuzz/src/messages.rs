@@ -1,0 +1,151 @@
+//! Any message: valid ones, and such as no honest node would send.
+
+use std::time::Duration;
+
+use peer_exchange::limits::caps;
+use peer_exchange::wire::{
+    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
+    Response, Trace, Update, Walk,
+};
+
+use super::parts::{Cast, short_ids};
+use super::source::Source;
+
+/// A message of any kind.
+pub fn message(source: &mut Source<'_>, cast: &Cast) -> Message {
+    match source.u8() % 16 {
+        0 | 1 => Message::Hello(hello(source, cast)),
+        2..=5 => Message::Request(request(source, cast)),
+        6..=8 => Message::Response(response(source, cast)),
+        9..=11 => Message::Update(update(source, cast)),
+        12 => Message::Trace(Trace {
+            id: source.number(),
+            path: cast.path(source, caps::HOPS),
+            fresh: source.flag(),
+        }),
+        13 | 14 => Message::LoopFound(LoopFound {
+            path: cast.path(source, caps::HOPS),
+            hops: source.u8() % (caps::HOPS as u8 + 1),
+        }),
+        _ => Message::Goodbye(goodbye(source)),
+    }
+}
+
+pub fn hello(source: &mut Source<'_>, cast: &Cast) -> Hello {
+    let [min_version, max_version] = match source.u8() {
+        255 => [source.u32(), source.u32()],
+        254 => [2, 9],
+        253 => [0, 0],
+        _ => [1, 1],
+    };
+    Hello {
+        min_version,
+        max_version,
+        features: source.number(),
+        epoch: cast.epoch(source),
+    }
+}
+
+pub fn request(source: &mut Source<'_>, cast: &Cast) -> Request {
+    Request {
+        id: cast.request_id(source),
+        hop_limit: source.u8() % (caps::HOPS as u8 + 1),
+        walk: source.maybe(|s| walk(s, cast)),
+        head: head(source),
+        cursor: source.maybe(|s| cursor(s, cast)),
+        own: cast.sequence(source),
+        own_check: source.u16(),
+        push: source.maybe(|s| delta(s, cast)),
+        want: source.maybe(short_ids),
+        fetch: cast.prefixes(source),
+        overdue: cast.prefixes(source),
+    }
+}
+
+pub fn response(source: &mut Source<'_>, cast: &Cast) -> Response {
+    Response {
+        id: cast.request_id(source),
+        head: head(source),
+        cursor: source.maybe(|s| cursor(s, cast)),
+        delta: source.maybe(|s| delta(s, cast)),
+        renewals: cast.renewals(source),
+        refusals: cast.refusals(source),
+        busy: match source.u8() {
+            0..=220 => None,
+            _ => {
+                let wait = Duration::from_millis(u64::from(source.number() as u32));
+                Some((wait, cast.records(source)))
+            }
+        },
+    }
+}
+
+pub fn update(source: &mut Source<'_>, cast: &Cast) -> Update {
+    Update {
+        // Zero stands for none.
+        request: source.maybe(|s| cast.request_id(s)).filter(|id| id.0 != 0),
+        head: source.maybe(head),
+        delta: source.maybe(|s| delta(s, cast)),
+        renewals: cast.renewals(source),
+        refusals: cast.refusals(source),
+    }
+}
+
+fn walk(source: &mut Source<'_>, cast: &Cast) -> Walk {
+    let path = cast.path(source, caps::HOPS);
+    Walk {
+        origin: path[0],
+        path,
+    }
+}
+
+fn head(source: &mut Source<'_>) -> Head {
+    Head {
+        version: source.number(),
+        count: source.number() as u32,
+        fingerprint: source.number(),
+        partial: source.flag(),
+    }
+}
+
+fn cursor(source: &mut Source<'_>, cast: &Cast) -> Cursor {
+    Cursor {
+        epoch: cast.epoch(source),
+        version: source.number(),
+    }
+}
+
+fn delta(source: &mut Source<'_>, cast: &Cast) -> Delta {
+    let (a, b) = match source.u8() {
+        0..=150 => (0, 0),
+        151..=200 => (0, u64::from(source.u8())),
+        _ => (source.number(), source.number()),
+    };
+    Delta {
+        from: a.min(b),
+        to: a.max(b),
+        content: match source.u8() % 8 {
+            0 => Content::Empty,
+            1 | 2 => Content::Announced(short_ids(source)),
+            _ => Content::Records(cast.records(source)),
+        },
+    }
+}
+
+fn goodbye(source: &mut Source<'_>) -> Goodbye {
+    use GoodbyeReason as R;
+    let reasons = [
+        R::Unspecified,
+        R::Leaving,
+        R::Full,
+        R::Idle,
+        R::Duplicate,
+        R::Misbehaviour,
+        R::Version,
+        R::Shutdown,
+    ];
+    Goodbye {
+        reason: reasons[source.below(reasons.len())],
+        retry_after: Duration::from_millis(u64::from(source.number() as u32)),
+    }
+}

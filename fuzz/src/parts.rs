@@ -1,0 +1,342 @@
+//! What messages are made of: node IDs, records, addresses, and what a peer may have seen.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use bytes::Bytes;
+use peer_exchange::limits::caps;
+use peer_exchange::wire::{
+    Decoded, Message, Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal, Renewals,
+    RenewalsBuilder, ShortIds, WireRecord, decode,
+};
+use peer_exchange::{Multiaddr, NodeId, RequestId, Sequence};
+
+use super::source::Source;
+
+/// Bytes of a page, so that two of them fit one message.
+const PAGE: usize = 24 * 1024;
+
+/// Who there is, and what a hostile peer may guess from what it has seen.
+pub struct Cast {
+    /// The real nodes first, then invented ones, below, between and above them.
+    pub ids: Vec<NodeId>,
+    /// Requests that the real nodes have sent, the newest last.
+    pub requests: Vec<RequestId>,
+    /// The epochs of the real nodes.
+    pub epochs: Vec<u64>,
+    /// The sequences of their records.
+    pub sequences: Vec<Sequence>,
+    /// Bodies that went over a link.
+    pub bodies: Vec<Bytes>,
+}
+
+impl Cast {
+    pub fn new(real: [NodeId; 2]) -> Self {
+        let invented = [0x00, 0x3f, 0x41, 0x7f, 0x81, 0xff];
+        let invented = invented.map(|byte| NodeId::new([byte; 32]));
+        Self {
+            ids: real.into_iter().chain(invented).collect(),
+            requests: Vec::new(),
+            epochs: Vec::new(),
+            sequences: Vec::new(),
+            bodies: Vec::new(),
+        }
+    }
+
+    pub fn node(&self, source: &mut Source<'_>) -> NodeId {
+        match source.u8() {
+            choice @ 0..=191 => self.ids[usize::from(choice) % self.ids.len()],
+            _ => numbered(source.u16()),
+        }
+    }
+
+    /// Distinct nodes in any order.
+    pub fn path(&self, source: &mut Source<'_>, most: usize) -> Vec<NodeId> {
+        let mut path = Vec::new();
+        let long = source.u8();
+        for i in 0..1 + usize::from(long % 8) {
+            let node = self.node(source);
+            // Now and then a long one.
+            let node = if long > 240 { numbered(i as u16) } else { node };
+            if !path.contains(&node) {
+                path.push(node);
+            }
+        }
+        if long > 250 {
+            path.extend((1_000..).take(most - path.len()).map(numbered));
+        }
+        path.truncate(most);
+        path
+    }
+
+    pub fn request_id(&self, source: &mut Source<'_>) -> RequestId {
+        let guessed = source.pick(&self.requests);
+        let id = guessed.unwrap_or_else(|| RequestId(source.u64()));
+        if source.u8() == 255 {
+            return RequestId(source.u64());
+        }
+        id
+    }
+
+    pub fn epoch(&self, source: &mut Source<'_>) -> u64 {
+        let guessed = source.pick(&self.epochs);
+        if source.u8() > 200 {
+            return source.number();
+        }
+        guessed.unwrap_or(1)
+    }
+
+    pub fn sequence(&self, source: &mut Source<'_>) -> Sequence {
+        match source.u8() % 4 {
+            0 => Sequence {
+                version: source.number(),
+                beat: source.number() as u32,
+            },
+            1 => {
+                let seen = source.pick(&self.sequences).unwrap_or_default();
+                let more = u64::from(source.u8() % 3);
+                Sequence {
+                    version: seen.version.saturating_add(more),
+                    beat: u32::from(source.u8()),
+                }
+            }
+            _ => Sequence {
+                version: 1 + u64::from(source.u8() % 4),
+                beat: u32::from(source.u8() % 4),
+            },
+        }
+    }
+
+    pub fn records(&self, source: &mut Source<'_>) -> Records {
+        let mut page = RecordsBuilder::default();
+        for _ in 0..source.below(6) {
+            let body = self.body(source);
+            let record = WireRecord {
+                node: self.node(source),
+                sequence: self.sequence(source),
+                remaining_s: remaining(source),
+                body: &body,
+            };
+            page.push(record, PAGE);
+        }
+        if source.u8() > 224 {
+            many(source, &mut page);
+        }
+        page.finish()
+    }
+
+    fn body(&self, source: &mut Source<'_>) -> Bytes {
+        match source.u8() % 8 {
+            0 => source.bytes(64),
+            1 => source.pick_bytes(&self.bodies),
+            2 => body(&[], &[], None),
+            3 => body(&[&[source.u8(); 300]], &[], Some(source.number())),
+            4 => {
+                let many = vec![[4_u8, 10, 0, 0, 1, 6, 0, 80]; source.below(40)];
+                let many: Vec<&[u8]> = many.iter().map(|a| a.as_slice()).collect();
+                body(&many, &source.bytes(300), None)
+            }
+            _ => {
+                let address = address(source);
+                let lifetime = source.maybe(Source::u16).map(u64::from);
+                body(&[address.as_bytes()], &source.bytes(4), lifetime)
+            }
+        }
+    }
+
+    pub fn renewals(&self, source: &mut Source<'_>) -> Renewals {
+        let mut batch = RenewalsBuilder::default();
+        for _ in 0..source.below(4) {
+            let node = self.node(source);
+            let [a, b, c, d, ..] = *node.as_bytes();
+            batch.push(Renewal {
+                prefix: [a, b, c, d],
+                sequence: self.sequence(source),
+                remaining_s: remaining(source),
+                check: source.u16(),
+            });
+        }
+        batch.finish()
+    }
+
+    pub fn refusals(&self, source: &mut Source<'_>) -> Refusals {
+        let mut list = RefusalsBuilder::default();
+        for _ in 0..source.below(4) {
+            list.push(&self.node(source), self.sequence(source));
+        }
+        list.finish()
+    }
+
+    /// Node ID prefixes, concatenated.
+    pub fn prefixes(&self, source: &mut Source<'_>) -> Bytes {
+        let mut out = Vec::new();
+        for _ in 0..source.below(5) {
+            out.extend_from_slice(&self.node(source).as_bytes()[..4]);
+        }
+        out.into()
+    }
+}
+
+/// An invented node: well spread, the same for the same number.
+pub fn numbered(number: u16) -> NodeId {
+    let mut bytes = [0x5a; 32];
+    let mixed = u32::from(number).wrapping_mul(0x9e37_79b1);
+    bytes[..4].copy_from_slice(&mixed.to_be_bytes());
+    bytes[30..].copy_from_slice(&number.to_be_bytes());
+    NodeId::new(bytes)
+}
+
+/// A crowd of records, of which a table has no room for all.
+fn many(source: &mut Source<'_>, page: &mut RecordsBuilder) {
+    let first = source.u16();
+    let remaining_s = remaining(source);
+    for i in 0..2 * u16::from(source.u8()) {
+        let number = first.wrapping_add(i);
+        let [high, low] = number.to_be_bytes();
+        let socket = SocketAddr::from(([10, 9, high, low], 4000));
+        let body = body(&[Multiaddr::tcp(socket).as_bytes()], &[], None);
+        let record = WireRecord {
+            node: numbered(number),
+            sequence: Sequence {
+                version: 1,
+                beat: 0,
+            },
+            remaining_s,
+            body: &body,
+        };
+        page.push(record, PAGE);
+    }
+}
+
+/// From nothing to a century.
+fn remaining(source: &mut Source<'_>) -> u32 {
+    match source.u8() % 8 {
+        0 => 0,
+        1 => 1 + u32::from(source.u8()),
+        2 => u32::MAX,
+        3 => 100 * 365 * 86_400,
+        _ => 1_799,
+    }
+}
+
+/// A usable address, and a real node's if the number is one.
+pub fn place(number: u8) -> Multiaddr {
+    Multiaddr::tcp(SocketAddr::from(([10, 0, 0, number], 4000)))
+}
+
+/// Usable and unusable addresses (R7).
+pub fn address(source: &mut Source<'_>) -> Multiaddr {
+    let port = 4000 + u16::from(source.u8() % 4);
+    let ip: std::net::IpAddr = match source.u8() % 32 {
+        0 => Ipv4Addr::UNSPECIFIED.into(),
+        1 => Ipv4Addr::LOCALHOST.into(),
+        2 => Ipv4Addr::new(224, 0, 0, 1).into(),
+        3 => Ipv4Addr::new(169, 254, 1, 1).into(),
+        4 => Ipv4Addr::BROADCAST.into(),
+        5 => Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(),
+        6 => std::net::Ipv6Addr::LOCALHOST.into(),
+        7 => std::net::Ipv6Addr::from([0xfe80, 0, 0, 0, 0, 0, 0, 1]).into(),
+        8 => return Multiaddr::tcp(SocketAddr::from(([10, 0, 0, 1], 0))),
+        9 => return "/dns/localhost/tcp/1".parse().expect("a fixed address"),
+        10 => return "/dns/a.example/udp/1/quic-v1".parse().expect("a fixed one"),
+        last => Ipv4Addr::new(10, 0, 0, last % 8).into(),
+    };
+    match source.flag() {
+        true => Multiaddr::quic(SocketAddr::new(ip, port)),
+        false => Multiaddr::tcp(SocketAddr::new(ip, port)),
+    }
+}
+
+/// A record's body, valid or not (record.proto).
+pub fn body(addresses: &[&[u8]], metadata: &[u8], lifetime: Option<u64>) -> Bytes {
+    let mut out = Vec::new();
+    addresses.iter().for_each(|a| put_bytes(&mut out, 1, a));
+    if !metadata.is_empty() {
+        put_bytes(&mut out, 2, metadata);
+    }
+    if let Some(seconds) = lifetime {
+        out.push(3 << 3);
+        put_varint(&mut out, seconds);
+    }
+    out.into()
+}
+
+/// Short IDs of any width. The crate makes them from records only; here they come off the wire.
+pub fn short_ids(source: &mut Source<'_>) -> ShortIds {
+    let width = 2 + source.below(7);
+    let mut list = vec![0x0d];
+    list.extend_from_slice(&source.u32().to_le_bytes());
+    list.extend_from_slice(&[0x10, width as u8]);
+    let mut ids = source.bytes(600).to_vec();
+    ids.truncate(ids.len() / width * width);
+    put_bytes(&mut list, 3, &ids);
+    let (mut request, mut envelope) = (Vec::new(), vec![0x08, 1]);
+    put_bytes(&mut request, 10, &list);
+    put_bytes(&mut envelope, 3, &request);
+    match decode(envelope.into()) {
+        Ok(Decoded::Message(Message::Request(request))) => request.want.expect("it was written"),
+        other => panic!("a request was written, this was read: {other:?}"),
+    }
+}
+
+/// A protobuf field of bytes.
+fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+    out.push(tag << 3 | 2);
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+impl Source<'_> {
+    fn pick_bytes(&mut self, list: &[Bytes]) -> Bytes {
+        let i = self.below(list.len());
+        list.get(i).cloned().unwrap_or_default()
+    }
+}
+
+/// How many requests and bodies are remembered.
+const REMEMBERED: usize = 16;
+
+impl Cast {
+    /// Learns from what a real node has sent.
+    pub fn overhears(&mut self, message: &Message) {
+        match message {
+            Message::Hello(m) => remember(&mut self.epochs, m.epoch),
+            Message::Request(m) => {
+                remember(&mut self.requests, m.id);
+                remember(&mut self.sequences, m.own);
+            }
+            Message::Update(m) => {
+                if let Some(peer_exchange::wire::Content::Records(records)) =
+                    m.delta.as_ref().map(|d| &d.content)
+                {
+                    for record in records.iter().take(2) {
+                        remember(&mut self.bodies, Bytes::copy_from_slice(record.body));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn remember<T: PartialEq>(list: &mut Vec<T>, value: T) {
+    if list.last() == Some(&value) {
+        return;
+    }
+    if list.len() >= REMEMBERED {
+        list.remove(0);
+    }
+    list.push(value);
+}
+
+/// Bytes that are surely no message: one more than the cap.
+pub fn oversized() -> Bytes {
+    vec![0; caps::MESSAGE_BYTES + 1].into()
+}

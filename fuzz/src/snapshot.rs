@@ -1,0 +1,52 @@
+//! The target `snapshot`.
+
+use std::time::Duration;
+
+use peer_exchange::{Config, Effect, Identity, Input, Instant, Node, NodeId};
+
+use super::node_ops::run;
+use super::parts::place;
+use super::source::Source;
+
+/// Bytes that somebody else may have written as a snapshot, or the snapshot of a node to which
+/// anything may have happened.
+pub fn snapshot(data: &[u8]) {
+    let mut source = Source::new(data);
+    let elapsed = source.maybe(|s| Duration::from_secs(u64::from(s.u16())));
+    if source.u8() % 4 == 0 {
+        let mut world = run(&source.rest());
+        (0..world.hosts.len()).for_each(|at| world.restart(at, elapsed, &mut Source::new(&[])));
+        world.settle(4);
+        return;
+    }
+    let mut config = Config::default();
+    config.capacity = [256, 2, 5, 1024][source.below(4)];
+    let now = Instant::from_millis(u64::from(source.u16()));
+    let bytes = source.rest();
+    restore(config, now, &bytes, elapsed);
+}
+
+fn restore(config: Config, now: Instant, bytes: &[u8], elapsed: Option<Duration>) {
+    let identity = Identity {
+        node: NodeId::new([0x40; 32]),
+        addresses: vec![place(0)],
+        metadata: Vec::new(),
+    };
+    let restored = Node::restore(config, identity, [7; 32], now, bytes, elapsed);
+    let Ok(mut node) = restored else { return };
+    node.check_invariants();
+    // It is a node like any other, and goes on from snapshot to snapshot.
+    for _ in 0..4 {
+        let deadline = loop {
+            if let Effect::WaitUntil(deadline) = node.poll() {
+                break deadline.expect("it has not left");
+            }
+        };
+        node.handle(deadline, Input::Wake).expect("it was polled");
+        node.check_invariants();
+    }
+    assert!(
+        elapsed.is_some() || node.peer_count() == 0,
+        "it raises the dead"
+    );
+}
