@@ -107,11 +107,13 @@
 )]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "tokio"))]
 extern crate std;
 
 pub mod addr;
 mod config;
+#[cfg(feature = "tokio")]
+pub mod driver;
 mod effect;
 mod error;
 mod id;
@@ -127,6 +129,8 @@ pub mod wire;
 
 pub use addr::Multiaddr;
 pub use config::{Config, ConfigError, Identity};
+#[cfg(feature = "tokio")]
+pub use driver::{Driver, Handle, Notice, Transport};
 pub use effect::{CloseReason, Effect, Event, Target};
 pub use error::{PeerFault, SnapshotError, StartError, UsageError};
 pub use id::{DialId, LinkId, NodeId, ParseNodeIdError, RequestId};

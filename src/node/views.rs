@@ -103,6 +103,12 @@ impl Node {
         self.id
     }
 
+    /// What it was told, for the driver.
+    #[cfg(feature = "tokio")]
+    pub(crate) const fn config(&self) -> &crate::config::Config {
+        &self.config
+    }
+
     /// The latest time that the node has been told.
     #[must_use]
     pub fn now(&self) -> Instant {

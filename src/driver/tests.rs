@@ -1,0 +1,321 @@
+//! The driver over pipes in memory, in paused time.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::future::pending;
+use core::time::Duration;
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::*;
+use crate::limits::caps;
+use crate::{Config, Event, Identity, Multiaddr, NodeId, UpstreamState, UsageError};
+
+/// The pipes' world: who listens where.
+#[derive(Clone, Default)]
+struct World {
+    listeners: Arc<Mutex<BTreeMap<Multiaddr, (NodeId, Incoming)>>>,
+}
+
+struct Pipes {
+    world: World,
+    node: NodeId,
+    address: Multiaddr,
+    /// Links that never end by themselves, whatever the driver wants.
+    stubborn: bool,
+}
+
+async fn carry(
+    inbox: Inbox,
+    mut outbox: Outbox,
+    to: mpsc::Sender<Bytes>,
+    mut from: mpsc::Receiver<Bytes>,
+) -> LinkEnd {
+    let sending = async {
+        while let Some(message) = outbox.next().await {
+            if to.send(message).await.is_err() {
+                pending::<()>().await;
+            }
+        }
+    };
+    let receiving = async {
+        while let Some(message) = from.recv().await {
+            if message == "panic" {
+                panic!("a transport with a bug");
+            }
+            if !inbox.deliver(message).await {
+                pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = sending => {}
+        () = receiving => {}
+    }
+    LinkEnd::Orderly
+}
+
+fn pipe(
+    node: NodeId,
+    to: mpsc::Sender<Bytes>,
+    from: mpsc::Receiver<Bytes>,
+    stubborn: bool,
+) -> Link {
+    Link::new(node, None, move |inbox, outbox| async move {
+        let end = carry(inbox, outbox, to, from).await;
+        if stubborn {
+            pending::<()>().await;
+        }
+        end
+    })
+}
+
+impl Transport for Pipes {
+    fn handles(&self, _: &Multiaddr) -> bool {
+        true
+    }
+
+    fn listen(&self, incoming: Incoming) {
+        let mut listeners = self.world.listeners.lock().unwrap();
+        listeners.insert(self.address.clone(), (self.node, incoming));
+    }
+
+    fn dial(&self, dial: Dial) -> BoxFuture<Result<Link, DialError>> {
+        let (world, own, stubborn) = (self.world.clone(), self.node, self.stubborn);
+        Box::pin(async move {
+            sleep(Duration::from_millis(1)).await;
+            let found = world.listeners.lock().unwrap().get(&dial.address).cloned();
+            let (node, incoming) = found.ok_or(DialError::NoAddress)?;
+            let (to, theirs) = mpsc::channel(1);
+            let (from, ours) = mpsc::channel(1);
+            incoming.accept(pipe(own, from, theirs, stubborn)).await;
+            Ok(pipe(node, to, ours, stubborn))
+        })
+    }
+
+    fn close(&self) -> BoxFuture<()> {
+        self.world.listeners.lock().unwrap().remove(&self.address);
+        Box::pin(async {})
+    }
+}
+
+fn id(n: u8) -> NodeId {
+    NodeId::new([n; 32])
+}
+
+fn address(n: u8) -> Multiaddr {
+    Multiaddr::tcp(([10, 0, 0, n], 7).into())
+}
+
+impl World {
+    /// The way in to a node, once it listens.
+    async fn incoming(&self, n: u8) -> Incoming {
+        sleep(Duration::from_millis(1)).await;
+        self.listeners.lock().unwrap()[&address(n)].1.clone()
+    }
+
+    fn start(&self, n: u8, upstreams: &[u8]) -> Handle {
+        self.driver(n, upstreams, false).spawn()
+    }
+
+    fn driver(&self, n: u8, upstreams: &[u8], stubborn: bool) -> Driver {
+        let config = Config {
+            upstreams: upstreams.iter().map(|u| address(*u)).collect(),
+            ..Config::default()
+        };
+        let identity = Identity {
+            node: id(n),
+            addresses: vec![address(n)],
+            metadata: Vec::new(),
+        };
+        let node = Node::new(config, identity, [n; 32], crate::Instant::ZERO).unwrap();
+        Driver::new(node).transport(Pipes {
+            world: self.clone(),
+            node: id(n),
+            address: address(n),
+            stubborn,
+        })
+    }
+}
+
+/// Waits for what `wanted` picks; in paused time the limit costs nothing.
+async fn seen<T>(notices: &mut Notices, wanted: impl Fn(&Notice) -> Option<T>) -> T {
+    let search = async {
+        loop {
+            let notice = notices.next().await.expect("the driver runs");
+            if let Some(found) = wanted(&notice) {
+                break found;
+            }
+        }
+    };
+    timeout(Duration::from_secs(120), search)
+        .await
+        .expect("it happens in two minutes")
+}
+
+fn peer_up(node: NodeId) -> impl Fn(&Notice) -> Option<()> {
+    move |notice| {
+        matches!(notice, Notice::Node(Event::PeerUp { node: n }) if *n == node).then_some(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_nodes_learn_each_other() {
+    let world = World::default();
+    let one = world.start(1, &[]);
+    let two = world.start(2, &[1]);
+    let (mut at_one, mut at_two) = (one.subscribe(), two.subscribe());
+    seen(&mut at_one, peer_up(id(2))).await;
+    seen(&mut at_two, peer_up(id(1))).await;
+    let peers = one.peers().await.unwrap();
+    assert_eq!(peers.len(), 1);
+    assert_eq!(peers[0].addresses, [address(2)]);
+    assert!(one.peer(id(2)).await.unwrap().is_some());
+    assert_eq!(two.links().await.unwrap().len(), 1);
+    assert_eq!(two.upstreams().await.unwrap()[0].state, UpstreamState::Up);
+    assert!(two.stats().await.unwrap().messages_sent > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ring_reports_its_cycle() {
+    let world = World::default();
+    let handles = [(1, 2), (2, 3), (3, 1)].map(|(n, up)| world.start(n, &[up]));
+    let mut notices = handles[1].subscribe();
+    let path = seen(&mut notices, |n| match n {
+        Notice::Node(Event::LoopDetected { path }) => Some(path.clone()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(path, [id(1), id(2), id(3)]);
+    assert_eq!(handles[1].loops().await.unwrap()[0].path, path);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_is_told_and_ends_everything() {
+    let world = World::default();
+    let one = world.start(1, &[]);
+    let two = world.start(2, &[1]);
+    let mut at_one = one.subscribe();
+    let mut at_two = two.subscribe();
+    seen(&mut at_one, peer_up(id(2))).await;
+    two.leave().await;
+    seen(&mut at_one, |n| {
+        matches!(n, Notice::Node(Event::PeerLeft { node }) if *node == id(2)).then_some(())
+    })
+    .await;
+    let rest = async { while at_two.next().await.is_some() {} };
+    timeout(Duration::from_secs(1), rest)
+        .await
+        .expect("subscriptions end");
+    assert_eq!(two.peers().await, Err(Stopped));
+    assert_eq!(two.discover().await, Err(UsageError::Left));
+    assert!(world.listeners.lock().unwrap().get(&address(2)).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_handles_the_driver_stops() {
+    let world = World::default();
+    let mut at_one = world.start(1, &[]).subscribe();
+    let rest = async { while at_one.next().await.is_some() {} };
+    timeout(Duration::from_secs(1), rest)
+        .await
+        .expect("it stops");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_does_not_close_is_cut() {
+    let world = World::default();
+    let one = world.driver(1, &[], true).spawn();
+    let two = world.driver(2, &[1], true).spawn();
+    let mut at_one = one.subscribe();
+    seen(&mut at_one, peer_up(id(2))).await;
+    let start = Instant::now();
+    one.shutdown().await;
+    assert!(start.elapsed() <= Duration::from_secs(10));
+    drop(two);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_transport_loses_its_link_only() {
+    let world = World::default();
+    let one = world.start(1, &[]);
+    let mut at_one = one.subscribe();
+    let (to, theirs) = mpsc::channel(1);
+    let (from, mut ours) = mpsc::channel(8);
+    let incoming = world.incoming(1).await;
+    incoming.accept(pipe(id(9), from, theirs, false)).await;
+    ours.recv().await.expect("its Hello");
+    assert_eq!(one.links().await.unwrap().len(), 1);
+    to.send(Bytes::from_static(b"panic")).await.unwrap();
+    let ended = seen(&mut at_one, |n| match n {
+        Notice::LinkDown { ended, .. } => Some(*ended),
+        _ => None,
+    })
+    .await;
+    assert_eq!(ended, Ended::Broken);
+    assert_eq!(one.links().await.unwrap().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_fails_says_why() {
+    let world = World::default();
+    let two = world.start(2, &[1]);
+    let mut notices = two.subscribe();
+    let error = seen(&mut notices, |n| match n {
+        Notice::DialFailed { error, .. } => Some(error.clone()),
+        _ => None,
+    })
+    .await;
+    assert!(matches!(*error, DialError::NoAddress));
+    let many = vec![address(1); caps::UPSTREAMS + 1];
+    assert_eq!(
+        two.set_upstreams(many).await,
+        Err(UsageError::TooManyUpstreams)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_subscriber_is_told_what_it_missed() {
+    let world = World::default();
+    let one = world.start(1, &[]);
+    let mut slow = one.subscribe();
+    let incoming = world.incoming(1).await;
+    for n in 0..2_000_u16 {
+        let [a, b] = n.to_be_bytes();
+        let mut who = [9; 32];
+        (who[0], who[1]) = (a, b);
+        let (to, theirs) = mpsc::channel(1);
+        let (from, _ours) = mpsc::channel(1);
+        drop(to);
+        incoming
+            .accept(pipe(NodeId::new(who), from, theirs, false))
+            .await;
+    }
+    sleep(Duration::from_secs(10)).await;
+    assert!(matches!(slow.next().await, Some(Notice::Missed(n)) if n > 0));
+    assert!(matches!(
+        slow.next().await,
+        Some(Notice::LinkUp { .. } | Notice::LinkDown { .. })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_holds_up_nobody() {
+    let world = World::default();
+    let one = world.start(1, &[]);
+    let mut at_one = one.subscribe();
+    // Its pipe is never emptied: the link fills up and stays so.
+    let (_to, theirs) = mpsc::channel(1);
+    let (from, _ours) = mpsc::channel(1);
+    let incoming = world.incoming(1).await;
+    incoming.accept(pipe(id(9), from, theirs, false)).await;
+    let two = world.start(2, &[1]);
+    seen(&mut at_one, peer_up(id(2))).await;
+    assert!(two.peer(id(1)).await.unwrap().is_some());
+}

@@ -1,0 +1,130 @@
+//! Sockets, configurations, and accepting connections.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use peer_exchange::driver::Incoming;
+use peer_exchange::limits::caps;
+use peer_exchange_tls::Tls;
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{ClientConfig, Endpoint, EndpointConfig, ServerConfig, TransportConfig};
+use quinn::{IdleTimeout, VarInt};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::task::JoinSet;
+
+use crate::runtime::Tracked;
+use crate::{Options, Shared, connection};
+
+/// Bytes that a peer may have on their way: two messages, each way.
+const WINDOW: u32 = 2 * (caps::MESSAGE_BYTES as u32 + 4);
+/// Bytes kept of a connection that has not been looked at yet.
+const UNSEEN: u64 = 16 * 1024;
+
+pub(crate) fn configs(tls: &Tls, options: &Options) -> io::Result<(ClientConfig, ServerConfig)> {
+    let client = QuicClientConfig::try_from(tls.client()).map_err(io::Error::other)?;
+    let mut client = ClientConfig::new(Arc::new(client));
+    // The acceptor opens no stream. One end's signs of life keep both alive.
+    let mut transport = transport(options, 0)?;
+    transport.keep_alive_interval(Some(options.keep_alive));
+    client.transport_config(Arc::new(transport));
+
+    let server = QuicServerConfig::try_from(tls.server()).map_err(io::Error::other)?;
+    let mut server = ServerConfig::with_crypto(Arc::new(server));
+    server.transport_config(Arc::new(self::transport(options, 1)?));
+    server.max_incoming(options.half_open);
+    server.incoming_buffer_size(UNSEEN);
+    server.incoming_buffer_size_total(UNSEEN * options.half_open as u64);
+    Ok((client, server))
+}
+
+fn transport(options: &Options, streams: u32) -> io::Result<TransportConfig> {
+    let idle = IdleTimeout::try_from(options.idle_timeout).map_err(io::Error::other)?;
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(streams.into())
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .datagram_receive_buffer_size(None)
+        .stream_receive_window(WINDOW.into())
+        .receive_window(WINDOW.into())
+        .send_window(WINDOW.into())
+        .max_idle_timeout(Some(idle));
+    Ok(transport)
+}
+
+pub(crate) fn bind(
+    at: SocketAddr,
+    server: Option<&ServerConfig>,
+    runtime: &Arc<Tracked>,
+) -> io::Result<Endpoint> {
+    let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
+    if at.is_ipv6() {
+        // Whatever the system's default: both families can be bound to one port.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&at.into())?;
+    let config = EndpointConfig::default();
+    Endpoint::new(config, server.cloned(), socket.into(), runtime.clone())
+}
+
+/// To dial a family of addresses on which nothing listens, a socket of its own. Without IPv6 on
+/// this host there is none.
+pub(crate) fn add_missing_families(
+    endpoints: &mut Vec<Endpoint>,
+    runtime: &Arc<Tracked>,
+) -> io::Result<()> {
+    let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+    if of_family(endpoints, v4).is_none() {
+        endpoints.push(bind(v4, None, runtime)?);
+    }
+    if of_family(endpoints, v6).is_none() {
+        endpoints.extend(bind(v6, None, runtime));
+    }
+    Ok(())
+}
+
+pub(crate) fn of_family(endpoints: &[Endpoint], to: SocketAddr) -> Option<Endpoint> {
+    let same = |own: SocketAddr| own.is_ipv4() == to.is_ipv4();
+    let mut endpoints = endpoints.iter();
+    endpoints.find(|e| e.local_addr().is_ok_and(same)).cloned()
+}
+
+/// Runs until the driver takes no more links. Handshakes under way end with it.
+pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, incoming: Incoming) {
+    let mut handshakes = JoinSet::new();
+    let accepting = async {
+        while let Some(newcomer) = endpoint.accept().await {
+            while handshakes.try_join_next().is_some() {}
+            let gate = &shared.gate;
+            if gate.is_crowded() && newcomer.may_retry() && !newcomer.remote_address_validated() {
+                gate.turned_away();
+                // An error gives the newcomer back, to be dropped.
+                let _ = newcomer.retry();
+                continue;
+            }
+            let Some(permit) = gate.try_enter() else {
+                gate.turned_away();
+                // Whoever has shown its address may know, and come again soon.
+                if newcomer.remote_address_validated() {
+                    newcomer.refuse();
+                } else {
+                    newcomer.ignore();
+                }
+                continue;
+            };
+            let (shared, incoming) = (shared.clone(), incoming.clone());
+            handshakes.spawn(async move {
+                let handshake = connection::accept(&shared, newcomer);
+                // Why it failed is counted; nobody here can do anything about it.
+                if let Ok(link) = shared.gate.admit(&permit, handshake).await {
+                    incoming.accept(link).await;
+                }
+            });
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = incoming.closed() => {}
+    }
+}

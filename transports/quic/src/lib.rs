@@ -1,0 +1,206 @@
+//! peer-exchange over QUIC: one connection is one link, which is one bidirectional stream that the
+//! dialler opens, with the frames of TCP on it. Peers may change their addresses under way.
+//!
+//! ```no_run
+//! # use peer_exchange::{Config, Driver, Identity, Instant, Multiaddr, Node};
+//! # use peer_exchange_quic::{Options, Quic};
+//! # use peer_exchange_tls::{Membership, NodeKey, Tls, random_seed};
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = NodeKey::load_or_create("/var/lib/example/node.key")?;
+//! let token = std::fs::read_to_string("/etc/example/token")?.parse()?;
+//! let tls = Tls::new(&key, &Membership::token(token))?;
+//! let quic = Quic::bind(&["0.0.0.0:7000".parse()?], tls, Options::default())?;
+//!
+//! let mut config = Config::default();
+//! config.upstreams = vec!["/dns/server1.example/udp/7000/quic-v1".parse()?];
+//! let addresses = vec![Multiaddr::quic("192.0.2.7:7000".parse()?)];
+//! let identity = Identity { node: key.node(), addresses, metadata: vec![] };
+//! let node = Node::new(config, identity, random_seed()?, Instant::ZERO)?;
+//! let handle = Driver::new(node).transport(quic).spawn();
+//! # handle.leave().await;
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod connection;
+mod endpoint;
+mod runtime;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use peer_exchange::Multiaddr;
+use peer_exchange::addr::Protocol;
+use peer_exchange::driver::{BoxFuture, Dial, DialError, Incoming, Link, Transport, staggered};
+use peer_exchange_tls::{Gate, HandshakeError, HandshakeStats, Tls, resolve};
+use quinn::Endpoint;
+
+use crate::runtime::{AllGone, Tracked};
+
+/// How the transport treats connections. Every value has a default.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Incoming connections that have not proven membership, at once. With more than half of it
+    /// taken, newcomers have to show that their address is theirs (QUIC retry); beyond it they are
+    /// refused. Default 256.
+    pub half_open: usize,
+    /// An incoming connection has this long to prove membership; a second at most while more than
+    /// half of `half_open` is taken. Default 5 s.
+    pub handshake_timeout: Duration,
+    /// The dialler shows a sign of life this often. Default 15 s.
+    pub keep_alive: Duration,
+    /// A connection without any is dead after this long. Default 45 s.
+    pub idle_timeout: Duration,
+    /// Between attempts at the addresses of a name (RFC 8305). Default 250 ms.
+    pub stagger: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            half_open: 256,
+            handshake_timeout: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(45),
+            stagger: Duration::from_millis(250),
+        }
+    }
+}
+
+/// Links over QUIC, in both directions.
+pub struct Quic {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    /// Until `close`.
+    open: Mutex<Option<Open>>,
+}
+
+struct Open {
+    /// Those that listen first.
+    endpoints: Vec<Endpoint>,
+    gone: AllGone,
+}
+
+struct Shared {
+    tls: Tls,
+    client: quinn::ClientConfig,
+    options: Options,
+    gate: Gate,
+}
+
+impl fmt::Debug for Quic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Quic({:?} at {:?})", self.shared.tls, self.addresses)
+    }
+}
+
+impl Quic {
+    /// Listens on these addresses; with none, it only dials. Port 0 is any free port, see
+    /// [`local_addresses`](Self::local_addresses). One socket serves both directions. An IPv6
+    /// address takes no IPv4 connections: give both.
+    ///
+    /// # Errors
+    /// When one of them cannot be listened on, or an option is out of QUIC's range.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn bind(listen: &[SocketAddr], tls: Tls, options: Options) -> io::Result<Self> {
+        let (client, server) = endpoint::configs(&tls, &options)?;
+        let (runtime, gone) = Tracked::new();
+        let bind = |at: &SocketAddr| endpoint::bind(*at, Some(&server), &runtime);
+        let listening = listen.iter().map(bind);
+        let mut endpoints = listening.collect::<io::Result<Vec<_>>>()?;
+        let addresses = endpoints.iter().map(Endpoint::local_addr);
+        let addresses = addresses.collect::<io::Result<_>>()?;
+        endpoint::add_missing_families(&mut endpoints, &runtime)?;
+        let gate = Gate::new(options.half_open, options.handshake_timeout);
+        Ok(Self {
+            addresses,
+            open: Mutex::new(Some(Open { endpoints, gone })),
+            shared: Arc::new(Shared {
+                tls,
+                client,
+                options,
+                gate,
+            }),
+        })
+    }
+
+    /// Where it listens, in the order given.
+    #[must_use]
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What became of incoming connections.
+    #[must_use]
+    pub fn stats(&self) -> HandshakeStats {
+        self.shared.gate.stats()
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<Open>> {
+        // A panic elsewhere leaves it whole.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        let open = self.open();
+        open.as_ref().map_or_else(Vec::new, |o| o.endpoints.clone())
+    }
+}
+
+impl Transport for Quic {
+    fn handles(&self, address: &Multiaddr) -> bool {
+        matches!(address.port(), Some((Protocol::Quic, _)))
+    }
+
+    fn listen(&self, incoming: Incoming) {
+        for endpoint in self.endpoints().into_iter().take(self.addresses.len()) {
+            let shared = self.shared.clone();
+            tokio::spawn(endpoint::accept(endpoint, shared, incoming.clone()));
+        }
+    }
+
+    fn dial(&self, dial: Dial) -> BoxFuture<Result<Link, DialError>> {
+        let shared = self.shared.clone();
+        let endpoints = self.endpoints();
+        Box::pin(async move {
+            let candidates = resolve(&dial).await?;
+            let attempts = candidates.into_iter().filter_map(|to| {
+                let endpoint = endpoint::of_family(&endpoints, to)?;
+                let (shared, node) = (shared.clone(), dial.node);
+                Some(async move { connection::dial(&endpoint, &shared, to, node).await })
+            });
+            let attempts: Vec<_> = attempts.collect();
+            let outcome = staggered(attempts, shared.options.stagger).await;
+            match outcome {
+                Some(outcome) => outcome.map_err(HandshakeError::into),
+                None => Err(DialError::NoAddress),
+            }
+        })
+    }
+
+    fn close(&self) -> BoxFuture<()> {
+        let open = self.open().take();
+        Box::pin(async move {
+            let Some(Open { endpoints, gone }) = open else {
+                return;
+            };
+            for endpoint in &endpoints {
+                endpoint.close(0_u32.into(), b"");
+            }
+            // What is left to be said is said.
+            for endpoint in endpoints {
+                endpoint.wait_idle().await;
+            }
+            // The ports are free.
+            gone.wait().await;
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! A certificate authority that lives as long as a test.
+
+use peer_exchange_tls::{Membership, NodeKey};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256,
+    PKCS_ED25519, date_time_ymd,
+};
+
+/// An authority with an ECDSA key: only leaves have to be Ed25519.
+#[derive(Debug)]
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    /// A new one.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut params = CertificateParams::new([]).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    /// A new key, and its membership by a certificate of this authority.
+    #[must_use]
+    pub fn member(&self) -> (NodeKey, Membership) {
+        self.issue(CertificateParams::new([]).expect("no names"))
+    }
+
+    /// The same, by a certificate that has ended long ago.
+    #[must_use]
+    pub fn former_member(&self) -> (NodeKey, Membership) {
+        let mut params = CertificateParams::new([]).expect("no names");
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        self.issue(params)
+    }
+
+    fn issue(&self, params: CertificateParams) -> (NodeKey, Membership) {
+        let pair = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
+        let leaf = params.signed_by(&pair, &self.0).expect("a certificate");
+        let key = NodeKey::from_pem(pair.serialize_pem().as_bytes()).expect("an Ed25519 key");
+        let membership = Membership::authority(self.0.pem().as_bytes(), leaf.pem().as_bytes());
+        (key, membership.expect("certificates"))
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,235 @@
+//! Starting nodes over one kind of transport, and waiting for what they do.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use peer_exchange::driver::Notices;
+use peer_exchange::{
+    Config, Driver, Handle, Identity, Instant, Multiaddr, Node, NodeId, Notice, Transport,
+};
+use peer_exchange_tls::{HandshakeStats, Membership, NodeKey, Tls, Token, random_seed};
+use tokio::time::{sleep, timeout};
+
+/// One kind of transport.
+pub trait Kind: Send + Sync + 'static {
+    /// It.
+    type Transport: Transport;
+
+    /// Listens at this address.
+    ///
+    /// # Errors
+    /// When that is not possible.
+    fn bind(at: SocketAddr, tls: Tls) -> io::Result<Self::Transport>;
+
+    /// Where it listens.
+    fn socket(transport: &Self::Transport) -> SocketAddr;
+
+    /// The multiaddr of such a socket, in text, after the host.
+    fn suffix(port: u16) -> String;
+
+    /// What became of incoming connections.
+    fn stats(transport: &Self::Transport) -> HandshakeStats;
+}
+
+/// Nothing here takes longer, or it fails.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A token, the same in the whole process.
+#[must_use]
+pub fn token() -> Token {
+    static TOKEN: std::sync::OnceLock<Token> = std::sync::OnceLock::new();
+    TOKEN
+        .get_or_init(|| Token::generate().expect("randomness"))
+        .clone()
+}
+
+/// A node to be started.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its key.
+    pub key: NodeKey,
+    /// Who may join it.
+    pub membership: Membership,
+    /// Whom it asks.
+    pub upstreams: Vec<Multiaddr>,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What it remembers.
+    pub snapshot: Option<Vec<u8>>,
+}
+
+impl Plan {
+    /// A new node on a free port of this machine.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            key: NodeKey::generate().expect("randomness"),
+            membership: Membership::token(token()),
+            upstreams: Vec::new(),
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            snapshot: None,
+        }
+    }
+
+    /// With this upstream.
+    #[must_use]
+    pub fn upstream(mut self, address: &Multiaddr) -> Self {
+        self.upstreams.push(address.clone());
+        self
+    }
+
+    /// With this membership.
+    #[must_use]
+    pub fn member(mut self, membership: Membership) -> Self {
+        self.membership = membership;
+        self
+    }
+
+    /// What makes it a node of the transport.
+    #[must_use]
+    pub fn tls(&self) -> Tls {
+        Tls::new(&self.key, &self.membership).expect("key and membership go together")
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When that fails.
+    #[must_use]
+    pub fn start<K: Kind>(&self) -> Running<K> {
+        let transport = K::bind(self.listen, self.tls()).expect("a free port");
+        let transport = Arc::new(transport);
+        let address = address::<K>(K::socket(&transport));
+        let identity = Identity {
+            node: self.key.node(),
+            addresses: vec![address.clone()],
+            metadata: Vec::new(),
+        };
+        let mut config = Config::default();
+        config.upstreams = self.upstreams.clone();
+        config.local = true;
+        let (seed, now) = (random_seed().expect("randomness"), Instant::ZERO);
+        let node = match &self.snapshot {
+            None => Node::new(config, identity, seed, now),
+            Some(bytes) => {
+                let elapsed = Some(Duration::ZERO);
+                Node::restore(config, identity, seed, now, bytes, elapsed)
+            }
+        };
+        let driver = Driver::new(node.expect("a valid configuration"));
+        let driver = driver.transport(transport.clone());
+        let notices = driver.handle().subscribe();
+        Running {
+            node: self.key.node(),
+            handle: driver.spawn(),
+            notices,
+            transport,
+            address,
+        }
+    }
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The multiaddr of this socket.
+#[must_use]
+pub(crate) fn address<K: Kind>(socket: SocketAddr) -> Multiaddr {
+    let family = if socket.is_ipv4() { "ip4" } else { "ip6" };
+    let suffix = K::suffix(socket.port());
+    let text = format!("/{family}/{}{suffix}", socket.ip());
+    text.parse().expect("an address")
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct Running<K: Kind> {
+    /// Its ID.
+    pub node: NodeId,
+    /// To speak to it.
+    pub handle: Handle,
+    /// What it has reported since its start.
+    pub notices: Notices,
+    /// Its transport.
+    pub transport: Arc<K::Transport>,
+    /// Where it is found.
+    pub address: Multiaddr,
+}
+
+impl<K: Kind> Running<K> {
+    /// Waits for a notice, and drops those before.
+    pub async fn notice<T>(&mut self, wanted: impl Fn(&Notice) -> Option<T>) -> T {
+        let search = async {
+            loop {
+                let notice = self.notices.next().await.expect("the node runs");
+                if let Some(found) = wanted(&notice) {
+                    break found;
+                }
+            }
+        };
+        until("a notice", search).await
+    }
+
+    /// Waits until the node knows all of these.
+    pub async fn knows(&self, others: &[NodeId]) {
+        let search = async {
+            while !self.knows_now(others).await {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if timeout(LIMIT, search).await.is_err() {
+            let state = self.handle.read(|node| {
+                let links: Vec<_> = node.links().collect();
+                let upstreams: Vec<_> = node.upstreams().collect();
+                let (now, pace) = (node.now(), node.pace());
+                format!(
+                    "{now:?} {pace:?} {links:#?} {upstreams:#?} {:#?}",
+                    node.stats()
+                )
+            });
+            let peers = self.handle.peers().await.expect("the node runs");
+            let known = peers.iter().map(|p| p.node).collect::<Vec<_>>();
+            let state = state.await.expect("the node runs");
+            panic!("{:?} knows {known:?} of {others:?}: {state}", self.node);
+        }
+    }
+
+    async fn knows_now(&self, others: &[NodeId]) -> bool {
+        let peers = self.handle.peers().await.expect("the node runs");
+        others.iter().all(|o| peers.iter().any(|p| p.node == *o))
+    }
+
+    /// Nothing of the protocol has gone in or out.
+    pub async fn assert_untold(&self) {
+        let stats = self.handle.stats().await.expect("the node runs");
+        assert_eq!((stats.messages_sent, stats.messages_received), (0, 0));
+        assert_eq!(self.handle.peers().await.expect("the node runs"), []);
+    }
+
+    /// What became of incoming connections.
+    #[must_use]
+    pub fn stats(&self) -> HandshakeStats {
+        K::stats(&self.transport)
+    }
+}
+
+/// Waits for this, not for ever.
+pub async fn until<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let outcome = timeout(LIMIT, future).await;
+    outcome.unwrap_or_else(|_| panic!("{what}: not within {LIMIT:?}"))
+}
+
+/// Waits until this holds, not for ever.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    until(what, waiting).await;
+}

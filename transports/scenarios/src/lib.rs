@@ -1,0 +1,50 @@
+//! What every network transport of peer-exchange has to pass: over real sockets on this machine,
+//! each bounded in time. A transport's tests name its [`Kind`] to [`scenarios!`].
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod authority;
+pub mod idle;
+mod lab;
+pub mod membership;
+pub mod nodes;
+pub mod volume;
+
+pub use authority::Authority;
+pub use lab::{Kind, Plan, Running, eventually, token, until};
+
+/// One test for each scenario.
+#[macro_export]
+macro_rules! scenarios {
+    ($kind:ty: $($module:ident::$scenario:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $scenario() {
+                $crate::$module::$scenario::<$kind>().await;
+            }
+        )*
+    };
+    ($kind:ty) => {
+        $crate::scenarios! { $kind:
+            nodes::two_nodes_learn_each_other,
+            nodes::a_ring_of_three_converges_and_names_its_cycle,
+            nodes::a_line_of_twelve_converges,
+            nodes::a_node_that_connects_to_itself_says_so,
+            nodes::a_restart_with_a_new_port_is_noticed,
+            nodes::a_restart_on_the_same_port_works_at_once,
+            nodes::shutdown_says_goodbye,
+            nodes::leaving_is_told_to_everybody,
+            nodes::a_crash_is_noticed,
+            nodes::an_upstream_by_name_is_found,
+            nodes::no_answer_is_a_failed_dial,
+            volume::a_large_table_arrives_whole,
+            membership::a_wrong_token_is_refused_and_told_nothing,
+            membership::members_of_one_authority_meet,
+            membership::another_authority_is_refused,
+            membership::a_certificate_out_of_its_time_is_refused,
+            membership::a_token_does_not_open_an_authority,
+            membership::another_node_at_the_address_is_told_nothing,
+            membership::the_insecure_mode_needs_nothing,
+        }
+    };
+}

@@ -1,0 +1,99 @@
+//! Messages of full size.
+
+use peer_exchange::{Config, Effect, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId};
+use peer_exchange_tls::random_seed;
+
+use crate::lab::{Kind, Plan, eventually};
+
+/// Its records fill several messages of 64 KiB.
+const PEERS: u16 = 1_200;
+
+/// A node with a large table, and another that learns all of it over one link.
+pub async fn a_large_table_arrives_whole<K: Kind>() {
+    let mut plan = Plan::new();
+    plan.snapshot = Some(large_table(plan.key.node()));
+    let one = plan.start::<K>();
+    assert_eq!(one.handle.peers().await.unwrap().len(), PEERS.into());
+    let two = Plan::new().upstream(&one.address).start::<K>();
+    eventually("everybody is known", async || {
+        two.handle.peers().await.unwrap().len() == usize::from(PEERS) + 1
+    })
+    .await;
+    let stats = two.handle.stats().await.unwrap();
+    assert!(
+        stats.bytes_received > 4 * 64 * 1024,
+        "{}",
+        stats.bytes_received
+    );
+    let peers = two.handle.peers().await.unwrap();
+    let whole = peers.iter().filter(|p| p.metadata == [7; 256]).count();
+    assert_eq!(whole, PEERS.into());
+}
+
+/// The snapshot of a node that has met so many others, each with a long record.
+fn large_table(own: NodeId) -> Vec<u8> {
+    let mut node = start(own, Vec::new());
+    for n in 0..PEERS {
+        let [high, low] = n.to_be_bytes();
+        let mut id = [1; 32];
+        (id[0], id[1]) = (high, low);
+        // Link-local: nobody dials it (R7), so that all there is to do is to pass it on.
+        let socket = ([169, 254, high, low], 7).into();
+        let mut peer = start(NodeId::new(id), vec![Multiaddr::tcp(socket)]);
+        meet(&mut node, &mut peer, LinkId(n.into()));
+    }
+    assert_eq!(node.peer_count(), PEERS.into());
+    node.snapshot()
+}
+
+fn start(node: NodeId, addresses: Vec<Multiaddr>) -> Node {
+    let identity = Identity {
+        node,
+        addresses,
+        metadata: vec![7; 256],
+    };
+    let seed = random_seed().expect("randomness");
+    Node::new(Config::default(), identity, seed, Instant::ZERO).expect("a valid configuration")
+}
+
+/// Links the two, lets them tell each other what they know, and cuts the link.
+fn meet(one: &mut Node, two: &mut Node, link: LinkId) {
+    let now = Instant::from_millis(1_000);
+    let ids = [one.id(), two.id()];
+    for (node, other) in [(&mut *one, ids[1]), (&mut *two, ids[0])] {
+        let up = Input::LinkUp {
+            link,
+            node: other,
+            remote: None,
+            dial: None,
+        };
+        node.handle(now, up).expect("a new link");
+    }
+    two.handle(now, Input::Discover).expect("it runs");
+    one.handle(now, Input::Discover).expect("it runs");
+    while pass(one, two, link) | pass(two, one, link) {}
+    for node in [one, two] {
+        let down = Input::LinkDown {
+            link,
+            orderly: true,
+        };
+        node.handle(now, down).expect("it runs");
+    }
+}
+
+fn pass(from: &mut Node, to: &mut Node, link: LinkId) -> bool {
+    let mut passed = false;
+    loop {
+        match from.poll() {
+            Effect::Send { bytes, .. } => {
+                passed = true;
+                let now = from.now();
+                from.handle(now, Input::Sent { link }).expect("it runs");
+                to.handle(now, Input::Message { link, bytes })
+                    .expect("it runs");
+            }
+            Effect::WaitUntil(_) => return passed,
+            Effect::Dial { .. } | Effect::Close { .. } | Effect::Event(_) => {}
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Frames on an authenticated stream: a length of four bytes, big-endian, and the message.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use peer_exchange::driver::{Inbox, LinkEnd, Outbox};
+use peer_exchange::limits::caps;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_util::codec::{Decoder, LengthDelimitedCodec};
+
+/// A peer that takes nothing for so long is gone.
+const STALLED: Duration = Duration::from_secs(30);
+/// The other end has this long to read what was sent last, and to close.
+const LINGER: Duration = Duration::from_secs(2);
+/// A read buffer larger than this is not kept while nothing arrives.
+const IDLE_BUFFER: usize = 1024;
+
+/// Carries messages between the driver and a stream, until either ends it. Afterwards the stream
+/// can be dropped.
+///
+/// A frame's declared length is reserved, at most 64 KiB: this end is authenticated (R23).
+pub async fn carry<R, W>(mut reader: R, mut writer: W, inbox: Inbox, mut outbox: Outbox) -> LinkEnd
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let first = {
+        let reading = read(&mut reader, &inbox);
+        let writing = write(&mut writer, &mut outbox);
+        // Neither future is dropped before the stream is given up: no frame is torn.
+        tokio::pin!(reading, writing);
+        tokio::select! {
+            outcome = &mut writing => match outcome {
+                Ok(()) => Stop::Asked,
+                Err(_) => Stop::Broken,
+            },
+            outcome = &mut reading => match outcome {
+                Ok(Read::End) => Stop::Ended,
+                Err(_) => Stop::Broken,
+                // The driver stops, and has queued its goodbye.
+                Ok(Read::NoMore) => match writing.await {
+                    Ok(()) => Stop::Asked,
+                    Err(_) => Stop::Broken,
+                },
+            },
+        }
+    };
+    match first {
+        Stop::Broken => return LinkEnd::Broken,
+        Stop::Ended => {
+            let _ = timeout(LINGER, writer.shutdown()).await;
+        }
+        Stop::Asked => wind_up(&mut reader, &mut writer).await,
+    }
+    LinkEnd::Orderly
+}
+
+enum Stop {
+    Asked,
+    Ended,
+    Broken,
+}
+
+/// Closes this direction and reads on until the other end has closed its own: to close with
+/// unread bytes would reset a TCP connection, and the goodbye with it.
+pub async fn wind_up(
+    reader: &mut (impl AsyncRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
+) {
+    let linger = async {
+        writer.shutdown().await?;
+        let mut rest = [0; 512];
+        while reader.read(&mut rest).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // However it ends, it has ended.
+    let _ = timeout(LINGER, linger).await;
+}
+
+async fn write(writer: &mut (impl AsyncWrite + Unpin), outbox: &mut Outbox) -> io::Result<()> {
+    while let Some(message) = outbox.next().await {
+        let write = async {
+            let length = Bytes::copy_from_slice(&(message.len() as u32).to_be_bytes());
+            // One vectored write where the stream can.
+            writer.write_all_buf(&mut length.chain(message)).await?;
+            writer.flush().await
+        };
+        timeout(STALLED, write).await??;
+    }
+    Ok(())
+}
+
+enum Read {
+    End,
+    /// The driver takes no more.
+    NoMore,
+}
+
+async fn read(reader: &mut (impl AsyncRead + Unpin), inbox: &Inbox) -> io::Result<Read> {
+    let mut codec = LengthDelimitedCodec::builder()
+        .length_field_length(4)
+        .max_frame_length(caps::MESSAGE_BYTES)
+        .new_codec();
+    let mut buffer = BytesMut::new();
+    loop {
+        while let Some(frame) = codec.decode(&mut buffer)? {
+            if !inbox.deliver(frame.freeze()).await {
+                return Ok(Read::NoMore);
+            }
+        }
+        if buffer.is_empty() && buffer.capacity() > IDLE_BUFFER {
+            buffer = BytesMut::new();
+        }
+        if reader.read_buf(&mut buffer).await? == 0 {
+            // In the middle of a frame it is an error.
+            return match codec.decode_eof(&mut buffer)? {
+                None => Ok(Read::End),
+                Some(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+            };
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! A node's key, and the file that it lives in.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use peer_exchange::NodeId;
+use ring::rand::{SecureRandom, SystemRandom};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
+use rustls::sign::SigningKey;
+use zeroize::Zeroizing;
+
+/// A node's Ed25519 key: its identity for as long as the file lives.
+#[derive(Clone)]
+pub struct NodeKey {
+    pkcs8: Arc<Zeroizing<Vec<u8>>>,
+    signing: Arc<dyn SigningKey>,
+    node: NodeId,
+}
+
+impl fmt::Debug for NodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeKey({:?})", self.node)
+    }
+}
+
+/// Why there is no key. No file was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The file cannot be read or written.
+    #[error("key file {}: {error}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// Others can read the file: whoever has read it can be this node.
+    #[error(
+        "key file {} can be read by others (mode {mode:04o}): run chmod 600, or remove it for a new identity",
+        path.display()
+    )]
+    Exposed {
+        /// Which.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The text is no Ed25519 key in PKCS#8 PEM.
+    #[error("no Ed25519 key in PKCS#8 PEM (-----BEGIN PRIVATE KEY-----)")]
+    Malformed,
+    /// The operating system has no randomness.
+    #[error("no randomness from the operating system")]
+    Randomness,
+}
+
+/// An Ed25519 private key in PKCS#8 version 1, but for its 32 bytes (RFC 8410, section 7).
+const PKCS8: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+/// An Ed25519 public key as SubjectPublicKeyInfo, but for its 32 bytes (RFC 8410, section 4).
+const SPKI: [u8; 12] = *b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+/// No key file is longer.
+const LONGEST: u64 = 16 * 1024;
+
+impl NodeKey {
+    /// A new key, kept in memory only.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn generate() -> Result<Self, KeyError> {
+        let seed = Zeroizing::new(random_seed()?);
+        Self::from_der(&[PKCS8.as_slice(), seed.as_slice()].concat())
+    }
+
+    /// The key in this file, or a new one in a new file that only its owner can read. Of several
+    /// processes that start at once, all get the same key.
+    ///
+    /// # Errors
+    /// When the file is there and unusable or exposed, or cannot be made.
+    pub fn load_or_create(path: impl AsRef<Path>) -> Result<Self, KeyError> {
+        let path = path.as_ref();
+        match Self::load(path) {
+            Err(KeyError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
+            other => return other,
+        }
+        let key = Self::generate()?;
+        match create(path, key.to_pem().as_bytes()) {
+            Ok(()) => Ok(key),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(path),
+            Err(error) => Err(io_error(path, error)),
+        }
+    }
+
+    /// The key in this file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no key, or can be read by others.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, KeyError> {
+        let path = path.as_ref();
+        let read = || {
+            let file = File::open(path)?;
+            let mode = others_may(&file)?;
+            let mut pem = Zeroizing::new(Vec::new());
+            file.take(LONGEST).read_to_end(&mut pem)?;
+            Ok((mode, pem))
+        };
+        let (mode, pem) = read().map_err(|error| io_error(path, error))?;
+        if let Some(mode) = mode {
+            let path = path.to_path_buf();
+            return Err(KeyError::Exposed { path, mode });
+        }
+        Self::from_pem(&pem)
+    }
+
+    /// The key in this text.
+    ///
+    /// # Errors
+    /// When it is no Ed25519 key in PKCS#8 PEM.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
+        let key = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| KeyError::Malformed)?;
+        Self::from_der(key.secret_pkcs8_der())
+    }
+
+    fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        let pkcs8 = Zeroizing::new(der.to_vec());
+        let signing = rustls::crypto::ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(der))
+            .map_err(|_| KeyError::Malformed)?;
+        let spki = signing.public_key().ok_or(KeyError::Malformed)?;
+        let node = node_of_spki(&spki).ok_or(KeyError::Malformed)?;
+        Ok(Self {
+            pkcs8: Arc::new(pkcs8),
+            signing,
+            node,
+        })
+    }
+
+    /// The key as text. It is a secret.
+    #[must_use]
+    pub fn to_pem(&self) -> Zeroizing<String> {
+        let body = base64(&self.pkcs8);
+        let lines = body.as_bytes().chunks(64);
+        let mut pem = Zeroizing::new(String::with_capacity(body.len() + 80));
+        pem.push_str("-----BEGIN PRIVATE KEY-----\n");
+        for line in lines {
+            pem.extend(line.iter().map(|b| char::from(*b)));
+            pem.push('\n');
+        }
+        pem.push_str("-----END PRIVATE KEY-----\n");
+        pem
+    }
+
+    /// The node ID: the public key.
+    #[must_use]
+    pub const fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(crate) fn signing(&self) -> Arc<dyn SigningKey> {
+        self.signing.clone()
+    }
+}
+
+/// 32 secret bytes, as [`Node::new`](peer_exchange::Node::new) wants them.
+///
+/// # Errors
+/// When the operating system has no randomness.
+pub fn random_seed() -> Result<[u8; 32], KeyError> {
+    let mut seed = [0; 32];
+    let random = SystemRandom::new();
+    random.fill(&mut seed).map_err(|_| KeyError::Randomness)?;
+    Ok(seed)
+}
+
+/// The node ID in an Ed25519 public key; `None` for any other kind of key.
+pub(crate) fn node_of_spki(spki: &[u8]) -> Option<NodeId> {
+    NodeId::from_slice(spki.strip_prefix(&SPKI)?)
+}
+
+pub(crate) fn spki_of(node: &NodeId) -> SubjectPublicKeyInfoDer<'static> {
+    [SPKI.as_slice(), node.as_bytes()].concat().into()
+}
+
+fn io_error(path: &Path, error: io::Error) -> KeyError {
+    let path = path.to_path_buf();
+    KeyError::Io { path, error }
+}
+
+/// The permissions, if they let others in. Asked of the open file, so that it is the one read.
+#[cfg(unix)]
+fn others_may(file: &File) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = file.metadata()?.permissions().mode() & 0o7777;
+    Ok((mode & 0o077 != 0).then_some(mode))
+}
+
+#[cfg(not(unix))]
+fn others_may(_: &File) -> io::Result<Option<u32>> {
+    Ok(None)
+}
+
+/// Writes a new file that is there completely or not at all, and never over another.
+fn create(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    // Not the process ID: what a crash has left behind would be in the way for ever.
+    let unique = random_seed().map_err(io::Error::other)?;
+    name.push(format!(
+        ".{:016x}.new",
+        u64::from_be_bytes(*unique.first_chunk().unwrap_or(&[0; 8]))
+    ));
+    let new = path.with_file_name(name);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let written = options.open(&new).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()?;
+        // Unlike a rename, a link refuses to replace what another process has made meanwhile.
+        fs::hard_link(&new, path)
+    });
+    let _ = fs::remove_file(&new);
+    written?;
+    sync_parent(path)
+}
+
+#[cfg(unix)]
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_parent(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> Zeroizing<String> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len().div_ceil(3) * 4));
+    for group in bytes.chunks(3) {
+        let mut bits = [0; 3];
+        bits[..group.len()].copy_from_slice(group);
+        let bits = u32::from_be_bytes([0, bits[0], bits[1], bits[2]]);
+        for i in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * i)) as usize & 63];
+            text.push(if i <= group.len() { digit.into() } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8410, section 10.3.
+    const EXAMPLE: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+        -----END PRIVATE KEY-----\n";
+
+    #[test]
+    fn reads_and_writes_the_example_of_the_rfc() {
+        let key = NodeKey::from_pem(EXAMPLE.as_bytes()).unwrap();
+        let public = "19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1";
+        assert_eq!(key.node().to_string(), public);
+        assert_eq!(*key.to_pem(), EXAMPLE);
+    }
+
+    #[test]
+    fn base64_pads_as_the_rfc_says() {
+        let cases = [("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("", "")];
+        for (plain, encoded) in cases {
+            assert_eq!(*base64(plain.as_bytes()), encoded);
+        }
+    }
+
+    #[test]
+    fn is_created_once_and_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.key");
+        let first = NodeKey::load_or_create(&path).unwrap();
+        let again = NodeKey::load_or_create(&path).unwrap();
+        assert_eq!(first.node(), again.node());
+        assert_ne!(first.node(), NodeKey::generate().unwrap().node());
+        // Nothing else is left behind.
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn of_many_that_start_at_once_all_get_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.key");
+        let start = || NodeKey::load_or_create(&path).unwrap().node();
+        let nodes = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+            threads
+                .into_iter()
+                .map(|t| t.join().unwrap())
+                .collect::<Vec<_>>()
+        });
+        assert!(nodes.iter().all(|node| *node == nodes[0]));
+        let refused = create(&path, b"another").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(NodeKey::load(&path).unwrap().node(), nodes[0]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_its_owner_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.key");
+        NodeKey::load_or_create(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let refused = NodeKey::load_or_create(&path);
+        assert!(matches!(
+            refused,
+            Err(KeyError::Exposed { mode: 0o640, .. })
+        ));
+    }
+
+    #[test]
+    fn other_content_is_refused_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.key");
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&path).unwrap().write_all(b"torn").unwrap();
+        let refused = NodeKey::load_or_create(&path);
+        assert!(matches!(refused, Err(KeyError::Malformed)));
+        assert_eq!(fs::read(&path).unwrap(), b"torn");
+    }
+
+    #[test]
+    fn debug_output_shows_no_secret() {
+        let key = NodeKey::from_pem(EXAMPLE.as_bytes()).unwrap();
+        assert_eq!(format!("{key:?}"), "NodeKey(19bf4409)");
+    }
+}
