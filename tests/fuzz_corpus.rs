@@ -70,11 +70,11 @@ fn snapshot_holds_on_its_corpus() {
 fn the_corpus_has_messages_of_every_kind() {
     let kinds: BTreeSet<_> = inputs("decode")
         .into_iter()
-        .filter_map(|(_, bytes)| match decode(Bytes::from(bytes)) {
-            Ok(Decoded::Message(message)) => Some(message.kind()),
-            Ok(Decoded::UnknownKind) => Some("unknown kind"),
-            Ok(Decoded::OtherVersion(_)) => Some("other version"),
-            Err(error) => Some(error.reason()),
+        .map(|(_, bytes)| match decode(Bytes::from(bytes)) {
+            Ok(Decoded::Message(message)) => message.kind(),
+            Ok(Decoded::UnknownKind) => "unknown kind",
+            Ok(Decoded::OtherVersion(_)) => "other version",
+            Err(error) => error.reason(),
         })
         .collect();
     let expected = BTreeSet::from([
