@@ -20,6 +20,20 @@ pub struct Sequence {
     pub beat: u32,
 }
 
+impl Sequence {
+    /// The sequence of the next content. Above the highest version there is none: then a higher
+    /// beat, so that at least nobody takes it for an older record.
+    pub(crate) fn next_version(self) -> Self {
+        match self.version.checked_add(1) {
+            Some(version) => Self { version, beat: 0 },
+            None => Self {
+                beat: self.beat.saturating_add(1),
+                ..self
+            },
+        }
+    }
+}
+
 /// What is wrong with a record. It is skipped and counts as known (R7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

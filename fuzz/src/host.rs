@@ -211,7 +211,8 @@ impl Host {
         let (seed, now) = (self.seed, self.clock);
         let old = self.node.sequence();
         self.node = Node::restore(config, identity, seed, now, &snapshot, elapsed)?;
-        assert!(self.node.sequence() >= old, "it forgets its own sequence");
+        let now = self.node.sequence();
+        assert!(now >= old, "it forgets its own sequence: {now:?} < {old:?}");
         self.links.clear();
         self.dials.clear();
         self.known.clear();

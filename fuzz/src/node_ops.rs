@@ -17,7 +17,7 @@ const HEARD: usize = 24;
 /// Operations in one run: enough to fill everything, few enough to be quick.
 const OPERATIONS: usize = 300;
 /// What a run may cost, counted in things looked at: a large world gets fewer operations.
-const COST: usize = 200_000;
+const COST: usize = 60_000;
 /// Wakes within which a deadline has to move on.
 const PATIENCE: usize = 100;
 

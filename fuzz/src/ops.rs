@@ -236,7 +236,10 @@ fn gossip(world: &mut World, at: usize, source: &mut Source<'_>) {
     let mut page = RecordsBuilder::default();
     for _ in 0..1 + source.below(4) {
         let (who, what) = (source.below(world.cast.ids.len()), source.u8());
-        let address = parts::place(1 + what % 4);
+        let address = match source.u8() {
+            0..128 => parts::place(1 + what % 4),
+            _ => address(source),
+        };
         let addresses = [address.as_bytes()];
         let left = what >= 192;
         let body = parts::body(if left { &[] } else { &addresses }, &[], None);

@@ -69,8 +69,7 @@ impl Node {
         if own.addresses.is_empty() && !own.published {
             return Ok(());
         }
-        let version = own.sequence.version.saturating_add(1);
-        let sequence = Sequence { version, beat: 0 };
+        let sequence = own.sequence.next_version();
         self.table.set_own(self.now, sequence, &body)?;
         self.report_evicted();
         self.own.sequence = sequence;
@@ -201,12 +200,8 @@ impl Node {
 
     /// The tombstone goes to everybody who is linked, then every link closes (R4).
     pub(super) fn on_leave(&mut self) {
-        let version = self.own.sequence.version.saturating_add(1);
-        let left = self.own.published
-            && self
-                .table
-                .set_own(self.now, Sequence { version, beat: 0 }, &[])
-                .is_ok();
+        let sequence = self.own.sequence.next_version();
+        let left = self.own.published && self.table.set_own(self.now, sequence, &[]).is_ok();
         if left {
             let slots: Vec<_> = self.table.find(&self.id).into_iter().collect();
             let links: Vec<_> = self.links.iter().map(|(id, _)| id).collect();

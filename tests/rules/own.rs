@@ -227,3 +227,20 @@ fn a_record_of_an_earlier_life_is_withdrawn_by_a_node_without_addresses() {
         Some((seq(5, 0), 0))
     );
 }
+
+#[test]
+fn driven_to_the_highest_version_a_node_still_rises() {
+    let mut rig = told(rec(1).version(u64::MAX - 1));
+    assert_eq!(rig.node.sequence(), seq(u64::MAX, 0));
+    rig.pass_s(3_600);
+    let renewed = rig.node.sequence();
+    assert!(renewed > seq(u64::MAX, 0));
+    rig.input(Input::SetMetadata(b"other".to_vec()));
+    let changed = rig.node.sequence();
+    assert!(changed > renewed, "{changed:?} after {renewed:?}");
+    // After a restart it is no older record either, which others would refuse.
+    let (snapshot, now) = (rig.node.snapshot(), rig.now);
+    let identity = identity(1);
+    let node = Node::restore(config(|_| {}), identity, SEED, now, &snapshot, None).unwrap();
+    assert!(node.sequence() > changed, "{:?}", node.sequence());
+}
