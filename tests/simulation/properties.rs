@@ -25,6 +25,8 @@ enum Incident {
     Jump(usize, u64),
     Leave(usize),
     Discover(usize),
+    /// New content, and so a higher version.
+    Change(usize, u8),
 }
 
 /// A run: who asks whom, what the network does to messages, and what happens when.
@@ -81,6 +83,7 @@ fn incident() -> impl Strategy<Value = Incident> {
         1 => (host(), 1_u64..40).prop_map(|(h, s)| Incident::Jump(h, s)),
         1 => host().prop_map(Incident::Leave),
         1 => host().prop_map(Incident::Discover),
+        2 => (host(), any::<u8>()).prop_map(|(h, m)| Incident::Change(h, m)),
     ]
 }
 
@@ -163,6 +166,9 @@ impl Plan {
                 left.insert(host(i).0);
             }
             Incident::Discover(i) if !is_left(&i) => network.input(host(i), Input::Discover),
+            Incident::Change(i, m) if !is_left(&i) => {
+                network.input(host(i), Input::SetMetadata(vec![m]));
+            }
             _ => {}
         }
     }

@@ -12,7 +12,7 @@ use peer_exchange::{
 };
 use peer_exchange_memory::HostId;
 
-use crate::forge::{body, delta, id, page, request, response, rumour, rumour_of, seq};
+use crate::forge::{body, delta, id, page, renewal, request, response, rumour, rumour_of, seq};
 use crate::step::{records, renewals};
 use crate::world::World;
 
@@ -222,6 +222,20 @@ fn r4_what_an_answer_has_buried_does_not_go_back_with_the_push() {
     let live = |r: WireRecord<'_>| r.node == id(3) && r.sequence.version == 1;
     let old = |(_, m): &(LinkId, Message)| records(m).any(live);
     assert!(!bench.said.iter().any(old), "{:?}", bench.said);
+}
+
+#[test]
+fn r26_a_renewal_is_for_one_version_alone() {
+    let mut bench = Bench::new();
+    bench.connect(2, None);
+    bench.hears(2, rumour(3, seq(2, 0), 1_000));
+    let before = bench.node.peer(&id(3));
+    for version in [1, 3] {
+        bench.hears(2, renewal(3, seq(version, 5)));
+        assert_eq!(bench.node.peer(&id(3)), before, "version {version}");
+    }
+    // What it lacks, it fetches.
+    assert!(bench.asks().is_some(), "{:?}", bench.said);
 }
 
 #[test]

@@ -71,27 +71,12 @@ impl Renewed {
 
 mod bites {
     use super::Renewed;
-    use crate::forge::{Stage, bites, id, rumour, seq, silent};
-    use peer_exchange::wire::{Message, Renewal, RenewalsBuilder, Update};
+    use crate::forge::{Stage, bites, id, renewal, rumour, seq, silent};
     use peer_exchange::{Instant, Sequence};
 
     fn holds(stage: &mut Stage<Renewed>, sequence: Sequence) {
         let held = (sequence, Instant::from_millis(50_000));
         stage.nodes[1].held.insert(id(0), held);
-    }
-
-    fn renewal(sequence: Sequence) -> Message {
-        let mut batch = RenewalsBuilder::default();
-        batch.push(Renewal {
-            prefix: [1; 4],
-            sequence,
-            remaining_s: 50,
-            check: 0,
-        });
-        Message::Update(Update {
-            renewals: batch.finish(),
-            ..Update::default()
-        })
     }
 
     fn told() -> Stage<Renewed> {
@@ -105,27 +90,27 @@ mod bites {
     fn at_a_renewal_of_another_version() {
         let mut stage = told();
         holds(&mut stage, seq(1, 3));
-        bites(&stage.receives(1, 0, &renewal(seq(2, 3))), "R26");
+        bites(&stage.receives(1, 0, &renewal(0, seq(2, 3))), "R26");
     }
 
     #[test]
     fn at_a_renewal_that_brings_a_version() {
         let mut stage = told();
         holds(&mut stage, seq(2, 3));
-        bites(&stage.receives(1, 0, &renewal(seq(2, 3))), "R26");
+        bites(&stage.receives(1, 0, &renewal(0, seq(2, 3))), "R26");
     }
 
     #[test]
     fn at_a_renewal_that_makes_a_record() {
         let mut stage = Stage::<Renewed>::new();
         holds(&mut stage, seq(1, 1));
-        bites(&stage.receives(1, 0, &renewal(seq(1, 1))), "R26");
+        bites(&stage.receives(1, 0, &renewal(0, seq(1, 1))), "R26");
     }
 
     #[test]
     fn not_at_the_version_it_names() {
         let mut stage = told();
         holds(&mut stage, seq(1, 1));
-        silent(&stage.receives(1, 0, &renewal(seq(1, 1))));
+        silent(&stage.receives(1, 0, &renewal(0, seq(1, 1))));
     }
 }
