@@ -124,7 +124,11 @@ const fn ms(millis: u64) -> Duration {
 }
 
 impl Config {
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    /// Whether every value is in its range, as [`Node::new`](crate::Node::new) checks.
+    ///
+    /// # Errors
+    /// The first field that is out of its range.
+    pub fn check(&self) -> Result<(), ConfigError> {
         let minute = SECOND * 60;
         let checks = [
             (

@@ -1,11 +1,18 @@
 //! `peerx`, the command-line companion of `peer-exchange`.
 #![forbid(unsafe_code)]
 
+mod address;
+mod admin;
 mod check;
+mod config;
 mod demo;
 mod edges;
 mod input;
+mod names;
+mod peers;
+mod run;
 mod sim;
+mod token;
 mod topology;
 mod usage;
 
@@ -13,7 +20,7 @@ use clap::{Parser, Subcommand};
 use std::io::BufWriter;
 use std::process::ExitCode;
 
-/// Find peers without loops: see it work, simulate it, and check a cluster's configuration.
+/// Find peers without loops: see it work, run it, simulate it, and check a cluster's configuration.
 #[derive(Parser)]
 #[command(
     name = "peerx",
@@ -22,7 +29,9 @@ use std::process::ExitCode;
 Examples:
   peerx demo
   peerx sim --topology ring --nodes 1024
-  peerx check cluster/"
+  peerx check cluster/
+  peerx token > token && peerx run --config peerx.toml
+  peerx peers --watch"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -34,6 +43,9 @@ enum Command {
     Demo(demo::DemoArgs),
     Sim(sim::SimArgs),
     Check(check::CheckArgs),
+    Run(run::RunArgs),
+    Peers(peers::PeersArgs),
+    Token(token::TokenArgs),
 }
 
 /// Bad usage or bad input.
@@ -45,6 +57,9 @@ fn main() -> ExitCode {
     let finding = match command {
         Command::Demo(args) => demo::run(&args, &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
+        Command::Run(args) => run::run(&args).map(|()| true),
+        Command::Peers(args) => peers::run(&args, &mut out).map(|()| true),
+        Command::Token(args) => token::run(&args, &mut out).map(|()| true),
         Command::Check(args) => {
             return match check::run(&args, &mut out) {
                 Ok(outcome) => outcome.exit_code(),

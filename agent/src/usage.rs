@@ -15,10 +15,17 @@ pub(crate) fn cpu_time() -> Duration {
 /// The most memory that this process has had resident, in bytes; `None` where the system does not
 /// tell (`VmHWM` of Linux).
 pub(crate) fn peak_rss_bytes() -> Option<u64> {
+    memory("VmHWM:")
+}
+
+/// The memory that this process has resident now, in bytes; `None` where the system does not tell.
+pub(crate) fn rss_bytes() -> Option<u64> {
+    memory("VmRSS:")
+}
+
+fn memory(which: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(which))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }

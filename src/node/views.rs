@@ -103,10 +103,17 @@ impl Node {
         self.id
     }
 
-    /// What it was told, for the driver.
-    #[cfg(feature = "tokio")]
-    pub(crate) const fn config(&self) -> &crate::config::Config {
+    /// What it was told at its start. Upstreams that were set since are in
+    /// [`upstreams`](Self::upstreams).
+    #[must_use]
+    pub const fn config(&self) -> &crate::config::Config {
         &self.config
+    }
+
+    /// The own addresses, as announced.
+    #[must_use]
+    pub fn addresses(&self) -> &[Multiaddr] {
+        &self.own.addresses
     }
 
     /// The latest time that the node has been told.

@@ -1,6 +1,5 @@
 //! `peerx check`: reads the configurations of a whole cluster and finds the cycles in them.
 
-mod address;
 mod advice;
 mod analysis;
 mod component;

@@ -1,6 +1,6 @@
 //! A cluster as its configuration describes it: hosts, and who asks whom.
 
-use super::address::{Address, HostKey};
+use crate::address::{Address, HostKey};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 

@@ -1,9 +1,9 @@
 //! One host's RKE2 or K3s configuration: `config.yaml` and, in alphabetical order, `config.yaml.d/*.yaml`.
 //! Later values replace earlier ones; a key that ends in `+` appends.
 
-use super::address::{Address, HostKey};
 use super::model::{HostConfig, Kind, Upstream};
 use super::yaml::{self, Setting, Value};
+use crate::address::{Address, HostKey};
 use crate::input::InputError;
 use std::collections::HashMap;
 use std::io;

@@ -4,9 +4,9 @@
 //! or directory; to the names in its certificate; and, where nobody else could be meant, to a first DNS label. A name
 //! in several certificates belongs to none of the hosts: it is the load balancer in front of them.
 
-use super::address::{Address, HostKey};
 use super::inputs::Inputs;
 use super::model::{Cluster, Edge, Host, HostConfig, Kind, Origin, Upstream};
+use crate::address::{Address, HostKey};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 

@@ -1,17 +1,22 @@
-//! What an upstream setting points at, in a form that can be compared.
+//! What addresses in configurations point at, in a form that can be compared and dialled.
 
-use std::net::IpAddr;
+use peer_exchange::Multiaddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+/// The port of a peerx address that names none, UDP for QUIC and TCP.
+pub(crate) const DEFAULT_PORT: u16 = 7651;
 
 /// A host as configurations name it: an IP address, or a DNS name in lower case without a final dot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum HostKey {
+pub(crate) enum HostKey {
     Ip(IpAddr),
     Name(String),
 }
 
 impl HostKey {
     /// Normalises any spelling of a host, so that two spellings of one host are equal.
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let text = text.trim();
         let bare = text
             .strip_prefix('[')
@@ -24,7 +29,7 @@ impl HostKey {
     }
 
     /// Whether whoever connects to this reaches itself.
-    pub(super) fn is_own_machine(&self) -> bool {
+    pub(crate) fn is_own_machine(&self) -> bool {
         match self {
             Self::Ip(ip) => ip.is_loopback() || ip.is_unspecified(),
             Self::Name(name) => name == "localhost",
@@ -34,14 +39,14 @@ impl HostKey {
 
 /// Host and port of an upstream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Address {
-    pub(super) host: HostKey,
-    pub(super) port: Option<u16>,
+pub(crate) struct Address {
+    pub(crate) host: HostKey,
+    pub(crate) port: Option<u16>,
 }
 
 impl Address {
     /// Reads RKE2's and K3s's `server:`, for which those programs accept nothing but https URLs.
-    pub(super) fn from_server_url(text: &str) -> Result<Self, String> {
+    pub(crate) fn from_server_url(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
             format!(
                 "`server:` is \"{text}\", {why}; expected https://HOST:PORT, such as https://server1:9345 (RKE2) or https://server1:6443 (K3s)"
@@ -58,28 +63,6 @@ impl Address {
         }
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         Self::from_authority(authority).map_err(|why| wrong(&why))
-    }
-
-    /// Reads an entry of peerx's `upstreams` or `advertise`: `host:port`, with a transport or not.
-    pub(super) fn from_peerx(key: &str, text: &str) -> Result<Self, String> {
-        let wrong = |why: &str| {
-            format!(
-                "`{key}` has \"{text}\", {why}; expected HOST:PORT, quic://HOST:PORT or tcp://HOST:PORT"
-            )
-        };
-        if text.contains(char::is_control) {
-            return Err(wrong("which has a control character").replace(char::is_control, "?"));
-        }
-        let authority = match text.split_once("://") {
-            Some(("quic" | "tcp", rest)) => rest,
-            Some(_) => return Err(wrong("whose transport is not known")),
-            None => text,
-        };
-        match Self::from_authority(authority) {
-            Ok(Self { port: None, .. }) => Err(wrong("which has no port")),
-            Ok(address) => Ok(address),
-            Err(why) => Err(wrong(&why)),
-        }
     }
 
     fn from_authority(text: &str) -> Result<Self, String> {
@@ -102,6 +85,106 @@ impl Address {
             host: HostKey::new(host),
             port,
         })
+    }
+}
+
+/// What a peerx address is reached over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Transport {
+    Quic,
+    Tcp,
+}
+
+impl Transport {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Quic => "quic",
+            Self::Tcp => "tcp",
+        }
+    }
+
+    /// The address of this socket over this transport.
+    pub(crate) fn at(self, socket: SocketAddr) -> Multiaddr {
+        match self {
+            Self::Quic => Multiaddr::quic(socket),
+            Self::Tcp => Multiaddr::tcp(socket),
+        }
+    }
+}
+
+/// An entry of peerx's `upstreams` or `advertise`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Endpoint {
+    /// If the entry names one.
+    pub(crate) transport: Option<Transport>,
+    pub(crate) host: HostKey,
+    pub(crate) port: u16,
+}
+
+impl Endpoint {
+    /// Reads `HOST`, `HOST:PORT`, `quic://HOST:PORT` or `tcp://HOST:PORT` of the setting `key`.
+    pub(crate) fn parse(key: &str, text: &str) -> Result<Self, String> {
+        let wrong = |why: &str| {
+            format!(
+                "`{key}` has \"{text}\", {why}; expected HOST:PORT, quic://HOST:PORT or tcp://HOST:PORT"
+            )
+        };
+        if text.contains(char::is_control) {
+            return Err(wrong("which has a control character").replace(char::is_control, "?"));
+        }
+        let (transport, authority) = match text.split_once("://") {
+            Some(("quic", rest)) => (Some(Transport::Quic), rest),
+            Some(("tcp", rest)) => (Some(Transport::Tcp), rest),
+            Some(_) => return Err(wrong("whose transport is not known")),
+            None => (None, text),
+        };
+        let Address { host, port } =
+            Address::from_authority(authority).map_err(|why| wrong(&why))?;
+        Ok(Self {
+            transport,
+            host,
+            port: port.unwrap_or(DEFAULT_PORT),
+        })
+    }
+
+    /// Where it leads, whatever the transport.
+    pub(crate) fn address(&self) -> Address {
+        Address {
+            host: self.host.clone(),
+            port: Some(self.port),
+        }
+    }
+
+    /// Its multiaddr over `transport`.
+    ///
+    /// # Errors
+    /// When the host's name has other characters than a name server knows.
+    pub(crate) fn multiaddr(&self, transport: Transport) -> Result<Multiaddr, String> {
+        let name = match &self.host {
+            HostKey::Ip(ip) => return Ok(transport.at(SocketAddr::new(*ip, self.port))),
+            HostKey::Name(name) => name,
+        };
+        let rest = match transport {
+            Transport::Quic => format!("udp/{}/quic-v1", self.port),
+            Transport::Tcp => format!("tcp/{}", self.port),
+        };
+        format!("/dns/{name}/{rest}")
+            .parse()
+            .map_err(|error| format!("\"{name}\": {error}"))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(transport) = self.transport {
+            write!(f, "{}://", transport.name())?;
+        }
+        match &self.host {
+            HostKey::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]:{}", self.port),
+            HostKey::Ip(ip) => write!(f, "{ip}:{}", self.port),
+            HostKey::Name(name) => write!(f, "{name}:{}", self.port),
+        }
     }
 }
 
@@ -179,26 +262,49 @@ mod tests {
 
     #[test]
     fn peerx_addresses() {
-        for text in ["a:1", "quic://a:1", "tcp://a:1"] {
-            let address = Address::from_peerx("upstreams", text).unwrap();
+        for (text, transport, port) in [
+            ("a:1", None, 1),
+            ("quic://a:1", Some(Transport::Quic), 1),
+            ("tcp://a:1", Some(Transport::Tcp), 1),
+            ("a", None, DEFAULT_PORT),
+            ("tcp://a", Some(Transport::Tcp), DEFAULT_PORT),
+        ] {
+            let endpoint = Endpoint::parse("upstreams", text).unwrap();
+            let host = HostKey::new("a");
             assert_eq!(
-                address,
-                Address {
-                    host: HostKey::new("a"),
-                    port: Some(1)
+                endpoint,
+                Endpoint {
+                    transport,
+                    host,
+                    port
                 }
             );
         }
         for (text, why) in [
-            ("a", "no port"),
+            ("", "names no host"),
             ("udp://a:1", "not known"),
             ("a:0", "port \"0\""),
+            ("fd00::1:7000", "needs brackets"),
         ] {
-            let message = Address::from_peerx("upstreams", text).unwrap_err();
+            let message = Endpoint::parse("upstreams", text).unwrap_err();
             assert!(
                 message.contains(why) && message.contains("`upstreams`"),
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn endpoints_become_multiaddrs() {
+        for (text, transport, expected) in [
+            ("server1", Transport::Quic, "/dns/server1/udp/7651/quic-v1"),
+            ("10.0.0.1:7", Transport::Tcp, "/ip4/10.0.0.1/tcp/7"),
+            ("[fd00::1]:7", Transport::Quic, "/ip6/fd00::1/udp/7/quic-v1"),
+        ] {
+            let endpoint = Endpoint::parse("upstreams", text).unwrap();
+            assert_eq!(endpoint.multiaddr(transport).unwrap().to_string(), expected);
+        }
+        let odd = Endpoint::parse("upstreams", "\u{e9}t\u{e9}:1").unwrap();
+        assert!(odd.multiaddr(Transport::Tcp).is_err());
     }
 }

@@ -1,0 +1,413 @@
+//! `/metrics`: what the node has counted, in the text format of OpenMetrics.
+
+use super::views::present_loops;
+use crate::run::Agent;
+use crate::usage;
+use peer_exchange::driver::Stopped;
+use peer_exchange::{Node, Stats, UpstreamState};
+use peer_exchange_tls::HandshakeStats;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::time::Duration;
+
+/// The whole page.
+pub(super) async fn text(agent: &Agent) -> Result<String, Stopped> {
+    let interval = agent.settings().core.trace_interval;
+    let node = agent.handle.read(move |node| Seen::of(node, interval));
+    let (saved, save_failed) = agent.saves.counts();
+    let sample = Sample {
+        seen: node.await?,
+        handshakes: handshakes(agent),
+        saves: (saved, save_failed),
+        uptime: agent.started.elapsed(),
+        cpu: usage::cpu_time(),
+        rss: usage::rss_bytes(),
+        name: agent.settings().node_name.clone(),
+    };
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(sample));
+    let mut text = String::new();
+    // Writing to a String does not fail.
+    let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+    Ok(text)
+}
+
+/// What was read off the node at one moment.
+#[derive(Debug)]
+struct Seen {
+    stats: Stats,
+    peers: usize,
+    loops: usize,
+    capacity: usize,
+    pace: Duration,
+    upstreams: Vec<Upstream>,
+}
+
+#[derive(Debug)]
+struct Upstream {
+    address: String,
+    up: bool,
+    failures: u8,
+    since_news: Option<Duration>,
+}
+
+impl Seen {
+    fn of(node: &Node, interval: Duration) -> Self {
+        let upstreams = node.upstreams().map(|u| Upstream {
+            address: u.address.to_string(),
+            up: matches!(u.state, UpstreamState::Up),
+            failures: u.failures,
+            since_news: u.last_news.map(|at| node.now().saturating_since(at)),
+        });
+        Self {
+            stats: node.stats(),
+            peers: node.peer_count(),
+            loops: present_loops(node, interval),
+            capacity: node.config().capacity,
+            pace: node.pace(),
+            upstreams: upstreams.collect(),
+        }
+    }
+}
+
+fn handshakes(agent: &Agent) -> Vec<(&'static str, HandshakeStats)> {
+    let quic = agent.sockets.quic.as_ref().map(|t| ("quic", t.stats()));
+    let tcp = agent.sockets.tcp.as_ref().map(|t| ("tcp", t.stats()));
+    quic.into_iter().chain(tcp).collect()
+}
+
+#[derive(Debug)]
+struct Sample {
+    seen: Seen,
+    handshakes: Vec<(&'static str, HandshakeStats)>,
+    saves: (u64, u64),
+    uptime: Duration,
+    cpu: Duration,
+    rss: Option<u64>,
+    name: String,
+}
+
+impl Collector for Sample {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        self.exchanges(&mut page)?;
+        self.records(&mut page)?;
+        self.cycles(&mut page)?;
+        self.upstreams(&mut page)?;
+        self.connections(&mut page)?;
+        self.process(&mut page)
+    }
+}
+
+impl Sample {
+    fn exchanges(&self, page: &mut Page<'_>) -> fmt::Result {
+        let s = &self.seen.stats;
+        page.counters(
+            "messages",
+            "Messages, without the transport's framing.",
+            "direction",
+            &[("sent", s.messages_sent), ("received", s.messages_received)],
+        )?;
+        page.counters(
+            "bytes",
+            "Encoded bytes of messages, without the transport's framing.",
+            "direction",
+            &[("sent", s.bytes_sent), ("received", s.bytes_received)],
+        )?;
+        page.counters(
+            "requests",
+            "Own requests by outcome; begun counts them all.",
+            "outcome",
+            &[
+                ("begun", s.requests_sent),
+                ("answered", s.responses_received),
+                ("timed_out", s.timeouts),
+                ("late", s.late_responses),
+            ],
+        )?;
+        page.counters(
+            "requests_received",
+            "Requests of others by what became of them.",
+            "outcome",
+            &[
+                ("answered", s.requests_answered),
+                ("throttled", s.requests_throttled),
+                ("crossed", s.requests_crossed),
+                ("forwarded", s.requests_forwarded),
+            ],
+        )?;
+        page.counter("fetches", "Requests for certain records.", s.fetches_sent)?;
+        page.counters(
+            "bad_messages",
+            "Messages that were refused, by reason.",
+            "reason",
+            &[
+                ("malformed", s.bad_messages),
+                ("unknown_kind", s.unknown_messages),
+                ("unsolicited", s.unsolicited),
+            ],
+        )?;
+        page.gauge(
+            "pace_seconds",
+            "Between rounds of asking, at the moment.",
+            self.seen.pace.as_secs_f64(),
+        )
+    }
+
+    fn records(&self, page: &mut Page<'_>) -> fmt::Result {
+        let s = &self.seen.stats;
+        page.gauge("peers", "Known live peers.", self.seen.peers as f64)?;
+        page.gauge(
+            "table_records",
+            "Records in the table, the own one and tombstones included.",
+            s.records as f64,
+        )?;
+        page.gauge(
+            "table_capacity",
+            "Records that the table has room for.",
+            self.seen.capacity as f64,
+        )?;
+        page.gauge("table_bytes", "Memory of the table.", s.table_bytes as f64)?;
+        page.counters(
+            "records",
+            "Records received, by what became of them.",
+            "outcome",
+            &[
+                ("learned", s.records_learned),
+                ("known", s.records_known),
+                ("refused", s.records_refused),
+                ("conflicting", s.records_conflicting),
+                ("bad", s.records_bad),
+            ],
+        )?;
+        page.counter(
+            "records_evicted",
+            "Records dropped to make room, or for which there was none.",
+            s.records_evicted,
+        )?;
+        page.counter(
+            "records_expired",
+            "Records whose life has ended.",
+            s.records_expired,
+        )?;
+        page.counter(
+            "renewals_applied",
+            "Renewals of peers' records.",
+            s.renewals_applied,
+        )?;
+        page.counter(
+            "recoveries",
+            "Times that this node took a higher version to keep its identity.",
+            s.recoveries,
+        )
+    }
+
+    fn cycles(&self, page: &mut Page<'_>) -> fmt::Result {
+        page.counter(
+            "loops_detected",
+            "Cycles of upstreams found or told of, each time.",
+            self.seen.stats.loops,
+        )?;
+        page.gauge(
+            "loops_present",
+            "Cycles of upstreams that this node is on now.",
+            self.seen.loops as f64,
+        )?;
+        page.counter(
+            "traces_dropped",
+            "Searches for cycles beyond the limit of their link.",
+            self.seen.stats.traces_dropped,
+        )
+    }
+
+    fn upstreams(&self, page: &mut Page<'_>) -> fmt::Result {
+        let all = &self.seen.upstreams;
+        let label = |u: &Upstream| ("upstream", u.address.clone());
+        page.gauges(
+            "upstream_up",
+            "1 while the upstream is connected.",
+            all.iter().map(|u| (label(u), f64::from(u8::from(u.up)))),
+        )?;
+        page.gauges(
+            "upstream_failures",
+            "Failures to reach the upstream, in a row.",
+            all.iter().map(|u| (label(u), f64::from(u.failures))),
+        )?;
+        page.gauges(
+            "upstream_last_news_seconds",
+            "Since the upstream last brought news; absent if it never has.",
+            all.iter()
+                .filter_map(|u| Some((label(u), u.since_news?.as_secs_f64()))),
+        )
+    }
+
+    fn connections(&self, page: &mut Page<'_>) -> fmt::Result {
+        let s = &self.seen.stats;
+        page.gauge("links", "Links to other nodes.", s.links as f64)?;
+        page.counters(
+            "dials",
+            "Attempts to connect.",
+            "outcome",
+            &[("begun", s.dials), ("failed", s.dial_failures)],
+        )?;
+        page.counter(
+            "misbehaving",
+            "Links closed for misbehaviour.",
+            s.misbehaving,
+        )?;
+        page.family(
+            "handshakes",
+            "Incoming connections by what became of them.",
+            MetricType::Counter,
+            self.handshakes.iter().flat_map(|(transport, h)| {
+                [
+                    ("accepted", h.accepted),
+                    ("failed", h.failed),
+                    ("not_ours", h.not_ours),
+                    ("wrong_token", h.wrong_token),
+                    ("timed_out", h.timed_out),
+                    ("turned_away", h.turned_away),
+                ]
+                .map(|(outcome, n)| {
+                    let labels = vec![
+                        ("transport", (*transport).to_owned()),
+                        ("outcome", outcome.to_owned()),
+                    ];
+                    (labels, Value::Counter(n))
+                })
+            }),
+        )?;
+        page.gauges(
+            "half_open",
+            "Incoming connections that have not proven membership.",
+            self.handshakes
+                .iter()
+                .map(|(transport, h)| (("transport", (*transport).to_owned()), h.half_open as f64)),
+        )
+    }
+
+    fn process(&self, page: &mut Page<'_>) -> fmt::Result {
+        page.counters(
+            "state_saves",
+            "Times that the state was written to disk.",
+            "outcome",
+            &[("done", self.saves.0), ("failed", self.saves.1)],
+        )?;
+        page.gauge(
+            "uptime_seconds",
+            "Since the agent's start.",
+            self.uptime.as_secs_f64(),
+        )?;
+        page.float_counter(
+            "cpu_seconds",
+            "CPU time of the agent.",
+            self.cpu.as_secs_f64(),
+        )?;
+        if let Some(rss) = self.rss {
+            page.gauge(
+                "resident_memory_bytes",
+                "Resident memory of the agent.",
+                rss as f64,
+            )?;
+        }
+        page.family(
+            "build_info",
+            "Always 1.",
+            MetricType::Gauge,
+            [(
+                vec![
+                    ("version", env!("CARGO_PKG_VERSION").to_owned()),
+                    ("node_name", self.name.clone()),
+                ],
+                Value::Gauge(1.0),
+            )],
+        )
+    }
+}
+
+type Label = (&'static str, String);
+
+enum Value {
+    Counter(u64),
+    FloatCounter(f64),
+    Gauge(f64),
+}
+
+/// The page as it is written; every name gets its prefix here.
+struct Page<'a>(DescriptorEncoder<'a>);
+
+impl Page<'_> {
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.family(
+            name,
+            help,
+            MetricType::Counter,
+            [(Vec::new(), Value::Counter(value))],
+        )
+    }
+
+    fn float_counter(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+        let values = [(Vec::new(), Value::FloatCounter(value))];
+        self.family(name, help, MetricType::Counter, values)
+    }
+
+    fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &'static str,
+        values: &[(&str, u64)],
+    ) -> fmt::Result {
+        let values = values
+            .iter()
+            .map(|(value, n)| (vec![(label, (*value).to_owned())], Value::Counter(*n)));
+        self.family(name, help, MetricType::Counter, values)
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+        self.family(
+            name,
+            help,
+            MetricType::Gauge,
+            [(Vec::new(), Value::Gauge(value))],
+        )
+    }
+
+    fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (Label, f64)>,
+    ) -> fmt::Result {
+        let values = values
+            .into_iter()
+            .map(|(label, value)| (vec![label], Value::Gauge(value)));
+        self.family(name, help, MetricType::Gauge, values)
+    }
+
+    fn family(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        values: impl IntoIterator<Item = (Vec<Label>, Value)>,
+    ) -> fmt::Result {
+        let name = format!("peer_exchange_{name}");
+        let help = help.trim_end_matches('.');
+        let mut family = self.0.encode_descriptor(&name, help, None, kind)?;
+        for (labels, value) in values {
+            let metric = family.encode_family(&labels)?;
+            match value {
+                Value::Counter(n) => ConstCounter::new(n).encode(metric)?,
+                Value::FloatCounter(x) => ConstCounter::new(x).encode(metric)?,
+                Value::Gauge(x) => ConstGauge::new(x).encode(metric)?,
+            }
+        }
+        Ok(())
+    }
+}

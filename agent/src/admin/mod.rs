@@ -1,0 +1,106 @@
+//! The admin interface: what a running agent tells over HTTP.
+
+mod health;
+mod metrics;
+mod server;
+pub(crate) mod views;
+
+use crate::run::Agent;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use peer_exchange::driver::Stopped;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+use views::{Loops, Peers, Status};
+
+pub(crate) use views::advice;
+
+/// OpenMetrics, as Prometheus asks for it.
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// What `/` shows.
+const INDEX: &str = "\
+peerx
+
+/healthz    200 while the node runs
+/readyz     200 when it knows a peer, or has none to ask
+/metrics    for Prometheus
+/v1/peers   known peers
+/v1/loops   cycles of upstreams that this node is on
+/v1/status  this node, its links and upstreams
+";
+
+/// Opens the socket, if there is to be one.
+///
+/// # Errors
+/// A message for the user.
+pub(crate) async fn bind(at: Option<SocketAddr>) -> Result<Option<TcpListener>, String> {
+    let Some(at) = at else { return Ok(None) };
+    let listener = TcpListener::bind(at).await.map_err(|error| {
+        format!("cannot listen on {at} for the admin interface: {error}; set `admin` to a free port, or \"off\"")
+    })?;
+    if !at.ip().is_loopback() {
+        warn!(
+            "the admin interface on {at} can be read from other machines: it tells what this node knows, and takes no orders"
+        );
+    }
+    Ok(Some(listener))
+}
+
+/// Serves until the task is dropped.
+pub(crate) async fn serve(listener: TcpListener, agent: Arc<Agent>) {
+    if let Ok(at) = listener.local_addr() {
+        info!("admin interface on http://{at}");
+    }
+    server::serve(listener, router(agent)).await;
+}
+
+fn router(agent: Arc<Agent>) -> Router {
+    Router::new()
+        .route("/", get(|| async { INDEX }))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics))
+        .route("/v1/peers", get(peers))
+        .route("/v1/loops", get(loops))
+        .route("/v1/status", get(status))
+        .with_state(agent)
+}
+
+type Asked = State<Arc<Agent>>;
+
+async fn peers(State(agent): Asked) -> Result<Json<Peers>, Down> {
+    Ok(Json(Peers::of(&agent).await?))
+}
+
+async fn loops(State(agent): Asked) -> Result<Json<Loops>, Down> {
+    Ok(Json(Loops::of(&agent).await?))
+}
+
+async fn status(State(agent): Asked) -> Result<Json<Status>, Down> {
+    Ok(Json(Status::of(&agent).await?))
+}
+
+async fn metrics(State(agent): Asked) -> Result<Response, Down> {
+    let text = metrics::text(&agent).await?;
+    Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response())
+}
+
+/// The node has stopped: the process is about to end.
+struct Down;
+
+impl From<Stopped> for Down {
+    fn from(_: Stopped) -> Self {
+        Self
+    }
+}
+
+impl IntoResponse for Down {
+    fn into_response(self) -> Response {
+        (StatusCode::SERVICE_UNAVAILABLE, "the node has stopped\n").into_response()
+    }
+}

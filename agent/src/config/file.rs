@@ -1,0 +1,244 @@
+//! A configuration file of peerx, as written: the keys, and where each stands.
+
+use super::time::Time;
+use crate::address::Transport;
+use crate::input::{self, InputError};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What a file should be, for messages.
+pub(crate) const EXPECTED: &str = "a peerx configuration, such as `upstreams = [\"server1:7651\"]`";
+
+/// The keys of a file. `agent/peerx.toml` documents each.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Keys {
+    pub(crate) node_name: Option<Spanned<String>>,
+    pub(crate) listen: Option<Vec<Spanned<String>>>,
+    pub(crate) transports: Option<Vec<Transport>>,
+    #[serde(default)]
+    pub(crate) advertise: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) upstreams: Vec<Spanned<String>>,
+    pub(crate) token: Option<Spanned<String>>,
+    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) authority: Option<Authority>,
+    pub(crate) key_file: Option<PathBuf>,
+    pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) admin: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) on_stop: OnStop,
+    #[serde(default)]
+    pub(crate) local: bool,
+    #[serde(default)]
+    pub(crate) labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) dns: Dns,
+    #[serde(default)]
+    pub(crate) pace: Pace,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    #[serde(default)]
+    pub(crate) log: Log,
+}
+
+/// Membership by certificate.
+#[derive(Deserialize, Debug, PartialEq, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Authority {
+    pub(crate) certificates: PathBuf,
+    pub(crate) certificate: PathBuf,
+}
+
+/// What SIGTERM does beside stopping.
+#[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OnStop {
+    /// Peers forget this node at once.
+    #[default]
+    Leave,
+    /// Peers keep its record until its lifetime ends, as in a short restart.
+    Pause,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Dns {
+    pub(crate) interval: Option<Time>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pace {
+    pub(crate) lifetime: Option<Time>,
+    pub(crate) round: Option<Time>,
+    pub(crate) quiet_round: Option<Time>,
+    pub(crate) burst: Option<u32>,
+    pub(crate) start_jitter: Option<Time>,
+    pub(crate) request_timeout: Option<Time>,
+    pub(crate) backoff_base: Option<Time>,
+    pub(crate) backoff_cap: Option<Time>,
+    pub(crate) link_idle: Option<Time>,
+    pub(crate) renewal_batch: Option<Time>,
+    pub(crate) trace_interval: Option<Time>,
+    pub(crate) report_interval: Option<Time>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub(crate) capacity: Option<usize>,
+    pub(crate) max_links: Option<usize>,
+    pub(crate) hop_limit: Option<u8>,
+    pub(crate) messages_per_second: Option<u32>,
+    pub(crate) bytes_per_second: Option<u32>,
+    pub(crate) half_open: Option<usize>,
+}
+
+#[derive(Deserialize, Debug, Default, Clone, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    #[serde(default)]
+    pub(crate) format: LogFormat,
+    pub(crate) level: Option<String>,
+}
+
+/// How log lines look.
+#[derive(Deserialize, Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// A file with its keys; it knows on which line each stands.
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    pub(crate) keys: Keys,
+    text: String,
+}
+
+impl File {
+    /// Reads a file, and refuses keys that do not exist.
+    pub(crate) fn read(path: &Path) -> Result<Self, InputError> {
+        let text = input::read_text(path, EXPECTED)?;
+        let keys = toml::from_str(&text).map_err(|error: toml::de::Error| {
+            let problem = match unknown_key(error.message()) {
+                Some(problem) => problem,
+                None => format!("{}; expected {EXPECTED}", error.message().trim_end()),
+            };
+            match error.span() {
+                Some(span) => InputError::line(path, line(&text, span.start), problem),
+                None => InputError::file(path, problem),
+            }
+        })?;
+        let path = path.to_owned();
+        Ok(Self { path, keys, text })
+    }
+
+    /// The line of a value, counted from 1.
+    pub(crate) fn line_of<T>(&self, value: &Spanned<T>) -> u64 {
+        line(&self.text, value.span().start)
+    }
+
+    /// A problem with a value that has been read.
+    pub(crate) fn error<T>(&self, value: &Spanned<T>, problem: impl Into<String>) -> InputError {
+        InputError::line(&self.path, self.line_of(value), problem)
+    }
+
+    /// A problem with the key of this name, in whichever table it stands.
+    pub(crate) fn error_at_key(&self, key: &str, problem: impl Into<String>) -> InputError {
+        match self.offset_of(key) {
+            Some(offset) => InputError::line(&self.path, line(&self.text, offset), problem),
+            None => InputError::file(&self.path, problem),
+        }
+    }
+
+    fn offset_of(&self, key: &str) -> Option<usize> {
+        let root = DeTable::parse(&self.text).ok()?;
+        let root = root.get_ref();
+        let tables = root.values().filter_map(|value| match value.get_ref() {
+            DeValue::Table(table) => Some(table),
+            _ => None,
+        });
+        std::iter::once(root)
+            .chain(tables)
+            .flat_map(|table| table.keys())
+            .find(|name| name.get_ref() == key)
+            .map(|name| name.span().start)
+    }
+}
+
+fn line(text: &str, offset: usize) -> u64 {
+    input::line_at(&text.as_bytes()[..offset.min(text.len())])
+}
+
+/// A message of serde's about an unknown key or choice, with the nearest valid one first.
+fn unknown_key(message: &str) -> Option<String> {
+    let what = if message.starts_with("unknown field") {
+        "key"
+    } else if message.starts_with("unknown variant") {
+        "value"
+    } else {
+        return None;
+    };
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = names.next()?;
+    let valid: Vec<_> = names.collect();
+    let nearest = valid
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2);
+    let hint = match nearest {
+        Some((_, name)) => format!("did you mean `{name}`? "),
+        None => String::new(),
+    };
+    let all = valid.join("`, `");
+    Some(format!(
+        "unknown {what} `{unknown}`: {hint}Here peerx knows `{all}`"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(text: &str) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("peerx.toml");
+        std::fs::write(&path, text).unwrap();
+        match File::read(&path) {
+            Ok(_) => panic!("accepted: {text}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line_and_the_nearest() {
+        for (text, line, hint) in [
+            ("\nupstream = []\n", ":2: ", "did you mean `upstreams`?"),
+            ("[pace]\nrounds = \"1s\"\n", ":2: ", "did you mean `round`?"),
+            ("xylophone = 1\n", ":1: ", "Here peerx knows `node_name`"),
+            ("on_stop = \"leav\"\n", ":1: ", "did you mean `leave`?"),
+        ] {
+            let problem = problem(text);
+            assert!(
+                problem.contains(line) && problem.contains(hint),
+                "{problem}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_time_needs_its_unit() {
+        let problem = problem("\n\n[pace]\nround = \"200\"\n");
+        assert!(problem.contains(":4: "), "{problem}");
+        assert!(problem.contains("200ms"), "{problem}");
+        assert!(self::problem("[pace]\nround = 200\n").contains("200ms"));
+    }
+}

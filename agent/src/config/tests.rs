@@ -1,0 +1,133 @@
+use super::*;
+
+fn read(text: &str) -> Result<Settings, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("peerx.toml");
+    std::fs::write(&path, text).unwrap();
+    Settings::read(&path).map_err(|error| {
+        let text = error.to_string();
+        let at = text.find("peerx.toml").unwrap();
+        text[at..].to_owned()
+    })
+}
+
+#[test]
+fn the_smallest_file_is_complete() {
+    let settings = read("token = \"t\"\nupstreams = [\"server2\"]\n").unwrap();
+    assert_eq!(settings.upstreams[0].to_string(), "server2:7651");
+    assert_eq!(settings.listen.addresses.len(), 2);
+    assert_eq!(settings.admin, Some(ADMIN.parse().unwrap()));
+    assert_eq!(settings.core.round, Config::default().round);
+    assert!(!settings.node_name.is_empty());
+}
+
+/// The file that documents every key is one that the agent reads, and what it shows as a default
+/// is the default.
+#[test]
+fn the_documented_file_shows_every_key_with_its_default() {
+    let text = include_str!("../../peerx.toml");
+    let uncommented: String = text
+        .lines()
+        .map(|line| match line.strip_prefix("#: ") {
+            Some(default) => format!("{default}\n"),
+            None => format!("{line}\n"),
+        })
+        .collect();
+    let given = read(&uncommented).unwrap();
+    let default = read("token_file = \"/etc/peerx/token\"\nupstreams = [\"server2:7651\"]\nnode_name = \"server1\"\n").unwrap();
+    assert_eq!(given.node_name, default.node_name);
+    assert_eq!(given.listen.addresses, default.listen.addresses);
+    assert_eq!(given.transports, default.transports);
+    assert_eq!(given.advertise, default.advertise);
+    assert_eq!(given.upstreams, default.upstreams);
+    assert_eq!(given.members, default.members);
+    assert_eq!(given.admin, default.admin);
+    assert_eq!(given.on_stop, default.on_stop);
+    assert_eq!(given.dns_interval, default.dns_interval);
+    assert_eq!(given.labels, default.labels);
+    assert_eq!(format!("{:?}", given.core), format!("{:?}", default.core));
+    let half_open = peer_exchange_tcp::Options::default().half_open;
+    assert_eq!(given.half_open, Some(half_open));
+    // Every key that exists is in it: a file with one more is told all of them.
+    for table in ["", "[dns]", "[pace]", "[limits]", "[log]"] {
+        let error = read(&format!("{table}\nno_such_key = 1\n")).unwrap_err();
+        let (_, keys) = error.split_once("knows `").unwrap();
+        for key in keys.trim_end_matches('`').split("`, `") {
+            let shown = |line: &str| {
+                let line = line.trim_start_matches("#: ").trim_start_matches("# ");
+                line.starts_with(&format!("{key} =")) || line.starts_with(&format!("[{key}]"))
+            };
+            assert!(
+                text.lines().any(shown),
+                "{key} of {table:?} is not documented"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_bad_value_names_its_line_and_what_was_expected() {
+    for (text, start, expected) in [
+        (
+            "listen = [\"x\"]",
+            "peerx.toml:1: `listen` has \"x\"",
+            "IP:PORT",
+        ),
+        ("\nadmin = \"localhost\"", "peerx.toml:2: `admin` is", "off"),
+        (
+            "upstreams = [\n\"a b\"]",
+            "peerx.toml:2: `upstreams` has",
+            "HOST:PORT",
+        ),
+        ("transports = []", "peerx.toml:1: ", "quic"),
+        (
+            "transports = [\"udp\"]",
+            "peerx.toml:1: unknown value `udp`",
+            "quic",
+        ),
+        (
+            "[pace]\nlifetime = \"1s\"",
+            "peerx.toml:2: `lifetime` is out of range",
+            "10 s",
+        ),
+        (
+            "[limits]\n\ncapacity = 1",
+            "peerx.toml:3: `capacity` is out of range",
+            "2 to",
+        ),
+        ("[limits]\nhalf_open = 0", "peerx.toml:2: ", "65,536"),
+        ("[dns]\ninterval = \"0s\"", "peerx.toml:2: ", "1 s"),
+        (
+            "token = \"a\"\ntoken_file = \"b\"",
+            "peerx.toml: choose one",
+            "token_file",
+        ),
+        ("[labels]\nname = \"x\"", "peerx.toml:1: ", "another key"),
+        ("node_name = \" \"", "peerx.toml:1: ", "one line"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.starts_with(start), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_record_has_room_for_the_labels() {
+    let long = "x".repeat(300);
+    let error = read(&format!("\n[labels]\nzone = \"{long}\"\n")).unwrap_err();
+    assert!(
+        error.starts_with("peerx.toml:2: the node's name and labels"),
+        "{error}"
+    );
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let settings = read("token_file = \"token\"\nstate_dir = \"state\"\n").unwrap();
+    let dir = settings.path.parent().unwrap();
+    assert_eq!(
+        settings.members,
+        Some(Members::TokenFile(dir.join("token")))
+    );
+    assert_eq!(settings.key_file, dir.join("state/node.key"));
+}

@@ -1,0 +1,69 @@
+//! Names of nodes: each agent puts its name and labels into its record's metadata.
+//!
+//! The metadata is text, one `key=value` a line, `name` first. What other programs put there is
+//! nobody's name.
+
+use peer_exchange::NodeId;
+use std::collections::BTreeMap;
+
+/// The metadata of a node with this name.
+pub(crate) fn metadata(name: &str, labels: &BTreeMap<String, String>) -> Vec<u8> {
+    let mut text = format!("name={name}");
+    for (key, value) in labels {
+        text += &format!("\n{key}={value}");
+    }
+    text.into_bytes()
+}
+
+/// The name in a record's metadata, made safe to be shown.
+pub(crate) fn name(metadata: &[u8]) -> Option<String> {
+    let (_, value) = lines(metadata).find(|(key, _)| *key == "name")?;
+    let name: String = value
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(128)
+        .collect();
+    (!name.trim().is_empty()).then_some(name)
+}
+
+/// The labels in a record's metadata.
+pub(crate) fn labels(metadata: &[u8]) -> BTreeMap<String, String> {
+    lines(metadata)
+        .filter(|(key, _)| *key != "name")
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn lines(metadata: &[u8]) -> impl Iterator<Item = (&str, &str)> {
+    let text = std::str::from_utf8(metadata).unwrap_or_default();
+    text.lines().filter_map(|line| line.split_once('='))
+}
+
+/// What a node is called in messages: its name and the start of its ID, or the ID's start alone.
+pub(crate) fn shown(node: &NodeId, metadata: Option<&[u8]>) -> String {
+    match metadata.and_then(name) {
+        Some(name) => format!("{name} ({node:?})"),
+        None => format!("{node:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_and_labels_are_read_as_written() {
+        let zone = BTreeMap::from([("zone".to_owned(), "a=b".to_owned())]);
+        let bytes = metadata("server1", &zone);
+        assert_eq!(name(&bytes).as_deref(), Some("server1"));
+        assert_eq!(labels(&bytes), zone);
+    }
+
+    #[test]
+    fn what_others_write_there_is_harmless() {
+        for metadata in [&b"\xff\xfe"[..], b"", b"name=", b"name=\x1b\x07", b"x"] {
+            assert_eq!(name(metadata), None, "{metadata:?}");
+        }
+        assert_eq!(name(b"name=a\x1b[2Jb").as_deref(), Some("a[2Jb"));
+    }
+}

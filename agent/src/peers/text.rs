@@ -1,0 +1,165 @@
+//! For people.
+
+use super::View;
+use crate::admin::views::{Loop, Peer, Upstream};
+use std::io::{self, Write};
+
+pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let status = &view.status;
+    writeln!(
+        out,
+        "{} ({})  up {}, {} links, asks every {}",
+        view.peers.name,
+        short(&view.peers.node),
+        seconds(status.uptime_s),
+        status.links,
+        pace(status.pace_s),
+    )?;
+    writeln!(out, "  listening on {}", status.listen.join(", "))?;
+    upstreams(&view.upstreams, out)?;
+    loops(&view.loops, out)?;
+    peers(&view.peers.peers, out)
+}
+
+fn upstreams(upstreams: &[Upstream], out: &mut dyn Write) -> io::Result<()> {
+    if upstreams.is_empty() {
+        return writeln!(out, "\nNo upstreams.");
+    }
+    writeln!(out, "\nUPSTREAM")?;
+    let rows: Vec<_> = upstreams
+        .iter()
+        .map(|upstream| {
+            let who = match (&upstream.name, &upstream.node) {
+                (Some(name), _) => name.clone(),
+                (None, Some(node)) => short(node).to_owned(),
+                (None, None) => "-".to_owned(),
+            };
+            [upstream.address.clone(), who, state(upstream)]
+        })
+        .collect();
+    table(&rows, out)
+}
+
+fn state(upstream: &Upstream) -> String {
+    let mut text = match (upstream.state.as_str(), upstream.retry_in_s) {
+        ("itself", _) => "is this node itself".to_owned(),
+        ("waiting", Some(s)) => format!("down, tried again in {}", pace(s)),
+        (state, _) => state.to_owned(),
+    };
+    if upstream.failures > 0 {
+        text += &format!(", {} failures in a row", upstream.failures);
+    }
+    if let Some(s) = upstream.last_news_s {
+        text += &format!(", news {} ago", seconds(s));
+    }
+    text
+}
+
+fn loops(loops: &[Loop], out: &mut dyn Write) -> io::Result<()> {
+    for found in loops {
+        let first = found.path.first().map_or("", String::as_str);
+        let head = if found.present { "CYCLE" } else { "Past cycle" };
+        writeln!(
+            out,
+            "\n{head}: {} → {first}   (an arrow reads \"asks\")",
+            found.path.join(" → ")
+        )?;
+        writeln!(
+            out,
+            "  seen {} times, first {}, last {}",
+            found.times, found.first_seen, found.last_seen
+        )?;
+        if found.present {
+            writeln!(out, "  It does no harm here; {}.", found.advice)?;
+        }
+    }
+    Ok(())
+}
+
+fn peers(peers: &[Peer], out: &mut dyn Write) -> io::Result<()> {
+    if peers.is_empty() {
+        return writeln!(out, "\nNo peers are known.");
+    }
+    writeln!(out, "\nPEER ({} known)", peers.len())?;
+    let rows: Vec<_> = peers
+        .iter()
+        .map(|peer| {
+            let name = peer.name.clone().unwrap_or_else(|| "-".to_owned());
+            let state = match (peer.linked, peer.reachable) {
+                (true, _) => "connected",
+                (false, true) => "",
+                (false, false) => "unreachable",
+            };
+            [
+                name,
+                short(&peer.node).to_owned(),
+                peer.addresses.join(" "),
+                format!("{} left", seconds(peer.lifetime_left_s)),
+                state.to_owned(),
+            ]
+        })
+        .collect();
+    table(&rows, out)
+}
+
+/// Columns as wide as their widest cell.
+fn table<const N: usize>(rows: &[[String; N]], out: &mut dyn Write) -> io::Result<()> {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in rows {
+        let cells = row.iter().zip(widths);
+        let line: Vec<_> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        writeln!(out, "  {}", line.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+/// The start of a node ID, as logs show it.
+fn short(node: &str) -> &str {
+    node.get(..8).unwrap_or(node)
+}
+
+fn seconds(s: u64) -> String {
+    match s {
+        s if s >= 86_400 => format!("{}d {}h", s / 86_400, s % 86_400 / 3_600),
+        s if s >= 3_600 => format!("{}h {}m", s / 3_600, s % 3_600 / 60),
+        s if s >= 60 => format!("{}m {}s", s / 60, s % 60),
+        s => format!("{s}s"),
+    }
+}
+
+fn pace(s: f64) -> String {
+    if s < 1.0 {
+        format!("{:.0}ms", s * 1e3)
+    } else {
+        seconds(s.round() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_for_readers() {
+        assert_eq!(seconds(59), "59s");
+        assert_eq!(seconds(61), "1m 1s");
+        assert_eq!(seconds(90_000), "1d 1h");
+        assert_eq!(pace(0.2), "200ms");
+        assert_eq!(pace(60.4), "1m 0s");
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [["a", "b"], ["long", "c"]].map(|row| row.map(str::to_owned));
+        let mut out = Vec::new();
+        table(&rows, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "  a     b\n  long  c\n");
+    }
+}

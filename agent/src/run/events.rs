@@ -1,0 +1,202 @@
+//! What an operator is told: one log line per event worth an eye.
+
+use super::agent::Agent;
+use super::log::{Seldom, again};
+use crate::names;
+use peer_exchange::driver::{Ended, Notices};
+use peer_exchange::{CloseReason, Event, NodeId, Notice, Target};
+use std::sync::Arc;
+use std::time::Instant;
+use tracing::{debug, info, warn};
+
+/// Tells what happens until the driver stops.
+pub(super) async fn tell(agent: Arc<Agent>, mut notices: Notices) {
+    let interval = agent.settings().core.report_interval;
+    let mut teller = Teller {
+        agent,
+        seldom: Seldom::new(interval),
+    };
+    while let Some(notice) = notices.next().await {
+        teller.tell(notice).await;
+    }
+}
+
+struct Teller {
+    agent: Arc<Agent>,
+    seldom: Seldom,
+}
+
+impl Teller {
+    async fn tell(&mut self, notice: Notice) {
+        match notice {
+            Notice::Node(event) => self.event(event).await,
+            Notice::LinkUp { node, remote, .. } => {
+                debug!("link to {} at {remote:?} is up", self.shown(&node).await);
+            }
+            Notice::LinkDown { node, ended, .. } => self.link_down(node, ended).await,
+            Notice::DialFailed { target, error } => {
+                self.agent.resolve_soon(&target);
+                let (what, condition) = match &target {
+                    Target::Upstream(address) => {
+                        (format!("upstream {address}"), format!("dial {address}"))
+                    }
+                    Target::Peer { node, .. } => (
+                        format!("peer {}", self.shown(node).await),
+                        format!("dial {node}"),
+                    ),
+                };
+                if let Some(more) = self.seldom.due(&condition, Instant::now()) {
+                    match target {
+                        Target::Upstream(_) => {
+                            warn!("{what} cannot be reached: {error}{}", again(more));
+                        }
+                        Target::Peer { .. } => {
+                            info!("{what} cannot be reached: {error}{}", again(more));
+                        }
+                    }
+                }
+            }
+            Notice::Missed(n) => debug!("{n} events went by untold"),
+            _ => {}
+        }
+    }
+
+    async fn event(&mut self, event: Event) {
+        match event {
+            Event::PeerUp { node } => {
+                info!("peer {} is known", self.shown(&node).await);
+                self.agent.changed();
+            }
+            Event::PeerChanged { node } => {
+                info!(
+                    "peer {} has changed its addresses or labels",
+                    self.shown(&node).await
+                );
+                self.agent.changed();
+            }
+            Event::PeerExpired { node } => {
+                info!("peer {node:?} is forgotten: its record was not renewed in its lifetime");
+                self.agent.changed();
+            }
+            Event::PeerLeft { node } => {
+                info!("peer {node:?} has left");
+                self.agent.changed();
+            }
+            Event::PeerEvicted { node } => {
+                if let Some(more) = self.seldom.due("evicted", Instant::now()) {
+                    warn!(
+                        "the table is full, and peer {node:?} was dropped to make room: raise `limits.capacity`{}",
+                        again(more)
+                    );
+                }
+            }
+            Event::UpstreamUp { address, node } => {
+                info!("upstream {address} is {}", self.shown(&node).await);
+                self.seldom.over(&format!("dial {address}"));
+                self.seldom.over(&format!("down {address}"));
+            }
+            Event::UpstreamDown { address, retry_in } => {
+                if let Some(more) = self.seldom.due(&format!("down {address}"), Instant::now()) {
+                    warn!(
+                        "no connection to upstream {address}: next try in {retry_in:.1?}{}",
+                        again(more)
+                    );
+                }
+            }
+            Event::LoopDetected { path } => self.cycle(&path).await,
+            event => self.misbehaviour(event).await,
+        }
+    }
+
+    async fn cycle(&self, path: &[NodeId]) {
+        let mut names = Vec::new();
+        for node in path.iter().chain(path.first()) {
+            names.push(self.agent.name(node).await);
+        }
+        if path.len() == 1 {
+            warn!(
+                "CYCLE in the upstreams: {} asks itself: remove its own address, or the load balancer in front of it, from its `upstreams`",
+                names[0]
+            );
+            return;
+        }
+        warn!(
+            "CYCLE in the upstreams: {} (an arrow reads \"asks\"). It does no harm here; {}",
+            names.join(" → "),
+            crate::admin::advice(&names[..path.len()])
+        );
+    }
+
+    async fn misbehaviour(&mut self, event: Event) {
+        match event {
+            Event::PeerUnreachable { node, retry_in } => {
+                debug!(
+                    "peer {} is unreachable, next try in {retry_in:.1?}",
+                    self.shown(&node).await
+                );
+            }
+            Event::Throttled { node, retry_after } => {
+                warn!(
+                    "peer {} asks too often, and was told to wait {retry_after:.1?}",
+                    self.shown(&node).await
+                );
+            }
+            Event::Deferred { node, retry_after } => {
+                info!(
+                    "peer {} is busy, and is left alone for {retry_after:.1?}",
+                    self.shown(&node).await
+                );
+            }
+            Event::DuplicateIdentity => {
+                if let Some(more) = self.seldom.due("duplicate", Instant::now()) {
+                    warn!(
+                        "another node announces itself under this node's key: was {} copied to another machine?{}",
+                        self.agent.settings().key_file.display(),
+                        again(more)
+                    );
+                }
+            }
+            Event::Conflict { node, version } => {
+                if let Some(more) = self.seldom.due(&format!("conflict {node}"), Instant::now()) {
+                    warn!(
+                        "two different records of peer {} under version {version}: is its key in use twice?{}",
+                        self.shown(&node).await,
+                        again(more)
+                    );
+                }
+            }
+            Event::Blamed { node, fault, .. } => {
+                let condition = format!("blamed {node} {}", fault.reason());
+                if let Some(more) = self.seldom.due(&condition, Instant::now()) {
+                    warn!(
+                        "peer {} has sent: {fault}{}",
+                        self.shown(&node).await,
+                        again(more)
+                    );
+                }
+            }
+            event => debug!("{event:?}"),
+        }
+    }
+
+    async fn link_down(&self, node: NodeId, ended: Ended) {
+        match ended {
+            Ended::Closed(CloseReason::Misbehaviour | CloseReason::Version) => {
+                warn!(
+                    "the link to {} was closed: {ended:?}",
+                    self.shown(&node).await
+                );
+            }
+            ended => debug!(
+                "the link to {} has ended: {ended:?}",
+                self.shown(&node).await
+            ),
+        }
+    }
+
+    async fn shown(&self, node: &NodeId) -> String {
+        let peer = self.agent.handle.peer(*node).await;
+        let metadata = peer.ok().flatten().map(|peer| peer.metadata);
+        names::shown(node, metadata.as_deref())
+    }
+}

@@ -1,0 +1,111 @@
+//! Log lines on standard error, and the rule that a lasting condition is one line per interval.
+
+use crate::config::{Log, LogFormat};
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+use tracing_subscriber::EnvFilter;
+
+/// Conditions that are remembered; of more, some are told again too soon.
+const CONDITIONS: usize = 1024;
+
+/// Starts logging.
+///
+/// # Errors
+/// When the level is no filter.
+pub(super) fn start(log: &Log) -> Result<(), String> {
+    let level = log.level.as_deref().unwrap_or("info");
+    let filter = EnvFilter::try_new(level).map_err(|error| {
+        format!("`log.level` is \"{level}\": {error}; expected error, warn, info or debug")
+    })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
+    match log.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}
+
+/// Says whether a condition is to be told now: once per interval, with how often it was not.
+pub(super) struct Seldom {
+    interval: Duration,
+    told: HashMap<String, (Instant, u64)>,
+}
+
+impl Seldom {
+    pub(super) fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            told: HashMap::new(),
+        }
+    }
+
+    /// `Some(n)`: tell it, and that it has been left out `n` times.
+    pub(super) fn due(&mut self, condition: &str, now: Instant) -> Option<u64> {
+        if let Some((at, left_out)) = self.told.get_mut(condition) {
+            if now.duration_since(*at) < self.interval {
+                *left_out += 1;
+                return None;
+            }
+            let left_out = std::mem::take(left_out);
+            *at = now;
+            return Some(left_out);
+        }
+        if self.told.len() >= CONDITIONS {
+            let interval = self.interval;
+            self.told
+                .retain(|_, (at, _)| now.duration_since(*at) < interval);
+        }
+        if self.told.len() >= CONDITIONS {
+            self.told.clear();
+        }
+        self.told.insert(condition.to_owned(), (now, 0));
+        Some(0)
+    }
+
+    /// It is over: when it comes back, it is told at once.
+    pub(super) fn over(&mut self, condition: &str) {
+        self.told.remove(condition);
+    }
+}
+
+/// `" (12 times more since the last line)"`, or nothing.
+pub(super) fn again(left_out: u64) -> String {
+    match left_out {
+        0 => String::new(),
+        n => format!(" ({n} times more since the last such line)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_is_told_once_per_interval() {
+        let mut seldom = Seldom::new(Duration::from_secs(60));
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        assert_eq!(seldom.due("a", at(0)), Some(0));
+        assert_eq!(seldom.due("a", at(1)), None);
+        assert_eq!(seldom.due("b", at(1)), Some(0));
+        assert_eq!(seldom.due("a", at(59)), None);
+        assert_eq!(seldom.due("a", at(60)), Some(2));
+        seldom.over("a");
+        assert_eq!(seldom.due("a", at(61)), Some(0));
+    }
+
+    #[test]
+    fn many_conditions_take_bounded_memory() {
+        let mut seldom = Seldom::new(Duration::from_secs(60));
+        let now = Instant::now();
+        for n in 0..10 * CONDITIONS {
+            assert!(seldom.due(&n.to_string(), now).is_some());
+            assert!(seldom.told.len() <= CONDITIONS);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `peerx run`: the agent.
+
+mod agent;
+mod events;
+mod log;
+mod membership;
+mod moment;
+mod sockets;
+mod start;
+mod state;
+mod tasks;
+mod upstreams;
+
+use crate::config::{OnStop, Settings};
+use start::Started;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::signal::unix::{self, SignalKind};
+use tracing::{info, warn};
+
+pub(crate) use agent::Agent;
+
+/// Run the agent: find this node's peers, and serve what it knows.
+///
+/// Listens on QUIC and TCP, joins its upstreams, keeps its table across restarts, and serves HTTP on loopback:
+/// /healthz, /readyz, /metrics, /v1/peers, /v1/loops, /v1/status.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+The smallest configuration is two lines:
+  token_file = \"/etc/peerx/token\"      # `peerx token` makes one; the same on every node
+  upstreams = [\"server2\"]
+
+SIGHUP reads the configuration again. SIGTERM and SIGINT say goodbye to the peers and end it.
+
+Exit codes: 0 ended by a signal; 2 bad configuration, or it cannot start.
+
+Example:
+  peerx token > token && peerx run --config peerx.toml")]
+pub(crate) struct RunArgs {
+    /// The configuration; agent/peerx.toml documents every key
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Everybody who can reach a port is a member: for experiments on one machine only
+    #[arg(long)]
+    insecure: bool,
+}
+
+/// Runs until a signal ends it.
+///
+/// # Errors
+/// A message for the user: bad configuration, or something cannot be opened.
+pub(crate) fn run(args: &RunArgs) -> Result<(), String> {
+    let settings = Settings::read(&args.config).map_err(|error| error.to_string())?;
+    log::start(&settings.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // One for the node, one for whoever asks.
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start the runtime: {error}"))?;
+    runtime.block_on(live(settings, args.insecure))
+}
+
+async fn live(settings: Settings, insecure: bool) -> Result<(), String> {
+    // Before anything that takes time, so that no signal ends it unheard.
+    let mut signals = Signals::listen()?;
+    let Started {
+        agent,
+        state,
+        tasks: _tasks,
+    } = start::start(settings, insecure).await?;
+    loop {
+        tokio::select! {
+            () = agent.handle.stopped() => {
+                return Err("the node has stopped by itself, which is a bug".into());
+            }
+            signal = signals.next() => match signal {
+                Signal::Reload => reload(&agent).await,
+                Signal::End(what) => {
+                    info!("{what}: saying goodbye");
+                    break;
+                }
+            },
+        }
+    }
+    if let Ok(snapshot) = agent.handle.snapshot().await {
+        let mut always = log::Seldom::new(Duration::ZERO);
+        tasks::save(&agent, &state, snapshot, &mut always).await;
+    }
+    match agent.settings().on_stop {
+        OnStop::Leave => agent.handle.leave().await,
+        OnStop::Pause => agent.handle.shutdown().await,
+    }
+    info!("done");
+    Ok(())
+}
+
+enum Signal {
+    Reload,
+    End(&'static str),
+}
+
+struct Signals {
+    hup: unix::Signal,
+    term: unix::Signal,
+    int: unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, String> {
+        let on = |kind| {
+            unix::signal(kind).map_err(|error| format!("cannot listen for signals: {error}"))
+        };
+        Ok(Self {
+            hup: on(SignalKind::hangup())?,
+            term: on(SignalKind::terminate())?,
+            int: on(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.hup.recv() => Signal::Reload,
+            _ = self.term.recv() => Signal::End("SIGTERM"),
+            _ = self.int.recv() => Signal::End("SIGINT"),
+        }
+    }
+}
+
+/// Reads the configuration again: upstreams, own addresses, name and labels change at once.
+async fn reload(agent: &Agent) {
+    let old = agent.settings();
+    let new = match Settings::read(&old.path) {
+        Ok(new) => new,
+        Err(error) => {
+            warn!("the configuration stays as it is: {error}");
+            return;
+        }
+    };
+    let restart = old.needs_restart(&new);
+    if !restart.is_empty() {
+        warn!(
+            "changed, but in force only after a restart: {}",
+            restart.join(", ")
+        );
+    }
+    if new.metadata() != old.metadata()
+        && let Err(error) = agent.handle.set_metadata(new.metadata()).await
+    {
+        warn!("the name and labels stay as they are: {error}");
+    }
+    agent.set_settings(new);
+    agent.resolve.notify_one();
+    info!("the configuration was read again");
+}

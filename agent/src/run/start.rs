@@ -1,0 +1,137 @@
+//! From settings to a running agent.
+
+use super::agent::Agent;
+use super::sockets::Sockets;
+use super::state::{StateDir, Unusable};
+use super::upstreams::Upstreams;
+use super::{events, membership, tasks};
+use crate::admin;
+use crate::config::Settings;
+use peer_exchange::{Config, Driver, Identity, Instant, Node, StartError};
+use peer_exchange_tls::random_seed;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+/// What runs.
+pub(super) struct Started {
+    pub(super) agent: Arc<Agent>,
+    pub(super) state: Arc<StateDir>,
+    /// They end when this is dropped.
+    pub(super) tasks: JoinSet<()>,
+}
+
+/// Opens everything and starts the node.
+///
+/// # Errors
+/// A message for the user.
+pub(super) async fn start(settings: Settings, insecure: bool) -> Result<Started, String> {
+    let state = Arc::new(StateDir::open(&settings.state_dir)?);
+    let (key, tls) = membership::load(&settings, insecure)?;
+    let sockets = Sockets::open(&settings, &tls)?;
+    let admin = admin::bind(settings.admin).await?;
+
+    let own_ports = sockets.bound.iter().map(|(_, at)| at.port()).collect();
+    let default = settings.default_transport();
+    let mut upstreams = Upstreams::new(settings.upstreams.clone(), default, own_ports);
+    let (found, failed) = upstreams.resolve().await;
+    for failed in failed {
+        warn!(
+            "upstream {}: the name does not resolve: {}",
+            failed.name, failed.error
+        );
+    }
+    let own = sockets.advertised(&settings, &found);
+    let mut config = settings.core.clone();
+    config.upstreams.clone_from(&found);
+    let identity = Identity {
+        node: key.node(),
+        addresses: own.clone(),
+        metadata: settings.metadata(),
+    };
+    let node = restore(&state, config, identity)?;
+    introduce(&settings, &node, &sockets);
+
+    let mut driver = Driver::new(node);
+    if let Some(quic) = &sockets.quic {
+        driver = driver.transport(Arc::clone(quic));
+    }
+    if let Some(tcp) = &sockets.tcp {
+        driver = driver.transport(Arc::clone(tcp));
+    }
+    let handle = driver.handle();
+    let notices = handle.subscribe();
+    let agent = Arc::new(Agent::new(handle, settings, sockets));
+    let mut running = JoinSet::new();
+    running.spawn(events::tell(Arc::clone(&agent), notices));
+    driver.spawn();
+    running.spawn(tasks::follow_addresses(
+        Arc::clone(&agent),
+        upstreams,
+        (found, own),
+    ));
+    running.spawn(tasks::save_changes(Arc::clone(&agent), Arc::clone(&state)));
+    if let Some(listener) = admin {
+        running.spawn(admin::serve(listener, Arc::clone(&agent)));
+    }
+    Ok(Started {
+        agent,
+        state,
+        tasks: running,
+    })
+}
+
+/// The node, with what an earlier run has left if that is whole.
+fn restore(state: &StateDir, config: Config, identity: Identity) -> Result<Node, String> {
+    let seed = random_seed().map_err(|error| error.to_string())?;
+    let now = Instant::ZERO;
+    let damaged = match state.load() {
+        Err(Unusable::Missing) => None,
+        Err(Unusable::Damaged(what)) => Some(what),
+        Ok(saved) => {
+            let node = Node::restore(
+                config.clone(),
+                identity.clone(),
+                seed,
+                now,
+                &saved.snapshot,
+                saved.elapsed,
+            );
+            match node {
+                Ok(node) => {
+                    info!("{} peers are known from the last run", node.peer_count());
+                    return Ok(node);
+                }
+                Err(StartError::Snapshot(error)) => Some(error.to_string()),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    };
+    if let Some(what) = damaged {
+        let file = state.file();
+        match state.put_aside() {
+            Ok(aside) => warn!(
+                "the state in {} cannot be used: {what}; it is kept as {}, and the node starts without it",
+                file.display(),
+                aside.display()
+            ),
+            Err(error) => warn!(
+                "the state in {} cannot be used: {what}, nor put aside: {error}; the node starts without it",
+                file.display()
+            ),
+        }
+    }
+    Node::new(config, identity, seed, now).map_err(|error| error.to_string())
+}
+
+fn introduce(settings: &Settings, node: &Node, sockets: &Sockets) {
+    info!("{} is node {}", settings.node_name, node.id());
+    for (transport, at) in &sockets.bound {
+        info!("listening on {}://{at}", transport.name());
+    }
+    let upstreams: Vec<_> = node.upstreams().map(|u| u.address).collect();
+    match upstreams.as_slice() {
+        [] => info!("no upstreams: waiting for others to ask"),
+        all => info!("upstreams: {}", peer_exchange::addr::join(all)),
+    }
+}

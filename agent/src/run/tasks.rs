@@ -1,0 +1,101 @@
+//! What an agent does beside its node: resolve upstreams, follow its own addresses, save its state.
+
+use super::agent::Agent;
+use super::log::{Seldom, again};
+use super::state::StateDir;
+use super::upstreams::Upstreams;
+use peer_exchange::Multiaddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+/// Upstreams that fail are not resolved more often than this.
+const RESOLVE_GAP: Duration = Duration::from_secs(5);
+/// What has changed is gathered this long before it is saved.
+const SAVE_GAP: Duration = Duration::from_secs(5);
+/// Lifetimes change without an event: the state is saved this often at least.
+const SAVE_INTERVAL: Duration = Duration::from_secs(300);
+/// A lasting failure to save is told once in this time.
+const REMINDER: Duration = Duration::from_secs(600);
+
+/// Keeps the node's upstreams and its own addresses what they are.
+pub(super) async fn follow_addresses(
+    agent: Arc<Agent>,
+    mut upstreams: Upstreams,
+    mut known: (Vec<Multiaddr>, Vec<Multiaddr>),
+) {
+    let mut seldom = Seldom::new(agent.settings().core.report_interval);
+    loop {
+        let settings = agent.settings();
+        // Without a name, nothing but the own addresses can change.
+        let _ = timeout(settings.dns_interval, agent.resolve.notified()).await;
+        let settings = agent.settings();
+        upstreams.replace(settings.upstreams.clone());
+        let (found, failed) = upstreams.resolve().await;
+        for failed in failed {
+            let condition = format!("name {}", failed.name);
+            if let Some(more) = seldom.due(&condition, Instant::now()) {
+                warn!(
+                    "upstream {}: the name does not resolve: {}{}",
+                    failed.name,
+                    failed.error,
+                    again(more)
+                );
+            }
+        }
+        let own = agent.sockets.advertised(&settings, &found);
+        if found != known.0 {
+            info!("upstreams: {}", peer_exchange::addr::join(&found));
+            if let Err(error) = agent.handle.set_upstreams(found.clone()).await {
+                warn!("the upstreams stay as they are: {error}");
+            }
+        }
+        if own != known.1 {
+            info!("own addresses: {}", peer_exchange::addr::join(&own));
+            if let Err(error) = agent.handle.set_addresses(own.clone()).await {
+                warn!("the own addresses stay as they are: {error}");
+            }
+        }
+        known = (found, own);
+        sleep(RESOLVE_GAP).await;
+    }
+}
+
+/// Saves the state when it has changed, and now and then.
+pub(super) async fn save_changes(agent: Arc<Agent>, state: Arc<StateDir>) {
+    let mut seldom = Seldom::new(REMINDER);
+    loop {
+        let _ = timeout(SAVE_INTERVAL, agent.save.notified()).await;
+        sleep(SAVE_GAP).await;
+        let Ok(snapshot) = agent.handle.snapshot().await else {
+            return;
+        };
+        save(&agent, &state, snapshot, &mut seldom).await;
+    }
+}
+
+/// Saves one snapshot. A failure, such as a full disk, is a warning: the node goes on.
+pub(super) async fn save(
+    agent: &Agent,
+    state: &Arc<StateDir>,
+    snapshot: Vec<u8>,
+    seldom: &mut Seldom,
+) {
+    let dir = Arc::clone(state);
+    let outcome = tokio::task::spawn_blocking(move || dir.save(&snapshot)).await;
+    let outcome = outcome.unwrap_or_else(|died| Err(std::io::Error::other(died)));
+    agent.saves.count(&outcome);
+    match outcome {
+        Ok(()) => seldom.over("save"),
+        Err(error) => {
+            if let Some(more) = seldom.due("save", Instant::now()) {
+                warn!(
+                    "the state cannot be saved to {}: {error}; the node goes on without{}",
+                    state.file().display(),
+                    again(more)
+                );
+            }
+        }
+    }
+}
