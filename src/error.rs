@@ -73,6 +73,23 @@ pub enum PeerFault {
 }
 
 impl PeerFault {
+    /// Every [`reason`](Self::reason): bytes that are no message first.
+    pub const REASONS: [&'static str; 13] = [
+        "too_long",
+        "malformed",
+        "no_version",
+        "node_id",
+        "columns",
+        "path",
+        "walk",
+        "delta",
+        "path_not_its_own",
+        "unsolicited",
+        "own_record",
+        "ignored_retry_after",
+        "not_my_loop",
+    ];
+
     /// A short name, for counters.
     #[must_use]
     pub const fn reason(&self) -> &'static str {

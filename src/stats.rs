@@ -1,5 +1,24 @@
 //! Counters.
 
+use crate::error::PeerFault;
+use crate::wire::Kind;
+
+/// Messages and their encoded bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages.
+    pub messages: u64,
+    /// Encoded bytes, without the transport's framing.
+    pub bytes: u64,
+}
+
+impl Traffic {
+    pub(crate) fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes as u64;
+    }
+}
+
 /// What a node has counted since its start. All only rise, but for the last group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -12,10 +31,18 @@ pub struct Stats {
     pub messages_received: u64,
     /// Their encoded bytes.
     pub bytes_received: u64,
+    /// What was sent, by [`Kind`]: `sent[Kind::Request as usize]`.
+    pub sent: [Traffic; Kind::COUNT],
+    /// What was received, likewise.
+    pub received: [Traffic; Kind::COUNT],
+    /// What peers did wrong, in the order of [`PeerFault::REASONS`].
+    pub faults: [u64; PeerFault::REASONS.len()],
     /// Exchanges begun, forwarded ones included.
     pub requests_sent: u64,
-    /// Exchanges that ended with an answer.
+    /// Exchanges that ended with an answer, `Busy` included.
     pub responses_received: u64,
+    /// Answers `Busy` to this node's requests and fetches (R18).
+    pub deferred: u64,
     /// Requests for certain records.
     pub fetches_sent: u64,
     /// Requests of others that were answered.
@@ -62,6 +89,8 @@ pub struct Stats {
     pub dials: u64,
     /// Dials that failed.
     pub dial_failures: u64,
+    /// Failures after which an upstream, a peer or a hint was left alone for a while (R17).
+    pub backoffs: u64,
     /// Traces and reports of cycles beyond the limit of their link.
     pub traces_dropped: u64,
     /// Messages not sent because the link had no room (R21 and pulls repair it).
@@ -71,10 +100,36 @@ pub struct Stats {
     pub records: u64,
     /// Now: links.
     pub links: u64,
+    /// Now: upstreams and peers that are left alone for a while.
+    pub backing_off: u64,
     /// Now: dead certificates.
     pub certificates: u64,
     /// Now: dial hints of expired peers.
     pub hints: u64,
     /// Now: bytes that the table takes.
     pub table_bytes: u64,
+}
+
+impl Stats {
+    pub(crate) fn blamed(&mut self, fault: &PeerFault) {
+        let reason = fault.reason();
+        if let Some(i) = PeerFault::REASONS.iter().position(|r| *r == reason) {
+            self.faults[i] += 1;
+        }
+    }
+
+    /// Sent messages and bytes by kind.
+    pub fn sent(&self) -> impl Iterator<Item = (Kind, Traffic)> + '_ {
+        Kind::ALL.into_iter().zip(self.sent)
+    }
+
+    /// Received messages and bytes by kind.
+    pub fn received(&self) -> impl Iterator<Item = (Kind, Traffic)> + '_ {
+        Kind::ALL.into_iter().zip(self.received)
+    }
+
+    /// What peers did wrong, by [`PeerFault::reason`].
+    pub fn faults(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        PeerFault::REASONS.into_iter().zip(self.faults)
+    }
 }

@@ -71,7 +71,7 @@ fn the_corpus_has_messages_of_every_kind() {
     let kinds: BTreeSet<_> = inputs("decode")
         .into_iter()
         .map(|(_, bytes)| match decode(Bytes::from(bytes)) {
-            Ok(Decoded::Message(message)) => message.kind(),
+            Ok(Decoded::Message(message)) => message.kind().name(),
             Ok(Decoded::UnknownKind) => "unknown kind",
             Ok(Decoded::OtherVersion(_)) => "other version",
             Err(error) => error.reason(),

@@ -203,7 +203,7 @@ impl Host {
         elapsed: Option<Duration>,
         source: &mut Source<'_>,
     ) -> Result<(), StartError> {
-        let snapshot = self.node.snapshot();
+        let snapshot = self.node.snapshot(self.clock);
         let before: BTreeSet<_> = self.known.keys().copied().collect();
         self.seed = [self.seed[0].wrapping_add(1); 32];
         let identity = identity(self.id, number, source);

@@ -141,7 +141,8 @@ impl Handle {
         Notices(self.notices.upgrade().map(|notices| notices.subscribe()))
     }
 
-    /// Reads anything of the node, on the driver's task: be brief.
+    /// Reads anything of the node, on the driver's task: be brief. The node has been told the time
+    /// just before.
     ///
     /// # Errors
     /// When the node has stopped.
@@ -221,7 +222,7 @@ impl Handle {
     /// # Errors
     /// When the node has stopped.
     pub async fn snapshot(&self) -> Result<Vec<u8>, Stopped> {
-        self.read(Node::snapshot).await
+        self.read(|node| node.snapshot(node.now())).await
     }
 
     /// Asks for peers now, at the fast pace.

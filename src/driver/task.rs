@@ -171,7 +171,11 @@ impl Task {
 
     fn on_command(&mut self, command: Option<Command>) {
         match command {
-            Some(Command::Read(read)) => read(&self.node),
+            Some(Command::Read(read)) => {
+                // Lifetimes are as of the node's last input, which may be long ago.
+                self.handle(Input::Wake);
+                read(&self.node);
+            }
             Some(Command::Change(input, answer)) => {
                 let outcome = self.node.handle(self.now(), input);
                 self.carry_out();

@@ -250,6 +250,7 @@ impl Node {
             let (node, addresses) = (hint.node, hint.addresses.clone());
             let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
             if let Some(hint) = self.dialer.hints.get_mut(i) {
+                self.stats.backoffs += 1;
                 hint.backoff.fail(now, base, cap, &mut self.choices);
             }
             if !self.links.is_linked(&node) {
@@ -397,6 +398,7 @@ impl Node {
 
     fn upstream_failed(&mut self, i: usize) {
         let (now, base, cap) = (self.now, self.config.backoff_base, self.config.backoff_cap);
+        self.stats.backoffs += 1;
         let upstream = &mut self.dialer.upstreams[i];
         upstream.backoff.fail(now, base, cap, &mut self.choices);
         upstream.completed = false;
@@ -407,6 +409,7 @@ impl Node {
 
     fn peer_unreachable(&mut self, node: NodeId) {
         let (now, base, cap) = (self.now, self.config.backoff_base, self.config.backoff_cap);
+        self.stats.backoffs += 1;
         let partner = self.partners.entry(node, now);
         partner.backoff.fail(now, base, cap, &mut self.choices);
         let retry_in = partner.backoff.retry_at().saturating_since(now);

@@ -228,7 +228,7 @@ impl Node {
             order: self.links.order,
             up_at: self.now,
             used_at: self.now,
-            via: Via(self.relay_key.hash(node.as_bytes()) as u32 | 1),
+            via: self.via(&node),
             in_flight: 0,
             epoch: None,
             asking: None,
@@ -390,6 +390,7 @@ impl Node {
             partner.backoff.reset();
         }
         if failed {
+            self.stats.backoffs += 1;
             let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
             partner.backoff.fail(now, base, cap, &mut self.choices);
         }
@@ -411,6 +412,7 @@ impl Node {
         };
         let node = link.node;
         let over = link.blame.take(BLAME, now, fault.weight()).is_err();
+        self.stats.blamed(&fault);
         self.event(Event::Blamed {
             link: id,
             node,
@@ -445,10 +447,12 @@ impl Node {
         }
         link.in_flight += 1;
         link.used_at = now;
+        let kind = message.kind();
         let bytes = wire::encode(message);
         debug_assert!(bytes.len() <= caps::MESSAGE_BYTES, "{} bytes", bytes.len());
         self.stats.messages_sent += 1;
         self.stats.bytes_sent += bytes.len() as u64;
+        self.stats.sent[kind as usize].add(bytes.len());
         self.effects.push_back(Effect::Send { link: id, bytes });
         true
     }

@@ -386,6 +386,7 @@ impl Node {
         let retry_after = wait.min(self.config.backoff_cap);
         let partner = self.partners.entry(node, self.now);
         partner.backoff.hold(self.now, retry_after);
+        self.stats.deferred += 1;
         self.event(Event::Deferred { node, retry_after });
     }
 

@@ -46,9 +46,9 @@ use crate::rng::{Keyed, Purpose, Stream};
 use crate::stats::Stats;
 use crate::table::Table;
 use crate::time::Instant;
-use crate::wire::{self, Decoded, Message};
+use crate::wire::{self, Decoded, Kind, Message};
 
-pub use self::views::{LinkView, LoopView, PeerView, UpstreamState, UpstreamView};
+pub use self::views::{LearnedFrom, LinkView, LoopView, PeerView, UpstreamState, UpstreamView};
 
 /// One node of the exchange: a pure state machine.
 ///
@@ -245,7 +245,13 @@ impl Node {
         let len = bytes.len();
         self.stats.messages_received += 1;
         self.stats.bytes_received += len as u64;
-        match wire::decode(bytes) {
+        let decoded = wire::decode(bytes);
+        let kind = match &decoded {
+            Ok(Decoded::Message(message)) => message.kind(),
+            _ => Kind::Other,
+        };
+        self.stats.received[kind as usize].add(len);
+        match decoded {
             Ok(Decoded::Message(message)) => self.on_message(link, node, message, len),
             Ok(Decoded::UnknownKind | Decoded::OtherVersion(_)) => self.stats.unknown_messages += 1,
             Err(error) => {

@@ -54,6 +54,10 @@ impl Partners {
         }
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Partner)> {
+        self.partners.iter()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.partners.len()
     }

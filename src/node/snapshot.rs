@@ -3,58 +3,81 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::addr::Multiaddr;
 use crate::config::{Config, Identity};
 use crate::effect::Event;
 use crate::error::{SnapshotError, StartError};
+use crate::id::NodeId;
 use crate::limits::caps;
 use crate::node::Node;
-use crate::record::{usable_addresses, write_body};
+use crate::record::{Sequence, usable_addresses, write_body};
 use crate::table::Via;
 use crate::time::Instant;
 use crate::wire::{RecordsBuilder, RefusalsBuilder, Snapshot, WireRecord};
 
+/// Certificates on their way into a snapshot.
+#[derive(Default)]
+struct Dead {
+    list: RefusalsBuilder,
+    lifetimes: Vec<u32>,
+}
+
+impl Dead {
+    fn push(&mut self, node: &NodeId, sequence: Sequence, left: Duration) {
+        self.list.push(node, sequence);
+        self.lifetimes.push(left.as_secs() as u32);
+    }
+}
+
+fn push_hint(hints: &mut RecordsBuilder, node: NodeId, addresses: &[Multiaddr]) {
+    let body = write_body(addresses, &[], caps::DEFAULT_LIFETIME);
+    let hint = WireRecord {
+        node,
+        sequence: Sequence::default(),
+        remaining_s: 0,
+        body: &body,
+    };
+    hints.push(hint, usize::MAX);
+}
+
 impl Node {
     /// The table, the own sequence, the dead certificates and the dial hints, as bytes to be
-    /// given to [`restore`](Self::restore). The embedder stores them, with the time at which they
-    /// were taken and a checksum. Lifetimes are as of [`now`](Self::now): give the node a
-    /// [`Wake`](crate::Input::Wake) first, or count the time that passes from there.
+    /// given to [`restore`](Self::restore). The embedder stores them, with the wall clock's time
+    /// and a checksum.
+    ///
+    /// Lifetimes are as of `now`, however long ago the node was given its last input: a record
+    /// that has ended since is not in it as a live one.
     #[must_use]
-    pub fn snapshot(&self) -> Vec<u8> {
+    pub fn snapshot(&self, now: Instant) -> Vec<u8> {
+        let now = self.now.max(now);
         let mut records = RecordsBuilder::default();
+        let mut dead = Dead::default();
+        let mut hints = RecordsBuilder::default();
         for entry in self.table.entries().filter(|e| e.node != self.id) {
-            if let Some(record) = entry.to_wire(self.now) {
+            if let Some(record) = entry.to_wire(now) {
                 records.push(record, usize::MAX);
+                continue;
+            }
+            dead.push(&entry.node, entry.sequence(), caps::TOMBSTONE_LIFETIME);
+            let addresses = entry.addresses(self.config.local);
+            if !addresses.is_empty() {
+                push_hint(&mut hints, entry.node, &addresses);
             }
         }
-        let mut dead = RefusalsBuilder::default();
-        let mut dead_lifetimes = Vec::new();
         for (node, sequence, until) in self.table.certificates() {
-            dead.push(&node, sequence);
-            dead_lifetimes.push(until.saturating_since(self.now).as_secs() as u32);
+            dead.push(&node, sequence, until.saturating_since(now));
         }
-        let mut hints = RecordsBuilder::default();
         for (node, addresses) in self.dialer.hints() {
-            let body = write_body(addresses, &[], caps::DEFAULT_LIFETIME);
-            let sequence = Default::default();
-            hints.push(
-                WireRecord {
-                    node: *node,
-                    sequence,
-                    remaining_s: 0,
-                    body: &body,
-                },
-                usize::MAX,
-            );
+            push_hint(&mut hints, *node, addresses);
         }
         let own = self.own.sequence();
-        let (records, dead, hints) = (records.finish(), dead.finish(), hints.finish());
         Snapshot {
             node: self.id,
             own,
-            records,
-            dead,
-            dead_lifetimes,
-            hints,
+            records: records.finish(),
+            dead: dead.list.finish(),
+            dead_lifetimes: dead.lifetimes,
+            hints: hints.finish(),
         }
         .encode()
     }

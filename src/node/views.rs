@@ -1,5 +1,6 @@
 //! Reading a node: peers, links, upstreams, cycles, counters.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -9,7 +10,7 @@ use crate::id::{LinkId, NodeId};
 use crate::node::Node;
 use crate::record::{self, Sequence};
 use crate::stats::Stats;
-use crate::table::Entry;
+use crate::table::{Entry, Via};
 use crate::time::Instant;
 use crate::wire::{self, Content, Delta, Message, RecordsBuilder, Update};
 
@@ -25,6 +26,11 @@ pub struct PeerView {
     pub addresses: Vec<Multiaddr>,
     /// Its metadata.
     pub metadata: Vec<u8>,
+    /// Since when it has been known here, rounded down to a second: a restart begins anew, and so
+    /// does a peer that had left.
+    pub first_seen: Instant,
+    /// Who told what is known now.
+    pub learned_from: LearnedFrom,
     /// How long the record lives on without a renewal.
     pub lifetime_left: Duration,
     /// The lifetime that its author gave it.
@@ -33,6 +39,19 @@ pub struct PeerView {
     pub reachable: bool,
     /// There is a link to it.
     pub linked: bool,
+}
+
+/// Who told a record. A renewal, which is passed on without the record, changes nothing here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LearnedFrom {
+    /// Its node, over a link of its own.
+    Itself,
+    /// Another node.
+    Relay(NodeId),
+    /// The snapshot that this node was restored from.
+    Snapshot,
+    /// A node whose link has been gone for so long that it is not remembered.
+    Forgotten,
 }
 
 /// One link.
@@ -135,7 +154,8 @@ impl Node {
             .table
             .entries()
             .filter(|e| e.node != self.id && !e.is_tombstone());
-        live.map(|e| self.view(e))
+        let tellers: BTreeMap<Via, NodeId> = self.tellers().collect();
+        live.map(move |e| self.view(e, |via| tellers.get(&via).copied()))
     }
 
     /// What is known of this peer, if it is known and has not left.
@@ -145,10 +165,37 @@ impl Node {
             .table
             .lookup(node)
             .filter(|e| e.node != self.id && !e.is_tombstone())?;
-        Some(self.view(entry))
+        let teller = |via| self.tellers().find(|(v, _)| *v == via);
+        Some(self.view(entry, |via| teller(via).map(|(_, node)| node)))
     }
 
-    fn view(&self, entry: &Entry) -> PeerView {
+    /// The mark that this node's records bear.
+    pub(super) fn via(&self, node: &NodeId) -> Via {
+        Via(self.relay_key.hash(node.as_bytes()) as u32 | 1)
+    }
+
+    /// Those who may have told something, as far as they are remembered. An entry has no room for
+    /// more than their mark.
+    fn tellers(&self) -> impl Iterator<Item = (Via, NodeId)> + '_ {
+        let linked = self.links.iter().map(|(_, link)| (link.via, link.node));
+        let gone = self
+            .partners
+            .iter()
+            .map(|(node, _)| (self.via(node), *node));
+        linked.chain(gone)
+    }
+
+    fn learned_from(&self, entry: &Entry, teller: impl Fn(Via) -> Option<NodeId>) -> LearnedFrom {
+        if entry.via == Via::default() {
+            LearnedFrom::Snapshot
+        } else if entry.via == self.via(&entry.node) {
+            LearnedFrom::Itself
+        } else {
+            teller(entry.via).map_or(LearnedFrom::Forgotten, LearnedFrom::Relay)
+        }
+    }
+
+    fn view(&self, entry: &Entry, teller: impl Fn(Via) -> Option<NodeId>) -> PeerView {
         let mut addresses = entry.addresses(self.config.local);
         addresses.retain(|a| self.config.allows(&entry.node, a));
         PeerView {
@@ -156,6 +203,8 @@ impl Node {
             sequence: entry.sequence(),
             addresses,
             metadata: record::metadata(entry.body()).to_vec(),
+            first_seen: entry.first_seen(),
+            learned_from: self.learned_from(entry, teller),
             lifetime_left: entry.deadline.saturating_since(self.now),
             lifetime: entry.lifetime(),
             reachable: entry.reachable,
@@ -252,9 +301,19 @@ impl Node {
             links: self.links.len() as u64,
             certificates: self.table.certificate_count() as u64,
             hints: self.dialer.hint_count() as u64,
+            backing_off: self.backing_off() as u64,
             table_bytes: self.table.heap_bytes() as u64,
             ..self.stats
         }
+    }
+
+    fn backing_off(&self) -> usize {
+        let upstreams = self.dialer.upstreams.iter().map(|u| &u.backoff);
+        let peers = self.partners.iter().map(|(_, p)| &p.backoff);
+        upstreams
+            .chain(peers)
+            .filter(|b| !b.is_ready(self.now))
+            .count()
     }
 
     /// Sizes of every collection beside its cap (R22), for tests and fuzzing: each pair is

@@ -25,6 +25,8 @@ pub(crate) struct Entry {
     pub(super) heap_pos: u32,
     /// Who told.
     pub(crate) via: Via,
+    /// Since when its node has been known, in seconds.
+    first_seen_s: u32,
     lifetime_s: u16,
     tombstone: bool,
     /// No dial to it has failed since the last that succeeded.
@@ -52,6 +54,7 @@ impl Entry {
             newer: 0,
             heap_pos: 0,
             via,
+            first_seen_s: 0,
             lifetime_s: info.lifetime_s,
             tombstone: info.tombstone,
             reachable: true,
@@ -69,6 +72,15 @@ impl Entry {
     pub(super) fn set_beat(&mut self, beat: u32, deadline: Instant) {
         self.beat = beat;
         self.deadline = deadline;
+    }
+
+    /// Since when its node has been known, rounded down to a second.
+    pub(crate) fn first_seen(&self) -> Instant {
+        Instant::from_duration(Duration::from_secs(u64::from(self.first_seen_s)))
+    }
+
+    pub(super) fn set_first_seen(&mut self, at: Instant) {
+        self.first_seen_s = u32::try_from(at.as_duration().as_secs()).unwrap_or(u32::MAX);
     }
 
     pub(crate) fn body(&self) -> &[u8] {

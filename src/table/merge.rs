@@ -10,7 +10,7 @@ use crate::time::Instant;
 use crate::wire::WireRecord;
 
 /// How an entry came, as a keyed hash of the node that relayed it: for the quota per relay.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) struct Via(pub(crate) u32);
 
 /// What became of a record.
@@ -68,7 +68,7 @@ impl Table {
             return Merged::Dying;
         }
         let deadline = deadline(now, record.remaining_s, info);
-        let entry = Entry::new(
+        let mut entry = Entry::new(
             record.node,
             record.sequence,
             record.body,
@@ -76,6 +76,7 @@ impl Table {
             deadline,
             via,
         );
+        entry.set_first_seen(now);
         if self.is_full() && !self.make_room(&entry, is_pinned) {
             return Merged::Full;
         }
@@ -134,7 +135,12 @@ impl Table {
         // It comes back at once: no need to look for another successor in the whole table.
         let stays = |s: &mut NodeId| *s == record.node && !info.tombstone;
         let _ = self.successor.take_if(stays);
-        let reachable = self.remove(slot).is_some_and(|e| e.reachable);
+        let before = self.remove(slot);
+        let reachable = before.as_ref().is_some_and(|e| e.reachable);
+        let returns = |e: &Entry| e.is_tombstone() && !info.tombstone;
+        let first_seen = before
+            .filter(|e| !returns(e))
+            .map_or(now, |e| e.first_seen());
         let deadline = deadline(now, record.remaining_s, info);
         let mut entry = Entry::new(
             record.node,
@@ -145,6 +151,7 @@ impl Table {
             via,
         );
         entry.reachable = reachable;
+        entry.set_first_seen(first_seen);
         self.insert(entry)
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::id::{NodeId, RequestId};
 use crate::record::Sequence;
+use crate::wire::Kind;
 use crate::wire::columns::{Records, Refusals, Renewals, ShortIds};
 
 /// Any message.
@@ -33,17 +34,17 @@ pub enum Message {
 }
 
 impl Message {
-    /// The name of its kind, for counters and logs.
+    /// Its kind.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub const fn kind(&self) -> Kind {
         match self {
-            Self::Hello(_) => "hello",
-            Self::Request(_) => "request",
-            Self::Response(_) => "response",
-            Self::Update(_) => "update",
-            Self::Trace(_) => "trace",
-            Self::LoopFound(_) => "loop_found",
-            Self::Goodbye(_) => "goodbye",
+            Self::Hello(_) => Kind::Hello,
+            Self::Request(_) => Kind::Request,
+            Self::Response(_) => Kind::Response,
+            Self::Update(_) => Kind::Update,
+            Self::Trace(_) => Kind::Trace,
+            Self::LoopFound(_) => Kind::LoopFound,
+            Self::Goodbye(_) => Kind::Goodbye,
         }
     }
 }

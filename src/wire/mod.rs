@@ -19,6 +19,7 @@ mod encode;
 )]
 #[rustfmt::skip]
 mod generated;
+mod kind;
 mod message;
 mod snapshot;
 
@@ -28,6 +29,7 @@ pub use columns::{
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::encode;
+pub use kind::Kind;
 pub use message::{
     Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
     Response, Trace, Update, Walk,

@@ -86,6 +86,7 @@ fn what_a_record_costs() {
     }
     assert_eq!(node.0.peer_count(), RECORDS as usize);
     let each = (heap() - before) / RECORDS as usize;
+    println!("{each} bytes a record");
     assert!(each <= 160, "{each} bytes a record");
     assert!(
         each >= 60,

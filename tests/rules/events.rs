@@ -73,7 +73,7 @@ fn a_snapshot_larger_than_the_table_reports_what_is_kept() {
     let records: Vec<_> = (3..40).map(|n| rec(n << 8)).collect();
     rig.message(link, rumour(&records));
     let (small, now) = (config(|c| c.capacity = 8), rig.now);
-    let snapshot = rig.node.snapshot();
+    let snapshot = rig.node.snapshot(now);
     let elapsed = Some(Duration::from_secs(1));
     let node = Node::restore(small, identity(1), SEED, now, &snapshot, elapsed);
     agrees(&Rig::of(node.unwrap()));

@@ -13,3 +13,4 @@ mod renewals;
 mod snapshots;
 mod tables;
 mod upstreams;
+mod views;

@@ -239,7 +239,7 @@ fn driven_to_the_highest_version_a_node_still_rises() {
     let changed = rig.node.sequence();
     assert!(changed > renewed, "{changed:?} after {renewed:?}");
     // After a restart it is no older record either, which others would refuse.
-    let (snapshot, now) = (rig.node.snapshot(), rig.now);
+    let (snapshot, now) = (rig.node.snapshot(rig.now), rig.now);
     let identity = identity(1);
     let node = Node::restore(config(|_| {}), identity, SEED, now, &snapshot, None).unwrap();
     assert!(node.sequence() > changed, "{:?}", node.sequence());

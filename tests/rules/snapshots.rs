@@ -32,7 +32,7 @@ fn snapshot() -> Vec<u8> {
     rig.message(link, push(1, &list));
     rig.input(Input::SetMetadata(b"a".to_vec()));
     rig.pass_answering(20);
-    rig.node.snapshot()
+    rig.node.snapshot(rig.now)
 }
 
 const S: fn(u64) -> Option<Duration> = |s| Some(Duration::from_secs(s));
@@ -110,4 +110,32 @@ fn other_bytes_are_refused() {
             rig.check();
         }
     }
+}
+
+#[test]
+fn a_snapshot_is_as_of_its_own_time_and_not_of_the_last_input() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(2);
+    rig.message(link, push(1, &[rec(7), rec(8).life(60)]));
+    // Nobody wakes the node for a hundred seconds.
+    let later = rig.now + Duration::from_secs(100);
+    let mut rig = restored(&rig.node.snapshot(later), S(0)).unwrap();
+    let left = rig.node.peer(&id(7)).unwrap().lifetime_left;
+    assert!(left <= Duration::from_secs(1_699), "{left:?}");
+    assert!(!rig.knows(8), "its life ended before the snapshot");
+    let stats = rig.node.stats();
+    assert_eq!((stats.certificates, stats.hints), (1, 1));
+    let link = rig.link(2);
+    rig.message(link, rumour(&[rec(8)]));
+    assert!(!rig.knows(8), "what has expired stays dead (R3)");
+}
+
+#[test]
+fn a_snapshot_of_an_earlier_time_is_as_of_the_last_input() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(2);
+    rig.message(link, push(1, &[rec(7)]));
+    rig.pass_s(100);
+    let earlier = rig.node.snapshot(Instant::ZERO);
+    assert_eq!(earlier, rig.node.snapshot(rig.now));
 }

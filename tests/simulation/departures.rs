@@ -105,7 +105,7 @@ fn awakened(seed: u64, asleep: Duration, known: bool) -> Network<Checkers> {
     }
     network.run_for(Duration::from_secs(20));
     network.input(HostId(0), Input::Wake);
-    let snapshot = network.node(HostId(0)).map(|n| n.snapshot());
+    let snapshot = network.node(HostId(0)).map(|n| n.snapshot(n.now()));
     for host in 0..NODES {
         network.crash(HostId(host));
     }

@@ -147,7 +147,7 @@ impl Plan {
             Incident::Restore(i, known) if !is_left(&i) => {
                 // Lifetimes are as of the last input.
                 network.input(host(i), Input::Wake);
-                let Some(snapshot) = network.node(host(i)).map(|n| n.snapshot()) else {
+                let Some(snapshot) = network.node(host(i)).map(|n| n.snapshot(n.now())) else {
                     return;
                 };
                 let asleep = Duration::from_secs(5);

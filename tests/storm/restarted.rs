@@ -31,7 +31,7 @@ fn restarted(seed: u64, down: Duration, snapshot: bool) -> (Network<Watch>, Dura
     let mut network = warm(seed);
     // Lifetimes are as of the last input.
     network.input(SERVER1, Input::Wake);
-    let state = network.node(SERVER1).map(|n| n.snapshot());
+    let state = network.node(SERVER1).map(|n| n.snapshot(n.now()));
     network.crash(SERVER1);
     network.run_for(down);
     network.observer_mut().reset();

@@ -43,7 +43,7 @@ fn large_table(own: NodeId) -> Vec<u8> {
         meet(&mut node, &mut peer, LinkId(n.into()));
     }
     assert_eq!(node.peer_count(), PEERS.into());
-    node.snapshot()
+    node.snapshot(node.now())
 }
 
 fn start(node: NodeId, addresses: Vec<Multiaddr>) -> Node {

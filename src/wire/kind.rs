@@ -1,0 +1,55 @@
+//! The kinds of messages, for counters and logs.
+
+/// A kind of message. Its number indexes arrays of counters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The first one on a link.
+    Hello,
+    /// Asks.
+    Request,
+    /// Answers.
+    Response,
+    /// Pushes.
+    Update,
+    /// Looks for cycles.
+    Trace,
+    /// Reports one.
+    LoopFound,
+    /// Precedes the end of a link.
+    Goodbye,
+    /// What was received and is none of these: bytes that are no message, and kinds and versions
+    /// that this version does not know.
+    Other,
+}
+
+impl Kind {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Hello,
+        Self::Request,
+        Self::Response,
+        Self::Update,
+        Self::Trace,
+        Self::LoopFound,
+        Self::Goodbye,
+        Self::Other,
+    ];
+
+    /// A short name, in lower case with underscores.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hello => "hello",
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Update => "update",
+            Self::Trace => "trace",
+            Self::LoopFound => "loop_found",
+            Self::Goodbye => "goodbye",
+            Self::Other => "other",
+        }
+    }
+}
