@@ -1,17 +1,17 @@
 //! One thread a node, over channels.
 
-use super::status::{Board, Running};
+use super::status::{Board, Cluster, Running, Totals, What, board};
 use crate::topology::Graph;
-use peer_exchange::{Config, Identity, Input, Instant, Node};
+use peer_exchange::{Config, Identity, Input, Instant, Node, NodeId};
 use peer_exchange_memory::{Carried, Endpoint, HostId, Hub, Random};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How soon a node notices that the demonstration is over.
 const ATTENTION: Duration = Duration::from_secs(1);
 
-pub(super) fn start(graph: &Graph, board: Arc<Board>) -> Result<Running, String> {
+pub(super) fn start(graph: &Graph) -> Result<Running, String> {
     let hub = Hub::new();
     // Nothing here is secret: the nodes live in one process and for seconds.
     let clock = SystemTime::now()
@@ -26,6 +26,7 @@ pub(super) fn start(graph: &Graph, board: Arc<Board>) -> Result<Running, String>
         .enumerate()
         .map(|(i, id)| hub.join(*id, HostId(i).socket()))
         .collect();
+    let (board, told) = board(graph.len());
     let mut threads = Vec::new();
     for (i, end) in ends.into_iter().enumerate() {
         let mut config = Config::default();
@@ -49,7 +50,16 @@ pub(super) fn start(graph: &Graph, board: Arc<Board>) -> Result<Running, String>
             .map_err(|error| format!("cannot start a thread for {}: {error}", graph.names[i]))?;
         threads.push(thread);
     }
-    Ok(Running { ids, threads })
+    let cluster = Box::new(Threads {
+        ids,
+        threads,
+        board: board.clone(),
+    });
+    Ok(Running {
+        cluster,
+        board,
+        told,
+    })
 }
 
 /// The driver loop: carry out effects until the node waits, then wait for the next input.
@@ -61,13 +71,39 @@ fn drive(i: usize, mut node: Node, mut end: Endpoint, board: &Board) {
                 Carried::Done => {}
                 // Misuse would be a bug of this loop; the node is unchanged then.
                 Carried::Input(input) => drop(node.handle(now(), input)),
-                Carried::Event(event) => board.tell(i, event),
+                Carried::Event(event) => board.tell(i, What::Event(event)),
                 Carried::Wait(deadline) => break deadline,
             }
         };
-        board.update(i, node.peer_count(), &node.stats());
+        board.update(i, &node);
         let wait = deadline.map_or(ATTENTION, |at| at.saturating_since(now()).min(ATTENTION));
         let input = end.receive(Some(wait)).unwrap_or(Input::Wake);
         drop(node.handle(now(), input));
+    }
+}
+
+struct Threads {
+    ids: Vec<NodeId>,
+    threads: Vec<JoinHandle<()>>,
+    board: Arc<Board>,
+}
+
+impl Cluster for Threads {
+    fn ids(&self) -> &[NodeId] {
+        &self.ids
+    }
+
+    /// Each thread leaves them there after every step.
+    fn totals(&self) -> Totals {
+        self.board.totals()
+    }
+
+    fn stop(self: Box<Self>) {
+        self.board.stop();
+        for thread in self.threads {
+            thread.thread().unpark();
+            // A node that panicked has said so on standard error.
+            let _ = thread.join();
+        }
     }
 }

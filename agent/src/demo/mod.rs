@@ -1,31 +1,38 @@
 //! `peerx demo`: real nodes in one process, and the story of how they find each other.
 
+mod descriptors;
 mod memory;
+mod network;
+mod plot;
 mod status;
 mod story;
 
 use crate::topology::{Graph, Topology};
 use clap::{Args, ValueEnum};
-use std::io::Write;
+use network::Over;
+use std::io::{IsTerminal, Write};
 
 /// Start real nodes in one process and watch how they find each other.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   peerx demo
+  peerx demo --transport tcp
   peerx demo --nodes 50 --topology line --seconds 2
   peerx demo --json
 
+The nodes listen on free ports of 127.0.0.1, with keys and a token that are made for the occasion.
+
 Exit codes: 0 everybody knew everybody; 1 not within a minute; 2 bad input.")]
 pub(crate) struct DemoArgs {
-    /// Number of nodes of a built-in topology [default: 3]
+    /// Number of nodes of a built-in topology, at most 500 [default: 3]
     #[arg(long, value_name = "N")]
     nodes: Option<usize>,
     /// Who asks whom: ring, line, star, tree, full, random:K, or a file with an edge list
     #[arg(long, default_value = "ring", value_name = "TOPOLOGY")]
     topology: Topology,
     /// What the nodes talk over
-    #[arg(long, value_enum, default_value_t = Transport::Memory)]
+    #[arg(long, value_enum, default_value_t = Transport::Quic)]
     transport: Transport,
     /// How long to watch what the nodes cost once they know each other
     #[arg(long, default_value_t = 5, value_name = "SECONDS")]
@@ -38,6 +45,10 @@ pub(crate) struct DemoArgs {
 /// What the nodes talk over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Transport {
+    /// QUIC on loopback, between authenticated nodes
+    Quic,
+    /// TCP and TLS on loopback, between authenticated nodes
+    Tcp,
     /// Channels in this process
     Memory,
 }
@@ -45,7 +56,17 @@ enum Transport {
 impl Transport {
     fn name(self) -> &'static str {
         match self {
+            Self::Quic => "quic",
+            Self::Tcp => "tcp",
             Self::Memory => "memory",
+        }
+    }
+
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Quic => "QUIC on loopback, each with its own key, all with one token",
+            Self::Tcp => "TCP and TLS on loopback, each with its own key, all with one token",
+            Self::Memory => "channels in memory, without a network",
         }
     }
 }
@@ -66,21 +87,24 @@ pub(crate) fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<bool, String> 
             graph.len()
         ));
     }
-    let (board, told) = status::board(graph.len());
     let running = match args.transport {
-        Transport::Memory => memory::start(&graph, board.clone())?,
+        Transport::Quic => network::start(&graph, Over::Quic)?,
+        Transport::Tcp => network::start(&graph, Over::Tcp)?,
+        Transport::Memory => memory::start(&graph)?,
     };
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let story = story::Story {
         graph: &graph,
         topology: args.topology.to_string(),
-        transport: args.transport.name(),
+        transport: args.transport,
         seconds: args.seconds,
         json: args.json,
-        board: &board,
-        ids: running.ids.clone(),
+        colour,
+        cluster: &*running.cluster,
+        start: running.board.start,
     };
-    let outcome = story.tell(&told, out);
-    running.stop(&board);
+    let outcome = story.tell(&running.told, out);
+    running.cluster.stop();
     match outcome {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot print: {e}")),
         Err(_) => Ok(true),

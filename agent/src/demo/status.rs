@@ -1,20 +1,25 @@
 //! What the nodes of a demonstration tell: events as they happen, and counters.
 
-use peer_exchange::{Event, NodeId, Stats};
+use peer_exchange::{Event, Node, NodeId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// One event of one node.
+/// Something that has happened to one node.
 pub(super) struct Told {
     pub(super) at: Duration,
     pub(super) node: usize,
-    pub(super) event: Event,
+    pub(super) what: What,
 }
 
-/// Where nodes leave their counters.
+pub(super) enum What {
+    Event(Event),
+    /// A dial has led to no link, for this reason.
+    DialFailed(String),
+}
+
+/// Where nodes tell what happens and leave their counters.
 pub(super) struct Board {
     pub(super) start: Instant,
     stop: AtomicBool,
@@ -24,19 +29,20 @@ pub(super) struct Board {
 
 #[derive(Default)]
 struct Counters {
-    peers: AtomicU64,
     messages: AtomicU64,
     bytes: AtomicU64,
+    exchanges: AtomicU64,
 }
 
 /// Sums over all nodes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Totals {
-    pub(super) pairs: u64,
     pub(super) messages: u64,
     pub(super) bytes: u64,
+    pub(super) exchanges: u64,
 }
 
+/// The clock of the demonstration starts here.
 pub(super) fn board(nodes: usize) -> (Arc<Board>, Receiver<Told>) {
     let (events, told) = channel();
     let nodes = (0..nodes).map(|_| Counters::default()).collect();
@@ -50,22 +56,25 @@ pub(super) fn board(nodes: usize) -> (Arc<Board>, Receiver<Told>) {
 }
 
 impl Board {
-    pub(super) fn tell(&self, node: usize, event: Event) {
+    pub(super) fn tell(&self, node: usize, what: What) {
         // Nobody listens any more once the story is over.
         let _ = self.events.send(Told {
             at: self.start.elapsed(),
             node,
-            event,
+            what,
         });
     }
 
-    pub(super) fn update(&self, node: usize, peers: usize, stats: &Stats) {
-        let counters = &self.nodes[node];
-        counters.peers.store(peers as u64, Ordering::Relaxed);
-        counters
-            .messages
-            .store(stats.messages_sent, Ordering::Relaxed);
-        counters.bytes.store(stats.bytes_sent, Ordering::Relaxed);
+    pub(super) fn update(&self, i: usize, node: &Node) {
+        let (counters, stats) = (&self.nodes[i], node.stats());
+        let set = |counter: &AtomicU64, value| counter.store(value, Ordering::Relaxed);
+        set(&counters.messages, stats.messages_sent);
+        set(&counters.bytes, stats.bytes_sent);
+        set(&counters.exchanges, stats.requests_sent);
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -73,29 +82,28 @@ impl Board {
     }
 
     pub(super) fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        for counters in &self.nodes {
-            totals.pairs += counters.peers.load(Ordering::Relaxed);
-            totals.messages += counters.messages.load(Ordering::Relaxed);
-            totals.bytes += counters.bytes.load(Ordering::Relaxed);
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let sum = |of: fn(&Counters) -> &AtomicU64| self.nodes.iter().map(|c| get(of(c))).sum();
+        Totals {
+            messages: sum(|c| &c.messages),
+            bytes: sum(|c| &c.bytes),
+            exchanges: sum(|c| &c.exchanges),
         }
-        totals
     }
 }
 
 /// The nodes while they run.
-pub(super) struct Running {
-    pub(super) ids: Vec<NodeId>,
-    pub(super) threads: Vec<JoinHandle<()>>,
+pub(super) trait Cluster {
+    /// In the order of the graph.
+    fn ids(&self) -> &[NodeId];
+    /// Their counters as they are now.
+    fn totals(&self) -> Totals;
+    fn stop(self: Box<Self>);
 }
 
-impl Running {
-    pub(super) fn stop(self, board: &Board) {
-        board.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads {
-            thread.thread().unpark();
-            // A node that panicked has said so on standard error.
-            let _ = thread.join();
-        }
-    }
+/// A cluster that has just been started, and what it will tell.
+pub(super) struct Running {
+    pub(super) cluster: Box<dyn Cluster>,
+    pub(super) board: Arc<Board>,
+    pub(super) told: Receiver<Told>,
 }

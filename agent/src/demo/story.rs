@@ -1,29 +1,33 @@
 //! The story, as it happens.
 
-use super::status::{Board, Told, Totals};
-use crate::topology::{Graph, canonical};
+use super::Transport;
+use super::plot::{Plot, all_pairs};
+use super::status::{Cluster, Told, Totals};
+use crate::topology::Graph;
 use crate::usage;
-use peer_exchange::{Event, NodeId};
+use anstyle::{AnsiColor, Style};
+use peer_exchange::limits::caps;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 /// After so long the nodes should have found each other.
 const LIMIT: Duration = Duration::from_secs(60);
-/// With more nodes than this, the story is told in numbers.
-const BY_NAME: usize = 5;
-const TICK: Duration = Duration::from_millis(20);
+/// What goes on just after, until everything is quiet.
+const SETTLING: Duration = Duration::from_millis(500);
+/// Traces wait for up to a second, until the rush is over.
+const TRACING: Duration = Duration::from_secs(3);
 
 pub(super) struct Story<'a> {
     pub(super) graph: &'a Graph,
     pub(super) topology: String,
-    pub(super) transport: &'static str,
+    pub(super) transport: Transport,
     pub(super) seconds: u32,
     pub(super) json: bool,
-    pub(super) board: &'a Board,
-    pub(super) ids: Vec<NodeId>,
+    pub(super) colour: bool,
+    pub(super) cluster: &'a dyn Cluster,
+    pub(super) start: Instant,
 }
 
 /// The JSON of `peerx demo`.
@@ -41,133 +45,150 @@ struct Summary<'a> {
     cpu_percent_per_node: f64,
 }
 
-/// What has happened so far.
-#[derive(Default)]
-struct Plot {
-    loops: BTreeSet<Vec<String>>,
-    known: Vec<usize>,
-    quarters: u64,
+/// What nothing costs.
+struct Idle {
+    messages_per_node_per_s: f64,
+    exchanges_per_node: f64,
+    cpu_percent_per_node: f64,
 }
 
 impl Story<'_> {
     /// Tells it until the end; true if everybody knew everybody.
     pub(super) fn tell(&self, told: &Receiver<Told>, out: &mut dyn Write) -> io::Result<bool> {
-        let mut plot = Plot {
-            known: vec![0; self.graph.len()],
-            ..Plot::default()
-        };
+        let mut plot = Plot::new(self.graph, self.cluster.ids());
         self.opening(out)?;
-        let (converged, later) = self.spread(told, &mut plot, out)?;
-        let at = self.board.totals();
-        self.turning_point(converged, &at, out)?;
-        for event in &later {
-            self.tell_one(event, &mut plot, out)?;
-        }
-        // A cycle may be found just after.
-        self.listen(told, &mut plot, Duration::from_millis(500), out)?;
-        self.say(
-            out,
-            &format!(
-                "\nNow nothing changes. What does that cost in {} s?",
-                self.seconds
-            ),
-        )?;
-        let before = self.board.totals();
-        let cpu = usage::cpu_time();
-        let watched = Duration::from_secs(self.seconds.into());
-        self.listen(told, &mut plot, watched, out)?;
-        let idle = self.board.totals();
-        let spent = usage::cpu_time() - cpu;
-        let n = self.graph.len() as f64;
-        let seconds = f64::from(self.seconds.max(1));
+        let converged = self.spread(told, &mut plot, out)?;
+        let at = self.cluster.totals();
+        self.turning_point(converged, &at, &plot, out)?;
+        self.settle(told, &mut plot, out)?;
+        let idle = self.idle(told, &mut plot, out)?;
         let summary = Summary {
             nodes: self.graph.len(),
             topology: &self.topology,
-            transport: self.transport,
+            transport: self.transport.name(),
             converged: converged.is_some(),
             converged_ms: converged.map(millis),
             loops: plot.loops.iter().cloned().collect(),
             messages: at.messages,
             bytes: at.bytes,
-            messages_per_node_per_s: (idle.messages - before.messages) as f64 / n / seconds,
-            cpu_percent_per_node: spent.as_secs_f64() / seconds / n * 100.0,
+            messages_per_node_per_s: idle.messages_per_node_per_s,
+            cpu_percent_per_node: idle.cpu_percent_per_node,
         };
-        self.ending(&summary, out)?;
+        if self.json {
+            serde_json::to_writer_pretty(&mut *out, &summary)?;
+            writeln!(out)?;
+        } else {
+            self.ending(&idle, &plot, out)?;
+        }
+        out.flush()?;
         Ok(converged.is_some())
     }
 
     fn opening(&self, out: &mut dyn Write) -> io::Result<()> {
-        if self.json {
-            return Ok(());
-        }
         let n = self.graph.len();
-        writeln!(
+        let nodes = if n == 1 { "node" } else { "nodes" };
+        let over = self.transport.in_words();
+        self.say(
             out,
-            "{n} nodes, topology {}, over {}, in this process.",
-            self.topology, self.transport
+            &format!("{n} {nodes}, topology {}, over {over}.", self.topology),
         )?;
-        if n <= BY_NAME {
+        if self.graph.is_told_by_name() {
             for (name, upstreams) in self.graph.names.iter().zip(&self.graph.upstreams) {
                 let asked: Vec<_> = upstreams
                     .iter()
                     .map(|u| self.graph.names[*u].as_str())
                     .collect();
-                match asked.len() {
-                    0 => writeln!(out, "  {name} has no upstream")?,
-                    _ => writeln!(out, "  {name} is told to ask {}", asked.join(", "))?,
-                }
+                let line = match asked.len() {
+                    0 => format!("  {name} has no upstream"),
+                    _ => format!("  {name} is told to ask {}", asked.join(", ")),
+                };
+                self.say(out, &line)?;
             }
         }
-        writeln!(out, "Nobody knows anybody yet. Go!\n")?;
-        out.flush()
+        self.say(out, "Nobody knows anybody yet. Go!\n")
     }
 
-    /// Until everybody knows everybody; when that was, and what has happened since.
+    /// Until all that can be known is known; when everybody has known everybody.
     fn spread(
         &self,
         told: &Receiver<Told>,
-        plot: &mut Plot,
+        plot: &mut Plot<'_>,
         out: &mut dyn Write,
-    ) -> io::Result<(Option<Duration>, Vec<Told>)> {
-        let n = self.graph.len() as u64;
+    ) -> io::Result<Option<Duration>> {
         let mut last = Duration::ZERO;
-        while self.board.start.elapsed() < LIMIT {
-            if self.board.totals().pairs >= n * (n - 1) && n > 1 || n == 1 {
-                let rest: Vec<_> = told.try_iter().collect();
-                let is_up = |t: &Told| matches!(t.event, Event::PeerUp { .. });
-                let last_up = rest.iter().rposition(is_up).map_or(0, |i| i + 1);
-                let mut rest = rest.into_iter();
-                for event in rest.by_ref().take(last_up) {
-                    last = event.at;
-                    self.tell_one(&event, plot, out)?;
-                }
-                return Ok((Some(last), rest.collect()));
-            }
-            match told.recv_timeout(TICK) {
-                Ok(event) => {
-                    if matches!(event.event, Event::PeerUp { .. }) {
-                        last = event.at;
-                    }
-                    self.tell_one(&event, plot, out)?;
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
+        while !plot.is_complete() {
+            let left = LIMIT.saturating_sub(self.start.elapsed());
+            // An error: it takes too long.
+            let Ok(event) = told.recv_timeout(left) else {
+                return Ok(None);
+            };
+            last = last.max(event.at);
+            self.tell_one(&event, plot, out)?;
         }
-        Ok((None, Vec::new()))
+        Ok((!plot.falls_apart()).then_some(last))
+    }
+
+    /// A cycle may be found just after.
+    fn settle(
+        &self,
+        told: &Receiver<Told>,
+        plot: &mut Plot<'_>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let end = self.start.elapsed() + TRACING;
+        self.listen(told, plot, SETTLING, out)?;
+        while plot.misses_a_cycle() && self.start.elapsed() < end {
+            self.listen(told, plot, SETTLING / 10, out)?;
+        }
+        Ok(())
+    }
+
+    /// What the nodes cost while nothing changes.
+    fn idle(
+        &self,
+        told: &Receiver<Told>,
+        plot: &mut Plot<'_>,
+        out: &mut dyn Write,
+    ) -> io::Result<Idle> {
+        if self.seconds > 0 {
+            let question = format!(
+                "\nNow nothing changes. What does that cost in {} s?",
+                self.seconds
+            );
+            self.say(out, &question)?;
+        }
+        let before = self.cluster.totals();
+        let (cpu, started) = (usage::cpu_time(), Instant::now());
+        self.listen(told, plot, Duration::from_secs(self.seconds.into()), out)?;
+        let (spent, seconds) = (usage::cpu_time() - cpu, started.elapsed().as_secs_f64());
+        let after = self.cluster.totals();
+        let n = self.graph.len() as f64;
+        // In no time, nothing.
+        let per_second = |x: f64| {
+            if self.seconds == 0 {
+                0.0
+            } else {
+                x / n / seconds
+            }
+        };
+        Ok(Idle {
+            messages_per_node_per_s: per_second((after.messages - before.messages) as f64),
+            exchanges_per_node: (after.exchanges - before.exchanges) as f64 / n,
+            cpu_percent_per_node: per_second(spent.as_secs_f64() * 100.0),
+        })
     }
 
     /// Tells what happens within so long.
     fn listen(
         &self,
         told: &Receiver<Told>,
-        plot: &mut Plot,
+        plot: &mut Plot<'_>,
         time: Duration,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let end = self.board.start.elapsed() + time;
+        let end = Instant::now() + time;
         loop {
-            let left = end.saturating_sub(self.board.start.elapsed());
+            let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(());
             }
@@ -177,99 +198,61 @@ impl Story<'_> {
         }
     }
 
-    fn tell_one(&self, told: &Told, plot: &mut Plot, out: &mut dyn Write) -> io::Result<()> {
-        let n = self.graph.len();
-        let name = &self.graph.names[told.node];
-        let line = match &told.event {
-            Event::UpstreamUp { node, .. } if n <= BY_NAME => {
-                format!("{name} is connected to its upstream {}", self.name(node))
-            }
-            Event::PeerUp { node } => {
-                plot.known[told.node] += 1;
-                let known = plot.known[told.node];
-                if n <= BY_NAME {
-                    format!("{name} knows {} ({known} of {})", self.name(node), n - 1)
-                } else {
-                    match self.quarter(plot) {
-                        Some(percent) => format!("{percent} % of all there is to know is known"),
-                        None => return Ok(()),
-                    }
-                }
-            }
-            Event::LoopDetected { path } => {
-                let cycle = canonical(path.iter().map(|node| self.name(node)).collect());
-                if !plot.loops.insert(cycle.clone()) {
-                    return Ok(());
-                }
-                let first = cycle.first().cloned().unwrap_or_default();
-                let shown = if cycle.len() > 12 {
-                    format!(
-                        "{} → … → {} ({} nodes)",
-                        cycle[..3].join(" → "),
-                        first,
-                        cycle.len()
-                    )
-                } else {
-                    format!("{} → {first}", cycle.join(" → "))
-                };
-                format!("CYCLE in the configuration: {shown}   (an arrow reads \"asks\")")
-            }
-            Event::UpstreamDown { retry_in, .. } if n <= BY_NAME => {
-                format!("{name} has lost its upstream, and tries again in {retry_in:.1?}")
-            }
-            Event::PeerExpired { node } | Event::PeerLeft { node } => {
-                format!("{name} has lost {}", self.name(node))
-            }
-            _ => return Ok(()),
+    fn tell_one(&self, told: &Told, plot: &mut Plot<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let cycles = plot.loops.len();
+        let Some(line) = plot.follow(told) else {
+            return Ok(());
         };
-        self.say(out, &format!("{:>9.1} ms  {line}", millis(told.at)))
-    }
-
-    /// The quarter of all knowledge that has just been reached.
-    fn quarter(&self, plot: &mut Plot) -> Option<u64> {
-        let n = self.graph.len() as u64;
-        let known: usize = plot.known.iter().sum();
-        let quarter = known as u64 * 4 / (n * (n - 1)).max(1);
-        (quarter > plot.quarters).then(|| {
-            plot.quarters = quarter;
-            quarter * 25
-        })
-    }
-
-    fn name(&self, node: &NodeId) -> String {
-        match self.ids.iter().position(|id| id == node) {
-            Some(i) => self.graph.names[i].clone(),
-            None => format!("{node:?}"),
-        }
+        let style = if plot.loops.len() > cycles {
+            AnsiColor::Yellow.on_default().bold()
+        } else {
+            Style::new()
+        };
+        self.say_at(out, told.at, style, &line)
     }
 
     fn turning_point(
         &self,
         converged: Option<Duration>,
         at: &Totals,
+        plot: &Plot<'_>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        if self.json {
-            return Ok(());
-        }
         let n = self.graph.len();
-        match converged {
-            Some(time) => writeln!(
-                out,
-                "{:>9.1} ms  Everybody knows everybody: {} messages and {} a node.",
-                millis(time),
-                usage::count((at.messages as f64 / n as f64).round() as u64),
-                usage::bytes(at.bytes as f64 / n as f64)
-            )?,
-            None => writeln!(
-                out,
-                "\nNot everybody knows everybody after {} s: {} of {} pairs.",
-                LIMIT.as_secs(),
-                at.pairs,
-                n * (n - 1)
-            )?,
-        }
-        out.flush()
+        let Some(time) = converged else {
+            let (known, pairs) = (plot.pairs, all_pairs(self.graph));
+            let mut line = format!(
+                "\nNot everybody knows everybody after {:.0} s: {known} of {pairs} pairs.",
+                self.start.elapsed().as_secs_f64()
+            );
+            if plot.falls_apart() {
+                line += "\nThe topology is in parts that no edge joins: they can never meet.";
+            }
+            if let Some((times, why)) = &plot.failures {
+                line += &format!("\n{times} dials have failed, the last one so: {why}");
+            }
+            return self.say(out, &line);
+        };
+        let line = format!(
+            "Everybody knows everybody: {} messages and {} a node.",
+            usage::count((at.messages as f64 / n as f64).round() as u64),
+            usage::bytes(at.bytes as f64 / n as f64)
+        );
+        self.say_at(out, time, AnsiColor::Green.on_default().bold(), &line)
+    }
+
+    fn say_at(
+        &self,
+        out: &mut dyn Write,
+        at: Duration,
+        style: Style,
+        line: &str,
+    ) -> io::Result<()> {
+        let style = if self.colour { style } else { Style::new() };
+        self.say(
+            out,
+            &format!("{:>9.1} ms  {style}{line}{style:#}", millis(at)),
+        )
     }
 
     /// A line of the story.
@@ -280,29 +263,32 @@ impl Story<'_> {
         out.flush()
     }
 
-    fn ending(&self, summary: &Summary<'_>, out: &mut dyn Write) -> io::Result<()> {
-        if self.json {
-            serde_json::to_writer_pretty(&mut *out, summary)?;
-            return writeln!(out);
+    fn ending(&self, idle: &Idle, plot: &Plot<'_>, out: &mut dyn Write) -> io::Result<()> {
+        if self.seconds > 0 {
+            writeln!(
+                out,
+                "  {:.1} exchanges a node, ever farther apart, in the end one a minute\n  \
+                 {:.2} messages a node and second\n  \
+                 {:.3} % of a core a node",
+                idle.exchanges_per_node, idle.messages_per_node_per_s, idle.cpu_percent_per_node
+            )?;
         }
-        writeln!(
-            out,
-            "  {:.2} messages a node and second",
-            summary.messages_per_node_per_s
-        )?;
-        writeln!(
-            out,
-            "  {:.3} % of a core a node",
-            summary.cpu_percent_per_node
-        )?;
-        if !summary.loops.is_empty() {
+        if !plot.loops.is_empty() {
             writeln!(
                 out,
                 "\nThe cycle does no harm here. A server that computes each answer by asking its upstream\n\
                  first would go round it for ever. `peerx check` finds such cycles in configuration files."
             )?;
         }
-        out.flush()
+        if plot.has_long_cycle() {
+            writeln!(
+                out,
+                "\nThe configuration has a cycle that is too long for the nodes to report: {} nodes are the most.\n\
+                 It does no harm here. `peerx check` finds cycles of any length in configuration files.",
+                caps::HOPS
+            )?;
+        }
+        Ok(())
     }
 }
 
