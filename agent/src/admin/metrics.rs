@@ -4,10 +4,10 @@ use super::views::present_loops;
 use crate::run::Agent;
 use crate::usage;
 use peer_exchange::driver::Stopped;
-use peer_exchange::{Node, Stats, UpstreamState};
+use peer_exchange::{Node, Stats, Traffic, UpstreamState};
 use peer_exchange_tls::HandshakeStats;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -107,26 +107,40 @@ impl Collector for Sample {
 impl Sample {
     fn exchanges(&self, page: &mut Page<'_>) -> fmt::Result {
         let s = &self.seen.stats;
-        page.counters(
+        let kinds = |traffic: fn(&Traffic) -> u64| {
+            let sent = s.sent().map(move |(kind, t)| ("sent", kind, traffic(&t)));
+            let received = s
+                .received()
+                .map(move |(kind, t)| ("received", kind, traffic(&t)));
+            sent.chain(received).map(|(direction, kind, n)| {
+                let labels = vec![
+                    ("direction", direction.to_owned()),
+                    ("kind", kind.name().to_owned()),
+                ];
+                (labels, Value::Counter(n))
+            })
+        };
+        page.family(
             "messages",
             "Messages, without the transport's framing.",
-            "direction",
-            &[("sent", s.messages_sent), ("received", s.messages_received)],
+            MetricType::Counter,
+            kinds(|t| t.messages),
         )?;
-        page.counters(
+        page.family(
             "bytes",
             "Encoded bytes of messages, without the transport's framing.",
-            "direction",
-            &[("sent", s.bytes_sent), ("received", s.bytes_received)],
+            MetricType::Counter,
+            kinds(|t| t.bytes),
         )?;
         page.counters(
             "requests",
-            "Own requests by outcome; begun counts them all.",
+            "Own requests by outcome; begun counts them all, and deferred those answered Busy.",
             "outcome",
             &[
                 ("begun", s.requests_sent),
                 ("answered", s.responses_received),
                 ("timed_out", s.timeouts),
+                ("deferred", s.deferred),
                 ("late", s.late_responses),
             ],
         )?;
@@ -143,14 +157,25 @@ impl Sample {
         )?;
         page.counter("fetches", "Requests for certain records.", s.fetches_sent)?;
         page.counters(
-            "bad_messages",
-            "Messages that were refused, by reason.",
+            "faults",
+            "What peers did wrong, by reason.",
             "reason",
-            &[
-                ("malformed", s.bad_messages),
-                ("unknown_kind", s.unknown_messages),
-                ("unsolicited", s.unsolicited),
-            ],
+            &s.faults().collect::<Vec<_>>(),
+        )?;
+        page.counter(
+            "unknown_messages",
+            "Messages of a kind or version that this one does not know.",
+            s.unknown_messages,
+        )?;
+        page.counter(
+            "backoffs",
+            "Failures after which somebody was left alone for a while.",
+            s.backoffs,
+        )?;
+        page.gauge(
+            "backing_off",
+            "Upstreams and peers that are left alone for a while.",
+            s.backing_off as f64,
         )?;
         page.gauge(
             "pace_seconds",
@@ -338,6 +363,16 @@ enum Value {
     Gauge(f64),
 }
 
+impl Value {
+    fn encode(self, metric: MetricEncoder<'_>) -> fmt::Result {
+        match self {
+            Self::Counter(n) => ConstCounter::new(n).encode(metric),
+            Self::FloatCounter(x) => ConstCounter::new(x).encode(metric),
+            Self::Gauge(x) => ConstGauge::new(x).encode(metric),
+        }
+    }
+}
+
 /// The page as it is written; every name gets its prefix here.
 struct Page<'a>(DescriptorEncoder<'a>);
 
@@ -401,12 +436,11 @@ impl Page<'_> {
         let help = help.trim_end_matches('.');
         let mut family = self.0.encode_descriptor(&name, help, None, kind)?;
         for (labels, value) in values {
-            let metric = family.encode_family(&labels)?;
-            match value {
-                Value::Counter(n) => ConstCounter::new(n).encode(metric)?,
-                Value::FloatCounter(x) => ConstCounter::new(x).encode(metric)?,
-                Value::Gauge(x) => ConstGauge::new(x).encode(metric)?,
+            if labels.is_empty() {
+                // Without an empty pair of braces.
+                return value.encode(family);
             }
+            value.encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

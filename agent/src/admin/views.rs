@@ -2,8 +2,11 @@
 
 use crate::names;
 use crate::run::Agent;
+use crate::topology::canonical;
 use peer_exchange::driver::Stopped;
-use peer_exchange::{Instant, LinkView, Node, NodeId, PeerView, UpstreamState, UpstreamView};
+use peer_exchange::{
+    Instant, LearnedFrom, LinkView, Node, NodeId, PeerView, UpstreamState, UpstreamView,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -27,6 +30,10 @@ pub(crate) struct Peer {
     /// Multiaddrs, most preferred first.
     pub(crate) addresses: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
+    /// Since it became known here.
+    pub(crate) age_s: u64,
+    /// `itself`, `snapshot` (of an earlier run), `forgotten`, or the ID of who told.
+    pub(crate) learned_from: String,
     /// The lifetime of its record, and what is left of it unless it is renewed.
     pub(crate) lifetime_s: u64,
     pub(crate) lifetime_left_s: u64,
@@ -110,7 +117,11 @@ impl Peers {
     pub(super) async fn of(agent: &Agent) -> Result<Self, Stopped> {
         let mut peers: Vec<_> = agent
             .handle
-            .read(|node| node.peers().map(Peer::of).collect())
+            .read(|node| {
+                node.peers()
+                    .map(|peer| Peer::of(peer, node.now()))
+                    .collect()
+            })
             .await?;
         let key = |p: &Peer| (p.name.is_none(), p.name.clone(), p.node.clone());
         peers.sort_by_cached_key(key);
@@ -123,12 +134,19 @@ impl Peers {
 }
 
 impl Peer {
-    fn of(view: PeerView) -> Self {
+    fn of(view: PeerView, now: Instant) -> Self {
         Self {
             node: view.node.to_string(),
             name: names::name(&view.metadata),
             addresses: view.addresses.iter().map(ToString::to_string).collect(),
             labels: names::labels(&view.metadata),
+            age_s: now.saturating_since(view.first_seen).as_secs(),
+            learned_from: match view.learned_from {
+                LearnedFrom::Itself => "itself".to_owned(),
+                LearnedFrom::Relay(node) => node.to_string(),
+                LearnedFrom::Snapshot => "snapshot".to_owned(),
+                LearnedFrom::Forgotten => "forgotten".to_owned(),
+            },
             lifetime_s: view.lifetime.as_secs(),
             lifetime_left_s: view.lifetime_left.as_secs(),
             reachable: view.reachable,
@@ -154,9 +172,10 @@ impl Loops {
                 humantime::format_rfc3339_seconds(at.unwrap_or(now)).to_string()
             };
             let loops = node.loops().map(|found| {
-                let path: Vec<_> = found.path.iter().map(name).collect();
+                let named = found.path.iter().map(|id| (name(id), id.to_string()));
+                let (path, nodes) = canonical_pairs(named.collect());
                 Loop {
-                    nodes: found.path.iter().map(NodeId::to_string).collect(),
+                    nodes,
                     first_seen: shown(found.first_seen),
                     last_seen: shown(found.last_seen),
                     times: found.times,
@@ -252,6 +271,17 @@ pub(super) fn present_loops(node: &Node, interval: Duration) -> usize {
 fn is_present(node: &Node, last_seen: Instant, interval: Duration) -> bool {
     let age = node.now().saturating_since(last_seen);
     age <= interval.saturating_mul(2) + Duration::from_secs(60)
+}
+
+/// Names and IDs of a cycle, from the smallest name on.
+fn canonical_pairs(mut pairs: Vec<(String, String)>) -> (Vec<String>, Vec<String>) {
+    let names = pairs.iter().map(|(name, _)| name.clone()).collect();
+    let first = canonical(names).into_iter().next();
+    let at = pairs
+        .iter()
+        .position(|(name, _)| Some(name) == first.as_ref());
+    pairs.rotate_left(at.unwrap_or(0));
+    pairs.into_iter().unzip()
 }
 
 /// What to change so that a cycle is none.

@@ -94,12 +94,26 @@ fn peers(peers: &[Peer], out: &mut dyn Write) -> io::Result<()> {
                 name,
                 short(&peer.node).to_owned(),
                 peer.addresses.join(" "),
-                format!("{} left", seconds(peer.lifetime_left_s)),
+                format!(
+                    "known {}, {} left",
+                    seconds(peer.age_s),
+                    seconds(peer.lifetime_left_s)
+                ),
+                learned_from(peer),
                 state.to_owned(),
             ]
         })
         .collect();
     table(&rows, out)
+}
+
+fn learned_from(peer: &Peer) -> String {
+    match peer.learned_from.as_str() {
+        "itself" => "from itself".to_owned(),
+        "snapshot" => "from the last run".to_owned(),
+        "forgotten" => String::new(),
+        node => format!("from {}", short(node)),
+    }
 }
 
 /// Columns as wide as their widest cell.

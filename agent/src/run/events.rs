@@ -3,8 +3,10 @@
 use super::agent::Agent;
 use super::log::{Seldom, again};
 use crate::names;
+use crate::topology::canonical;
 use peer_exchange::driver::{Ended, Notices};
 use peer_exchange::{CloseReason, Event, NodeId, Notice, Target};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 use tracing::{debug, info, warn};
@@ -14,6 +16,7 @@ pub(super) async fn tell(agent: Arc<Agent>, mut notices: Notices) {
     let interval = agent.settings().core.report_interval;
     let mut teller = Teller {
         agent,
+        names: HashMap::new(),
         seldom: Seldom::new(interval),
     };
     while let Some(notice) = notices.next().await {
@@ -23,6 +26,8 @@ pub(super) async fn tell(agent: Arc<Agent>, mut notices: Notices) {
 
 struct Teller {
     agent: Arc<Agent>,
+    /// Names of known peers, for when they are known no more; as many as the table has.
+    names: HashMap<NodeId, String>,
     seldom: Seldom,
 }
 
@@ -64,7 +69,9 @@ impl Teller {
     async fn event(&mut self, event: Event) {
         match event {
             Event::PeerUp { node } => {
-                info!("peer {} is known", self.shown(&node).await);
+                let shown = self.shown(&node).await;
+                info!("peer {shown} is known");
+                self.names.insert(node, shown);
                 self.agent.changed();
             }
             Event::PeerChanged { node } => {
@@ -75,17 +82,20 @@ impl Teller {
                 self.agent.changed();
             }
             Event::PeerExpired { node } => {
-                info!("peer {node:?} is forgotten: its record was not renewed in its lifetime");
+                let shown = self.gone(&node);
+                info!("peer {shown} is forgotten: its record was not renewed in its lifetime");
                 self.agent.changed();
             }
             Event::PeerLeft { node } => {
-                info!("peer {node:?} has left");
+                let shown = self.gone(&node);
+                info!("peer {shown} has left");
                 self.agent.changed();
             }
             Event::PeerEvicted { node } => {
+                let shown = self.gone(&node);
                 if let Some(more) = self.seldom.due("evicted", Instant::now()) {
                     warn!(
-                        "the table is full, and peer {node:?} was dropped to make room: raise `limits.capacity`{}",
+                        "the table is full, and peer {shown} was dropped to make room: raise `limits.capacity`{}",
                         again(more)
                     );
                 }
@@ -110,20 +120,21 @@ impl Teller {
 
     async fn cycle(&self, path: &[NodeId]) {
         let mut names = Vec::new();
-        for node in path.iter().chain(path.first()) {
+        for node in path {
             names.push(self.agent.name(node).await);
         }
+        let names = canonical(names);
+        let Some(first) = names.first() else { return };
         if path.len() == 1 {
             warn!(
-                "CYCLE in the upstreams: {} asks itself: remove its own address, or the load balancer in front of it, from its `upstreams`",
-                names[0]
+                "CYCLE in the upstreams: {first} asks itself: remove its own address, or the load balancer in front of it, from its `upstreams`"
             );
             return;
         }
         warn!(
-            "CYCLE in the upstreams: {} (an arrow reads \"asks\"). It does no harm here; {}",
+            "CYCLE in the upstreams: {} → {first} (an arrow reads \"asks\"). It does no harm here; {}",
             names.join(" → "),
-            crate::admin::advice(&names[..path.len()])
+            crate::admin::advice(&names)
         );
     }
 
@@ -192,6 +203,11 @@ impl Teller {
                 self.shown(&node).await
             ),
         }
+    }
+
+    fn gone(&mut self, node: &NodeId) -> String {
+        let name = self.names.remove(node);
+        name.unwrap_or_else(|| names::shown(node, None))
     }
 
     async fn shown(&self, node: &NodeId) -> String {

@@ -129,6 +129,12 @@ fn introduce(settings: &Settings, node: &Node, sockets: &Sockets) {
     for (transport, at) in &sockets.bound {
         info!("listening on {}://{at}", transport.name());
     }
+    match node.addresses() {
+        [] => warn!(
+            "no address that others could reach: this node asks, and nobody is told of it; set `advertise`"
+        ),
+        all => info!("others are told {}", peer_exchange::addr::join(all)),
+    }
     let upstreams: Vec<_> = node.upstreams().map(|u| u.address).collect();
     match upstreams.as_slice() {
         [] => info!("no upstreams: waiting for others to ask"),

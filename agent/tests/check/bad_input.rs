@@ -59,21 +59,27 @@ fn broken_files_are_named_with_their_line() {
         ),
         (
             "a.toml",
-            "x = 1\nupstreams = [\n",
+            "# x\nupstreams = [\n",
             "a.toml:2: ",
             "a peerx configuration",
         ),
         (
             "a.toml",
-            "x = 1\nupstreams = \"b:1\"\n",
+            "# x\nupstreams = \"b:1\"\n",
             "a.toml:2: ",
             "a peerx configuration",
         ),
         (
             "a.toml",
-            "upstreams = [\n  \"b:1\",\n  \"b\",\n]\n",
-            "a.toml:3: `upstreams` has \"b\"",
+            "upstreams = [\n  \"b:1\",\n  \"b:0\",\n]\n",
+            "a.toml:3: `upstreams` has \"b:0\"",
             "HOST:PORT",
+        ),
+        (
+            "a.toml",
+            "\nupstream = [\"b:1\"]\n",
+            "a.toml:2: unknown key `upstream`",
+            "did you mean `upstreams`?",
         ),
         (
             "a.toml",

@@ -133,7 +133,7 @@ fn peerx_files_match_by_port_where_nodes_share_a_machine() {
         (
             "a.toml",
             "node_name = \"alpha\"\nadvertise = [\"127.0.0.1:7001\"]\nupstreams = [\"127.0.0.1:7002\"]\n\n\
-             [later]\nkey = 1\n",
+             [limits]\ncapacity = 100\n",
         ),
         (
             "b.toml",
