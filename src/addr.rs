@@ -368,8 +368,9 @@ pub fn p2p_component(address: &Multiaddr) -> Option<&[u8]> {
         match code {
             code::QUIC_V1 => rest = after,
             code::P2P => {
-                let (len, after) = take_varint(after)?;
-                return after.get(..usize::try_from(len).ok()?);
+                let (len, id) = take_varint(after)?;
+                // Nothing may follow it.
+                return (usize::try_from(len) == Ok(id.len())).then_some(id);
             }
             _ => return None,
         }

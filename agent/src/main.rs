@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod edges;
 mod input;
+mod libp2p;
 mod names;
 mod peers;
 mod run;

@@ -1,6 +1,6 @@
 //! `/metrics`: what the node has counted, in the text format of OpenMetrics.
 
-use super::views::present_loops;
+use super::views::Presence;
 use crate::run::Agent;
 use crate::usage;
 use peer_exchange::driver::Stopped;
@@ -17,8 +17,8 @@ use std::time::Duration;
 
 /// The whole page.
 pub(super) async fn text(agent: &Agent) -> Result<String, Stopped> {
-    let interval = agent.settings().core.trace_interval;
-    let node = agent.handle.read(move |node| Seen::of(node, interval));
+    let presence = Presence::of(&agent.settings());
+    let node = agent.handle.read(move |node| Seen::of(node, presence));
     let (saved, save_failed) = agent.saves.counts();
     let sample = Sample {
         seen: node.await?,
@@ -57,7 +57,7 @@ struct Upstream {
 }
 
 impl Seen {
-    fn of(node: &Node, interval: Duration) -> Self {
+    fn of(node: &Node, presence: Presence) -> Self {
         let upstreams = node.upstreams().map(|u| Upstream {
             address: u.address.to_string(),
             up: matches!(u.state, UpstreamState::Up),
@@ -67,7 +67,7 @@ impl Seen {
         Self {
             stats: node.stats(),
             peers: node.peer_count(),
-            loops: present_loops(node, interval),
+            loops: presence.count(node),
             capacity: node.config().capacity,
             pace: node.pace(),
             upstreams: upstreams.collect(),
@@ -240,7 +240,7 @@ impl Sample {
         )?;
         page.gauge(
             "loops_present",
-            "Cycles of upstreams that this node is on now.",
+            "Cycles of upstreams that this node is on now, unless they are expected.",
             self.seen.loops as f64,
         )?;
         page.counter(

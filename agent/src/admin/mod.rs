@@ -1,5 +1,6 @@
 //! The admin interface: what a running agent tells over HTTP.
 
+mod formats;
 mod health;
 mod metrics;
 mod server;
@@ -32,6 +33,9 @@ peerx
 /v1/peers   known peers
 /v1/loops   cycles of upstreams that this node is on
 /v1/status  this node, its links and upstreams
+
+/id         libp2p peers, for Spegel (--http-bootstrap-url)
+/v1-k3s/p2p, /v1-rke2/p2p   the same for K3s and RKE2
 ";
 
 /// Opens the socket, if there is to be one.
@@ -68,6 +72,9 @@ fn router(agent: Arc<Agent>) -> Router {
         .route("/v1/peers", get(peers))
         .route("/v1/loops", get(loops))
         .route("/v1/status", get(status))
+        .route("/id", get(formats::spegel))
+        .route("/v1-k3s/p2p", get(formats::rancher))
+        .route("/v1-rke2/p2p", get(formats::rancher))
         .with_state(agent)
 }
 

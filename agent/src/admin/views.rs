@@ -1,5 +1,7 @@
 //! The JSON of the admin interface. `peerx peers` reads the same types.
 
+use crate::config::{Cycles, Settings};
+use crate::libp2p;
 use crate::names;
 use crate::run::Agent;
 use crate::topology::canonical;
@@ -138,7 +140,7 @@ impl Peer {
         Self {
             node: view.node.to_string(),
             name: names::name(&view.metadata),
-            addresses: view.addresses.iter().map(ToString::to_string).collect(),
+            addresses: view.addresses.iter().map(libp2p::shown).collect(),
             labels: names::labels(&view.metadata),
             age_s: now.saturating_since(view.first_seen).as_secs(),
             learned_from: match view.learned_from {
@@ -158,7 +160,7 @@ impl Peer {
 impl Loops {
     pub(super) async fn of(agent: &Agent) -> Result<Self, Stopped> {
         let settings = agent.settings();
-        let (own, interval) = (settings.node_name.clone(), settings.core.trace_interval);
+        let (own, presence) = (settings.node_name.clone(), Presence::of(&settings));
         let now = SystemTime::now();
         let loops = agent.handle.read(move |node| {
             let name = |id: &NodeId| {
@@ -179,7 +181,7 @@ impl Loops {
                     first_seen: shown(found.first_seen),
                     last_seen: shown(found.last_seen),
                     times: found.times,
-                    present: is_present(node, found.last_seen, interval),
+                    present: presence.has(node, found.last_seen),
                     advice: advice(&path),
                     path,
                 }
@@ -195,7 +197,7 @@ impl Loops {
 impl Status {
     pub(super) async fn of(agent: &Agent) -> Result<Self, Stopped> {
         let settings = agent.settings();
-        let interval = settings.core.trace_interval;
+        let presence = Presence::of(&settings);
         let mut status = agent
             .handle
             .read(move |node| Self {
@@ -204,9 +206,9 @@ impl Status {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 uptime_s: 0,
                 listen: Vec::new(),
-                advertised: node.addresses().iter().map(ToString::to_string).collect(),
+                advertised: node.addresses().iter().map(libp2p::shown).collect(),
                 peers: node.peer_count(),
-                loops: present_loops(node, interval),
+                loops: presence.count(node),
                 pace_s: node.pace().as_secs_f64(),
                 upstreams: node.upstreams().map(|u| Upstream::of(node, &u)).collect(),
                 links: node.links().map(|l| Link::of(node, &l)).collect(),
@@ -261,16 +263,32 @@ fn name_of(node: &Node, id: &NodeId) -> Option<String> {
     names::name(&node.peer(id)?.metadata)
 }
 
-/// Cycles that are there now, as far as the node knows.
-pub(super) fn present_loops(node: &Node, interval: Duration) -> usize {
-    let present = |l: &peer_exchange::LoopView<'_>| is_present(node, l.last_seen, interval);
-    node.loops().filter(present).count()
+/// Which cycles are there now, as far as the node knows.
+#[derive(Clone, Copy)]
+pub(super) struct Presence {
+    expected: bool,
+    age: Duration,
 }
 
-/// Two searches may miss it, since they are jittered and their messages can be lost.
-fn is_present(node: &Node, last_seen: Instant, interval: Duration) -> bool {
-    let age = node.now().saturating_since(last_seen);
-    age <= interval.saturating_mul(2) + Duration::from_secs(60)
+impl Presence {
+    pub(super) fn of(settings: &Settings) -> Self {
+        // Two searches may miss it, since they are jittered and their messages can be lost.
+        let interval = settings.core.trace_interval;
+        Self {
+            expected: settings.cycles == Cycles::Expected,
+            age: interval.saturating_mul(2) + Duration::from_secs(60),
+        }
+    }
+
+    /// Those that nobody expects.
+    pub(super) fn count(self, node: &Node) -> usize {
+        let loops = node.loops().filter(|l| self.has(node, l.last_seen));
+        if self.expected { 0 } else { loops.count() }
+    }
+
+    fn has(self, node: &Node, last_seen: Instant) -> bool {
+        node.now().saturating_since(last_seen) <= self.age
+    }
 }
 
 /// Names and IDs of a cycle, from the smallest name on.

@@ -32,9 +32,13 @@ pub(crate) struct Keys {
     #[serde(default)]
     pub(crate) on_stop: OnStop,
     #[serde(default)]
+    pub(crate) cycles: Cycles,
+    #[serde(default)]
     pub(crate) local: bool,
     #[serde(default)]
     pub(crate) labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) libp2p: Libp2p,
     #[serde(default)]
     pub(crate) dns: Dns,
     #[serde(default)]
@@ -62,6 +66,26 @@ pub(crate) enum OnStop {
     Leave,
     /// Peers keep its record until its lifetime ends, as in a short restart.
     Pause,
+}
+
+/// What to make of cycles among upstreams.
+#[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Cycles {
+    /// A mistake to be reported.
+    #[default]
+    Report,
+    /// Meant so: every member of a headless service asks all others.
+    Expected,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Libp2p {
+    #[serde(default)]
+    pub(crate) advertise: Vec<Spanned<String>>,
+    pub(crate) learn_from: Option<Spanned<String>>,
+    pub(crate) interval: Option<Time>,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -150,7 +174,7 @@ impl File {
         InputError::line(&self.path, self.line_of(value), problem)
     }
 
-    /// A problem with the key of this name, in whichever table it stands.
+    /// A problem with the key of this name: of one table as `TABLE.KEY`, else in whichever it stands.
     pub(crate) fn error_at_key(&self, key: &str, problem: impl Into<String>) -> InputError {
         match self.offset_of(key) {
             Some(offset) => InputError::line(&self.path, line(&self.text, offset), problem),
@@ -160,14 +184,18 @@ impl File {
 
     fn offset_of(&self, key: &str) -> Option<usize> {
         let root = DeTable::parse(&self.text).ok()?;
+        let (only, key) = key.rsplit_once('.').unwrap_or(("", key));
         let root = root.get_ref();
-        let tables = root.values().filter_map(|value| match value.get_ref() {
-            DeValue::Table(table) => Some(table),
-            _ => None,
-        });
-        std::iter::once(root)
+        let tables = root
+            .iter()
+            .filter_map(|(name, value)| match value.get_ref() {
+                DeValue::Table(table) => Some((name.get_ref().as_ref(), table)),
+                _ => None,
+            });
+        std::iter::once(("", root))
             .chain(tables)
-            .flat_map(|table| table.keys())
+            .filter(|(table, _)| only.is_empty() || *table == only)
+            .flat_map(|(_, table)| table.keys())
             .find(|name| name.get_ref() == key)
             .map(|name| name.span().start)
     }

@@ -5,14 +5,16 @@ mod time;
 
 use crate::address::{Endpoint, Transport};
 use crate::input::InputError;
-use peer_exchange::Config;
+use crate::libp2p::Service;
+use peer_exchange::{Config, Multiaddr};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use file::{File, Log, LogFormat, OnStop};
+pub(crate) use file::{Cycles, File, Log, LogFormat, OnStop};
+use time::Time;
 
 /// Where the agent listens when the file names nothing.
 const LISTEN: [&str; 2] = ["0.0.0.0:7651", "[::]:7651"];
@@ -20,7 +22,9 @@ const LISTEN: [&str; 2] = ["0.0.0.0:7651", "[::]:7651"];
 const ADMIN: &str = "127.0.0.1:7652";
 /// Between resolutions of upstreams' names.
 const DNS_INTERVAL: Duration = Duration::from_secs(60);
-/// Bytes of a record's metadata, in which the name and the labels travel (DESIGN of the wire).
+/// Between questions to the libp2p service beside the agent.
+const LEARN_INTERVAL: Duration = Duration::from_secs(30);
+/// Bytes of a record's metadata, in which the name and the labels travel.
 const METADATA: usize = 256;
 
 /// Everything that an agent is told.
@@ -38,12 +42,24 @@ pub(crate) struct Settings {
     /// `None`: no admin interface.
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) on_stop: OnStop,
+    pub(crate) cycles: Cycles,
     pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) libp2p: Libp2p,
     pub(crate) dns_interval: Duration,
     /// Without upstreams, which are resolved at run time.
     pub(crate) core: Config,
     pub(crate) half_open: Option<usize>,
     pub(crate) log: Log,
+}
+
+/// The libp2p service beside the agent.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Libp2p {
+    /// Its addresses, each with its peer ID.
+    pub(crate) advertise: Vec<Multiaddr>,
+    /// Where it tells them itself.
+    pub(crate) learn_from: Option<String>,
+    pub(crate) interval: Duration,
 }
 
 /// Where to listen.
@@ -91,8 +107,10 @@ impl Settings {
             state_dir,
             admin: admin(&file)?,
             on_stop: keys.on_stop,
+            cycles: keys.cycles,
             labels: keys.labels.clone(),
-            dns_interval: dns_interval(&file)?,
+            libp2p: libp2p(&file)?,
+            dns_interval: interval(&file, "dns", keys.dns.interval, DNS_INTERVAL)?,
             core: core(&file)?,
             half_open: half_open(&file)?,
             log: keys.log.clone(),
@@ -271,12 +289,41 @@ fn admin(file: &File) -> Result<Option<SocketAddr>, InputError> {
     }
 }
 
-fn dns_interval(file: &File) -> Result<Duration, InputError> {
-    let interval = file.keys.dns.interval.map_or(DNS_INTERVAL, |time| time.0);
+/// How often something outside is asked.
+fn interval(
+    file: &File,
+    table: &str,
+    given: Option<Time>,
+    default: Duration,
+) -> Result<Duration, InputError> {
+    let interval = given.map_or(default, |time| time.0);
     if (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&interval) {
         return Ok(interval);
     }
-    Err(file.error_at_key("interval", "`dns.interval` is out of range: 1 s to 1 day"))
+    let problem = format!("`{table}.interval` is out of range: 1 s to 1 day");
+    Err(file.error_at_key(&format!("{table}.interval"), problem))
+}
+
+fn libp2p(file: &File) -> Result<Libp2p, InputError> {
+    let keys = &file.keys.libp2p;
+    let advertise = keys.advertise.iter().map(|entry| {
+        Service::parse(entry.get_ref())
+            .map_err(|problem| file.error(entry, format!("`libp2p.advertise`: {problem}")))
+    });
+    if let Some(url) = &keys.learn_from
+        && !url.get_ref().starts_with("http://")
+    {
+        let problem = format!(
+            "`libp2p.learn_from` is \"{}\"; expected a URL of this machine, such as http://127.0.0.1:5000/id",
+            url.get_ref()
+        );
+        return Err(file.error(url, problem));
+    }
+    Ok(Libp2p {
+        advertise: advertise.collect::<Result<_, _>>()?,
+        learn_from: keys.learn_from.as_ref().map(|url| url.get_ref().clone()),
+        interval: interval(file, "libp2p", keys.interval, LEARN_INTERVAL)?,
+    })
 }
 
 fn half_open(file: &File) -> Result<Option<usize>, InputError> {

@@ -45,11 +45,13 @@ fn the_documented_file_shows_every_key_with_its_default() {
     assert_eq!(given.on_stop, default.on_stop);
     assert_eq!(given.dns_interval, default.dns_interval);
     assert_eq!(given.labels, default.labels);
+    assert_eq!(given.cycles, default.cycles);
+    assert_eq!(given.libp2p, default.libp2p);
     assert_eq!(format!("{:?}", given.core), format!("{:?}", default.core));
     let half_open = peer_exchange_tcp::Options::default().half_open;
     assert_eq!(given.half_open, Some(half_open));
     // Every key that exists is in it: a file with one more is told all of them.
-    for table in ["", "[dns]", "[pace]", "[limits]", "[log]"] {
+    for table in ["", "[libp2p]", "[dns]", "[pace]", "[limits]", "[log]"] {
         let error = read(&format!("{table}\nno_such_key = 1\n")).unwrap_err();
         let (_, keys) = error.split_once("knows `").unwrap();
         for key in keys.trim_end_matches('`').split("`, `") {
@@ -96,13 +98,27 @@ fn a_bad_value_names_its_line_and_what_was_expected() {
             "2 to",
         ),
         ("[limits]\nhalf_open = 0", "peerx.toml:2: ", "65,536"),
-        ("[dns]\ninterval = \"0s\"", "peerx.toml:2: ", "1 s"),
+        (
+            "[libp2p]\ninterval = \"9s\"\n[dns]\ninterval = \"0s\"",
+            "peerx.toml:4: ",
+            "1 s",
+        ),
         (
             "token = \"a\"\ntoken_file = \"b\"",
             "peerx.toml: choose one",
             "token_file",
         ),
         ("[labels]\nname = \"x\"", "peerx.toml:1: ", "another key"),
+        (
+            "[libp2p]\nadvertise = [\"/ip4/10.0.0.1/tcp/1\"]",
+            "peerx.toml:2: `libp2p.advertise`",
+            "/p2p/",
+        ),
+        (
+            "[libp2p]\nlearn_from = \"x\"",
+            "peerx.toml:2: `libp2p.learn_from`",
+            "http://",
+        ),
         ("node_name = \" \"", "peerx.toml:1: ", "one line"),
     ] {
         let error = read(text).unwrap_err();

@@ -1,9 +1,12 @@
 //! A running agent: what its tasks and its admin interface share.
 
-use super::sockets::Sockets;
+use super::sockets::{self, Sockets};
 use crate::config::Settings;
+use crate::libp2p::Service;
+use crate::libp2p::offers::Offers;
 use crate::names;
-use peer_exchange::{Handle, NodeId, Target};
+use peer_exchange::{Handle, Multiaddr, NodeId, Target};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
@@ -16,7 +19,10 @@ pub(crate) struct Agent {
     pub(crate) started: Instant,
     pub(crate) sockets: Sockets,
     pub(crate) saves: Saves,
+    pub(crate) offers: Offers,
     settings: RwLock<Arc<Settings>>,
+    /// The addresses of the service beside this agent, as it told them last.
+    learned: RwLock<Vec<Multiaddr>>,
     /// The upstreams are to be resolved before their time.
     pub(super) resolve: Notify,
     /// There is something new to save.
@@ -57,7 +63,9 @@ impl Agent {
             started: Instant::now(),
             sockets,
             saves: Saves::default(),
+            offers: Offers::default(),
             settings: RwLock::new(Arc::new(settings)),
+            learned: RwLock::default(),
             resolve: Notify::new(),
             save: Notify::new(),
         }
@@ -77,6 +85,50 @@ impl Agent {
             .settings
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// The service beside this agent has told other addresses, or none any more.
+    pub(super) fn set_learned(&self, addresses: Vec<Multiaddr>) {
+        let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
+        if *learned != addresses {
+            *learned = addresses;
+            self.resolve.notify_one();
+        }
+    }
+
+    /// Everything that the own record names: this node's addresses, and those of the libp2p
+    /// service beside it.
+    pub(super) fn own_addresses(
+        &self,
+        settings: &Settings,
+        upstreams: &[Multiaddr],
+    ) -> Vec<Multiaddr> {
+        let mut own = self.sockets.advertised(settings, upstreams);
+        let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
+        own.extend(
+            settings
+                .libp2p
+                .advertise
+                .iter()
+                .chain(learned.iter())
+                .cloned(),
+        );
+        own.truncate(peer_exchange::limits::caps::ADDRESSES);
+        own
+    }
+
+    /// The libp2p service beside this agent.
+    pub(crate) fn beside(&self) -> Vec<Service> {
+        let settings = self.settings();
+        let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
+        let all = settings.libp2p.advertise.iter().chain(learned.iter());
+        all.filter_map(Service::of).collect()
+    }
+
+    /// Whether whoever is there is on this machine.
+    pub(crate) fn is_own(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        ip.is_loopback() || sockets::is_own(ip)
     }
 
     /// What a node is called: by the name in its record, or by its ID.

@@ -2,6 +2,7 @@
 
 use super::agent::Agent;
 use super::log::{Seldom, again};
+use crate::config::Cycles;
 use crate::names;
 use crate::topology::canonical;
 use peer_exchange::driver::{Ended, Notices};
@@ -125,6 +126,10 @@ impl Teller {
         }
         let names = canonical(names);
         let Some(first) = names.first() else { return };
+        if self.agent.settings().cycles == Cycles::Expected {
+            debug!("cycle, as expected: {} → {first}", names.join(" → "));
+            return;
+        }
         if path.len() == 1 {
             warn!(
                 "CYCLE in the upstreams: {first} asks itself: remove its own address, or the load balancer in front of it, from its `upstreams`"

@@ -23,7 +23,8 @@ pub(crate) use agent::Agent;
 /// Run the agent: find this node's peers, and serve what it knows.
 ///
 /// Listens on QUIC and TCP, joins its upstreams, keeps its table across restarts, and serves HTTP on loopback:
-/// /healthz, /readyz, /metrics, /v1/peers, /v1/loops, /v1/status.
+/// /healthz, /readyz, /metrics, /v1/peers, /v1/loops, /v1/status; and peers for Spegel, K3s and RKE2: /id, /v1-k3s/p2p,
+/// /v1-rke2/p2p.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 The smallest configuration is two lines:

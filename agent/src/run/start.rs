@@ -7,7 +7,8 @@ use super::upstreams::Upstreams;
 use super::{events, membership, tasks};
 use crate::admin;
 use crate::config::Settings;
-use peer_exchange::{Config, Driver, Identity, Instant, Node, StartError};
+use crate::libp2p;
+use peer_exchange::{Config, Driver, Identity, Instant, Multiaddr, Node, StartError};
 use peer_exchange_tls::random_seed;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -41,7 +42,9 @@ pub(super) async fn start(settings: Settings, insecure: bool) -> Result<Started,
             failed.name, failed.error
         );
     }
-    let own = sockets.advertised(&settings, &found);
+    let mut own = sockets.advertised(&settings, &found);
+    own.extend(settings.libp2p.advertise.iter().cloned());
+    own.truncate(peer_exchange::limits::caps::ADDRESSES);
     let mut config = settings.core.clone();
     config.upstreams.clone_from(&found);
     let identity = Identity {
@@ -70,6 +73,7 @@ pub(super) async fn start(settings: Settings, insecure: bool) -> Result<Started,
         upstreams,
         (found, own),
     ));
+    running.spawn(tasks::learn_service(Arc::clone(&agent)));
     running.spawn(tasks::save_changes(Arc::clone(&agent), Arc::clone(&state)));
     if let Some(listener) = admin {
         running.spawn(admin::serve(listener, Arc::clone(&agent)));
@@ -124,6 +128,11 @@ fn restore(state: &StateDir, config: Config, identity: Identity) -> Result<Node,
     Node::new(config, identity, seed, now).map_err(|error| error.to_string())
 }
 
+fn shown(addresses: &[Multiaddr]) -> String {
+    let shown: Vec<_> = addresses.iter().map(libp2p::shown).collect();
+    shown.join(", ")
+}
+
 fn introduce(settings: &Settings, node: &Node, sockets: &Sockets) {
     info!("{} is node {}", settings.node_name, node.id());
     for (transport, at) in &sockets.bound {
@@ -133,7 +142,7 @@ fn introduce(settings: &Settings, node: &Node, sockets: &Sockets) {
         [] => warn!(
             "no address that others could reach: this node asks, and nobody is told of it; set `advertise`"
         ),
-        all => info!("others are told {}", peer_exchange::addr::join(all)),
+        all => info!("others are told {}", shown(all)),
     }
     let upstreams: Vec<_> = node.upstreams().map(|u| u.address).collect();
     match upstreams.as_slice() {

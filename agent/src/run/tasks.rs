@@ -4,6 +4,7 @@ use super::agent::Agent;
 use super::log::{Seldom, again};
 use super::state::StateDir;
 use super::upstreams::Upstreams;
+use crate::libp2p::learn;
 use peer_exchange::Multiaddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ pub(super) async fn follow_addresses(
                 );
             }
         }
-        let own = agent.sockets.advertised(&settings, &found);
+        let own = agent.own_addresses(&settings, &found);
         if found != known.0 {
             info!("upstreams: {}", peer_exchange::addr::join(&found));
             if let Err(error) = agent.handle.set_upstreams(found.clone()).await {
@@ -59,6 +60,41 @@ pub(super) async fn follow_addresses(
         }
         known = (found, own);
         sleep(RESOLVE_GAP).await;
+    }
+}
+
+/// Asks the libp2p service beside this agent for its addresses, which the own record then names.
+pub(super) async fn learn_service(agent: Arc<Agent>) {
+    let mut pace = learn::Pace::default();
+    let mut seldom = Seldom::new(REMINDER);
+    loop {
+        let settings = agent.settings();
+        let Some(url) = settings.libp2p.learn_from.clone() else {
+            agent.set_learned(Vec::new());
+            // A new configuration may name one.
+            sleep(settings.libp2p.interval).await;
+            continue;
+        };
+        let asked = tokio::task::spawn_blocking(move || learn::ask(&url)).await;
+        match asked.unwrap_or_else(|died| Err(died.to_string())) {
+            Ok(addresses) => {
+                pace.succeeded();
+                seldom.over("learn");
+                agent.set_learned(addresses);
+            }
+            Err(problem) => {
+                if pace.failed() {
+                    agent.set_learned(Vec::new());
+                }
+                if let Some(more) = seldom.due("learn", Instant::now()) {
+                    warn!(
+                        "the service beside this node does not tell its addresses: {problem}{}",
+                        again(more)
+                    );
+                }
+            }
+        }
+        sleep(pace.wait(settings.libp2p.interval)).await;
     }
 }
 

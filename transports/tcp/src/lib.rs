@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use peer_exchange::Multiaddr;
-use peer_exchange::addr::Protocol;
+use peer_exchange::addr::{Protocol, p2p_component};
 use peer_exchange::driver::{BoxFuture, Dial, DialError, Incoming, Link, Transport, staggered};
 use peer_exchange_tls::{Gate, HandshakeStats, Tls, resolve};
 use tokio::net::TcpListener;
@@ -125,7 +125,8 @@ impl Tcp {
 
 impl Transport for Tcp {
     fn handles(&self, address: &Multiaddr) -> bool {
-        matches!(address.port(), Some((Protocol::Tcp, _)))
+        // One with a libp2p peer ID is another program's.
+        matches!(address.port(), Some((Protocol::Tcp, _))) && p2p_component(address).is_none()
     }
 
     fn listen(&self, incoming: Incoming) {
