@@ -28,6 +28,11 @@ impl HostKey {
         }
     }
 
+    /// Whether this is every address of a machine, and so none that others could ask.
+    pub(crate) fn is_unspecified(&self) -> bool {
+        matches!(self, Self::Ip(ip) if ip.is_unspecified())
+    }
+
     /// Whether whoever connects to this reaches itself.
     pub(crate) fn is_own_machine(&self) -> bool {
         match self {

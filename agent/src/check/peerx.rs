@@ -22,6 +22,15 @@ pub(super) fn read(path: &Path) -> Result<HostConfig, InputError> {
     for text in &file.keys.advertise {
         advertised.push(address("advertise", text)?);
     }
+    // What the agent tells others by itself.
+    if advertised.is_empty() {
+        for text in file.keys.listen.iter().flatten() {
+            let listening = address("listen", text)?;
+            if !listening.host.is_unspecified() {
+                advertised.push(listening);
+            }
+        }
+    }
     let mut upstreams = Vec::new();
     for text in &file.keys.upstreams {
         upstreams.push(Upstream {

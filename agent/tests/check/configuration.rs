@@ -162,6 +162,21 @@ fn peerx_files_match_by_port_where_nodes_share_a_machine() {
 }
 
 #[test]
+fn a_peerx_node_answers_to_where_it_listens() {
+    let file = |own: u16, upstream: u16| {
+        format!(
+            "listen = [\"127.0.0.1:{own}\", \"[::]:{own}\"]\nupstreams = [\"127.0.0.1:{upstream}\"]\n"
+        )
+    };
+    let (a, b) = (file(7001, 7002), file(7002, 7001));
+    let tree = Tree::new(&[("a.toml", &a), ("b.toml", &b)]);
+    let (code, report) = tree.report();
+    assert_eq!(code, 1);
+    assert_eq!(report["cycles"], json!([["a", "b"]]));
+    assert_eq!(report["unknown_upstreams"], json!([]));
+}
+
+#[test]
 fn another_port_of_ones_own_machine_is_not_oneself() {
     let tree = Tree::new(&[
         (
