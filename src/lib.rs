@@ -87,6 +87,7 @@
 //! - The node ID in [`Input::LinkUp`] is *authenticated*. The protocol trusts it.
 //! - A link is ordered, and delivers whole messages of at most 64 KiB.
 //! - Every [`Effect::Send`] is answered by one [`Input::Sent`]: that is the back-pressure.
+//! - Its clock counts the time in which the machine sleeps, where it may sleep.
 //! - The seed is secret, and new at every start.
 //! - After every input the effects are drained until [`Effect::WaitUntil`].
 //!

@@ -7,7 +7,9 @@ use core::time::Duration;
 /// A point in time: a duration since an origin that the embedder picks.
 ///
 /// The node reads no clock. Any monotonic clock will do: on a host with `std`, the duration since
-/// a `std::time::Instant` taken at start; in a simulation, virtual time. Arithmetic saturates;
+/// a `std::time::Instant` taken at start; in a simulation, virtual time. Where the machine may be
+/// suspended, take one that counts the time of sleep too (`CLOCK_BOOTTIME` on Linux, as the driver
+/// does): otherwise the node wakes up with records that have died elsewhere (R29). Arithmetic saturates;
 /// the resolution is one nanosecond and the range 584 years.
 ///
 /// A node clamps what it is given, so that time never runs backwards for it.

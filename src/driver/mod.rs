@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod clock;
 mod handle;
 mod link;
 mod race;
@@ -60,7 +61,11 @@ pub struct Driver {
     commands: mpsc::Receiver<handle::Command>,
     notices: broadcast::Sender<Notice>,
     dial_timeout: Duration,
+    asleep: Asleep,
 }
+
+/// How long the machine has slept since the driver was made.
+type Asleep = Box<dyn FnMut() -> Duration + Send>;
 
 impl core::fmt::Debug for Driver {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -76,7 +81,8 @@ const COMMANDS: usize = 16;
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Driver {
-    /// A driver for this node, whose clock goes on from [`Node::now`].
+    /// A driver for this node, whose clock goes on from [`Node::now`]. Time in which the machine
+    /// sleeps counts (R29).
     #[must_use]
     pub fn new(node: Node) -> Self {
         let (sender, commands) = mpsc::channel(COMMANDS);
@@ -89,6 +95,10 @@ impl Driver {
             commands,
             notices,
             dial_timeout: DIAL_TIMEOUT,
+            asleep: {
+                let mut sleep = clock::Sleep::new();
+                Box::new(move || sleep.total())
+            },
         }
     }
 
@@ -103,6 +113,13 @@ impl Driver {
     #[must_use]
     pub fn dial_timeout(mut self, timeout: Duration) -> Self {
         self.dial_timeout = timeout;
+        self
+    }
+
+    /// Another idea of sleep than the machine's.
+    #[cfg(test)]
+    fn asleep(mut self, asleep: impl FnMut() -> Duration + Send + 'static) -> Self {
+        self.asleep = Box::new(asleep);
         self
     }
 
@@ -123,10 +140,11 @@ impl Driver {
             commands,
             notices,
             dial_timeout,
+            asleep,
         } = self;
         // It would keep the driver alive.
         drop(handle);
-        task::Task::new(node, transports, notices, dial_timeout)
+        task::Task::new(node, transports, notices, dial_timeout, asleep)
             .run(commands)
             .await;
     }

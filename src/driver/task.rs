@@ -11,6 +11,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{self, timeout};
 
 use crate::addr::Multiaddr;
+use crate::driver::Asleep;
 use crate::driver::handle::{Command, Ended, Notice};
 use crate::driver::link::{Link, LinkEnd, Report};
 use crate::driver::race::staggered;
@@ -40,6 +41,9 @@ pub(super) struct Task {
     dial_timeout: Duration,
     /// The node's time when the driver started, and the runtime's.
     origin: (Instant, time::Instant),
+    asleep: Asleep,
+    /// What it said last: the runtime's clock has stood still for so long.
+    slept: Duration,
     open: BTreeMap<LinkId, Open>,
     next_link: u64,
     links: JoinSet<()>,
@@ -64,11 +68,14 @@ impl Task {
         transports: Vec<Arc<dyn Transport>>,
         notices: broadcast::Sender<Notice>,
         dial_timeout: Duration,
+        asleep: Asleep,
     ) -> Self {
         // `run` makes the channel; until then it has no receiver.
         let (reports, _) = mpsc::channel(1);
         Self {
             origin: (node.now(), time::Instant::now()),
+            asleep,
+            slept: Duration::ZERO,
             node,
             transports: transports.into(),
             notices,
@@ -117,9 +124,10 @@ impl Task {
         drop(commands);
     }
 
-    fn now(&self) -> Instant {
+    fn now(&mut self) -> Instant {
+        self.slept = self.slept.max((self.asleep)());
         let (node, started) = self.origin;
-        node + started.elapsed()
+        node + started.elapsed() + self.slept
     }
 
     fn deadline(&self) -> Option<time::Instant> {
@@ -127,7 +135,8 @@ impl Task {
         // A deadline beyond what the clock can show is as good as none.
         let wake = self
             .wake
-            .and_then(|at| started.checked_add(at.saturating_since(node)));
+            .map(|at| at.saturating_since(node).saturating_sub(self.slept))
+            .and_then(|after| started.checked_add(after));
         let cut = self.closing.front().map(|(at, _)| *at);
         [wake, cut].into_iter().flatten().min()
     }
@@ -145,7 +154,8 @@ impl Task {
     /// Gives the node one input and carries out what follows.
     fn handle(&mut self, input: Input) {
         // The inputs that can be refused are commands, which do not come this way.
-        let _ = self.node.handle(self.now(), input);
+        let now = self.now();
+        let _ = self.node.handle(now, input);
         self.carry_out();
     }
 
@@ -177,7 +187,8 @@ impl Task {
                 read(&self.node);
             }
             Some(Command::Change(input, answer)) => {
-                let outcome = self.node.handle(self.now(), input);
+                let now = self.now();
+                let outcome = self.node.handle(now, input);
                 self.carry_out();
                 // Whoever asked may have gone.
                 let _ = answer.send(outcome);

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::future::pending;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Mutex;
 
@@ -15,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 use crate::limits::caps;
+use crate::wire;
 use crate::{Config, Event, Identity, Multiaddr, NodeId, UpstreamState, UsageError};
 
 /// The pipes' world: who listens where.
@@ -318,4 +320,108 @@ async fn a_peer_that_does_not_read_holds_up_nobody() {
     let two = world.start(2, &[1]);
     seen(&mut at_one, peer_up(id(2))).await;
     assert!(two.peer(id(1)).await.unwrap().is_some());
+}
+
+/// A node that was told of a peer by another, over a link of the test's own.
+async fn told_of_a_peer(driver: Driver, world: &World) -> (Handle, mpsc::Sender<Bytes>) {
+    let handle = driver.spawn();
+    let mut notices = handle.subscribe();
+    let (to, theirs) = mpsc::channel(8);
+    let (from, mut ours) = mpsc::channel(8);
+    let incoming = world.incoming(1).await;
+    incoming.accept(pipe(id(9), from, theirs, false)).await;
+    // Read, and never answered.
+    tokio::spawn(async move { while ours.recv().await.is_some() {} });
+    let body = crate::record::write_body(&[address(8)], &[], caps::DEFAULT_LIFETIME);
+    let mut page = wire::RecordsBuilder::default();
+    let record = wire::WireRecord {
+        node: id(8),
+        sequence: crate::Sequence {
+            version: 1,
+            beat: 0,
+        },
+        remaining_s: 1_800,
+        body: &body,
+    };
+    assert!(page.push(record, usize::MAX));
+    let delta = wire::Delta {
+        content: wire::Content::Records(page.finish()),
+        ..wire::Delta::default()
+    };
+    let update = wire::Update {
+        delta: Some(delta),
+        ..wire::Update::default()
+    };
+    let message = wire::encode(wire::Message::Update(update));
+    to.send(message).await.unwrap();
+    seen(&mut notices, peer_up(id(8))).await;
+    (handle, to)
+}
+
+/// The same, on a machine that sleeps for as many seconds as the number says.
+async fn told_and_sleepy() -> (Handle, mpsc::Sender<Bytes>, Arc<AtomicU64>) {
+    let world = World::default();
+    let slept = Arc::new(AtomicU64::new(0));
+    let asleep = slept.clone();
+    let driver = world.driver(1, &[], false);
+    let driver = driver.asleep(move || Duration::from_secs(asleep.load(Ordering::Relaxed)));
+    let (one, link) = told_of_a_peer(driver, &world).await;
+    (one, link, slept)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_raises_no_dead() {
+    let (one, _link, slept) = told_and_sleepy().await;
+    let mut notices = one.subscribe();
+    let beat = one.read(|node| node.sequence().beat).await.unwrap();
+    let before = one.read(Node::now).await.unwrap();
+    // For two hours the runtime's clock stands still.
+    slept.store(7_200, Ordering::Relaxed);
+    assert_eq!(one.peers().await.unwrap(), [], "told the true time at once");
+    let passed = one.read(Node::now).await.unwrap().saturating_since(before);
+    assert!(passed >= Duration::from_secs(7_200), "{passed:?}");
+    seen(&mut notices, |n| {
+        matches!(n, Notice::Node(Event::PeerExpired { node }) if *node == id(8)).then_some(())
+    })
+    .await;
+    // Its own record is renewed now, and the timer goes on in the runtime's time.
+    let renewed = one.read(|node| node.sequence().beat).await.unwrap();
+    assert_eq!(renewed, beat + 1);
+    sleep(Duration::from_secs(601)).await;
+    let later = one.read(|node| node.sequence().beat).await.unwrap();
+    assert_eq!(later, beat + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_has_to_ask_for_the_dead_to_be_found_dead_after_sleep() {
+    let (one, _link, slept) = told_and_sleepy().await;
+    let mut notices = one.subscribe();
+    slept.store(7_200, Ordering::Relaxed);
+    let start = Instant::now();
+    seen(&mut notices, |n| {
+        matches!(n, Notice::Node(Event::PeerExpired { node }) if *node == id(8)).then_some(())
+    })
+    .await;
+    assert!(
+        start.elapsed() <= Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+/// The clock goes on while the process is stopped, and everything is late at once.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_stopped_finds_links_dead_and_records_expired() {
+    let world = World::default();
+    let (one, _link) = told_of_a_peer(world.driver(1, &[], false), &world).await;
+    let mut notices = one.subscribe();
+    assert_eq!(one.peers().await.unwrap().len(), 1);
+    tokio::time::advance(Duration::from_secs(7_200)).await;
+    assert_eq!(one.peers().await.unwrap(), []);
+    let ended = seen(&mut notices, |n| match n {
+        Notice::LinkDown { ended, .. } => Some(*ended),
+        _ => None,
+    })
+    .await;
+    assert_eq!(ended, Ended::Closed(crate::CloseReason::Unresponsive));
 }

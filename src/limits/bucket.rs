@@ -65,6 +65,11 @@ impl Bucket {
         .is_ok()
     }
 
+    /// When it will be full again.
+    pub(crate) fn full_at(&self) -> Instant {
+        self.full_at
+    }
+
     /// Whether it is full: then it is as good as a new one.
     pub(crate) fn is_full(&self, now: Instant) -> bool {
         self.full_at <= now

@@ -60,6 +60,8 @@ pub const HELD_TRACES: usize = 64;
 pub const LOOPS: usize = 64;
 /// Token buckets: node IDs and address prefixes (R18).
 pub const BUCKETS: usize = 8_192;
+/// Nodes whose blame, waits and traces are remembered beyond their links (R18).
+pub const CONDUCTS: usize = 4_096;
 /// Nodes refused for proven misbehaviour (R18).
 pub const REFUSED: usize = 1_024;
 /// Expired peers kept as dial hints (R28).

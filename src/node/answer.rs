@@ -1,6 +1,7 @@
 //! Answering, at once and from the table (R9, R15, R18).
 
 use alloc::collections::BTreeSet;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::effect::{CloseReason, Event};
@@ -28,7 +29,7 @@ const KNOWS_LITTLE: usize = 16;
 const LEAST_WAIT: Duration = Duration::from_millis(500);
 
 impl Node {
-    pub(super) fn on_request(&mut self, id: LinkId, request: Request) {
+    pub(super) fn on_request(&mut self, id: LinkId, request: Request, len: usize) {
         let Some(link) = self.links.get(id) else {
             return;
         };
@@ -50,10 +51,17 @@ impl Node {
             self.blame(id, PeerFault::IgnoredRetryAfter);
             return;
         }
-        if let Err(wait) = self.gate.admit(self.now, node, remote) {
-            self.answer_busy(id, node, &request, wait);
+        if let Some(wait) = self.conducts.held(self.now, &node) {
+            // A new link: it is told again, without records.
+            self.answer_busy(id, node, &request, wait, Records::default());
             return;
         }
+        if let Err(wait) = self.gate.admit(self.now, node, remote) {
+            let sample = self.sample(caps::BUSY_SAMPLE, &node);
+            self.answer_busy(id, node, &request, wait, sample);
+            return;
+        }
+        self.charge_taken(node, remote, request.push.as_ref(), len);
         let was_asking = crossed && self.ask.is_on(id);
         if crossed {
             self.yield_exchange(id);
@@ -69,15 +77,39 @@ impl Node {
         }
     }
 
-    fn answer_busy(&mut self, id: LinkId, node: NodeId, request: &Request, wait: Duration) {
+    /// Charges what has come in: bytes, and records pushed.
+    pub(super) fn charge_taken(
+        &mut self,
+        node: NodeId,
+        remote: Option<SocketAddr>,
+        delta: Option<&Delta>,
+        len: usize,
+    ) {
+        let cost = Cost {
+            messages: 0,
+            records: records_in(delta),
+            bytes: len as u64,
+        };
+        self.gate.charge(self.now, node, remote, cost);
+    }
+
+    /// Not now. The answer is charged like any other: asking on makes the wait longer.
+    fn answer_busy(
+        &mut self,
+        id: LinkId,
+        node: NodeId,
+        request: &Request,
+        wait: Duration,
+        sample: Records,
+    ) {
         self.stats.requests_throttled += 1;
         let retry_after = self.choices.jitter(wait.max(LEAST_WAIT) * 2, 50);
-        let sample = self.sample(caps::BUSY_SAMPLE, &node);
         let mut response = empty_response(request, self.head());
         response.busy = Some((retry_after, sample));
-        self.send(id, Message::Response(response), Class::Answer);
+        self.respond(id, response);
         // Half of it, for what is on its way.
         let until = self.now + retry_after / 2;
+        self.conducts.hold(self.now, node, until);
         if let Some(link) = self.links.get_mut(id) {
             link.told_to_wait = Some(until);
         }
@@ -262,10 +294,10 @@ impl Node {
             return;
         };
         let before = self.stats.bytes_sent;
-        let records = match response.delta.as_ref().map(|d| &d.content) {
-            Some(Content::Records(records)) => records.len() as u64,
-            _ => 0,
-        };
+        let sample = response.busy.as_ref().map_or(0, |(_, s)| s.len() as u64);
+        let records = sample + records_in(response.delta.as_ref());
+        // The request of a busy answer was not admitted, and so not charged.
+        let messages = u64::from(response.busy.is_some());
         self.send(id, Message::Response(response), Class::Answer);
         let bytes = self.stats.bytes_sent - before;
         self.gate.charge(
@@ -273,11 +305,18 @@ impl Node {
             node,
             remote,
             Cost {
-                messages: 0,
+                messages,
                 records,
                 bytes,
             },
         );
+    }
+}
+
+fn records_in(delta: Option<&Delta>) -> u64 {
+    match delta.map(|d| &d.content) {
+        Some(Content::Records(records)) => records.len() as u64,
+        _ => 0,
     }
 }
 

@@ -1,4 +1,4 @@
-//! When to ask, and whom (R16, R20).
+//! When to ask, and what becomes of it (R14, R16).
 
 use core::time::Duration;
 
@@ -6,6 +6,7 @@ use crate::effect::{CloseReason, Event};
 use crate::id::{DialId, LinkId, NodeId, RequestId};
 use crate::limits::bucket::{Bucket, Rate};
 use crate::node::links::Class;
+use crate::node::pick::Pick;
 use crate::node::{Node, Timer};
 use crate::table::Table;
 use crate::time::Instant;
@@ -58,6 +59,8 @@ pub(super) struct Ask {
 const CALM: u32 = 8;
 /// In a round, at most (R20).
 const EXCHANGES: u8 = 2;
+/// A round waits for its dial for so many times the fast pace, a second by default.
+const DIAL_PATIENCE: u32 = 5;
 /// The burst allowance comes back at one exchange in so long.
 const BURST_REFILL: Duration = Duration::from_secs(5);
 /// The least time after which a node turns to another partner.
@@ -114,6 +117,11 @@ impl Ask {
         }
     }
 
+    /// The newest that this round is to ask, once.
+    pub(super) fn take_chosen(&mut self) -> Option<NodeId> {
+        self.newest.take()
+    }
+
     /// The newest, while there are many: a joiner in a warm cluster is not everybody's next
     /// partner (R20).
     fn take_newest(&mut self, table: &Table) -> Option<NodeId> {
@@ -138,13 +146,6 @@ impl Node {
             self.ask.stage
         );
     }
-}
-
-/// Whom to ask.
-enum Pick {
-    Link(LinkId),
-    Dial(NodeId),
-    Nobody,
 }
 
 impl Node {
@@ -178,8 +179,11 @@ impl Node {
     }
 
     pub(super) fn start_round(&mut self) {
-        if self.ask.stage != Stage::Idle {
-            return;
+        match self.ask.stage {
+            Stage::Idle => {}
+            // It goes on, and may yet lead to a link; the round does not wait for it.
+            Stage::Dialing(_) => return self.ask_linked(),
+            Stage::Asking(_) | Stage::Fetching(_) => return,
         }
         self.ask.left = EXCHANGES;
         self.ask.news = false;
@@ -201,6 +205,12 @@ impl Node {
                 Pick::Dial(node) => {
                     if let Some(dial) = self.dial_peer(node) {
                         self.ask.stage = Stage::Dialing(dial);
+                        let patience = self.config.round * DIAL_PATIENCE;
+                        self.timers.set(Timer::Round, self.now + patience);
+                        return;
+                    }
+                    // Over the budget of dials (R19).
+                    if self.try_linked() {
                         return;
                     }
                 }
@@ -247,72 +257,36 @@ impl Node {
         }
     }
 
-    fn pick_partner(&mut self) -> Pick {
-        if let Some(link) = self.fresh_upstream() {
-            return Pick::Link(link);
+    /// Asks somebody who is there. With most of the table dead, failing dials would otherwise use
+    /// up every exchange, and the live links would never be asked.
+    fn try_linked(&mut self) -> bool {
+        let link = self.linked_partner();
+        let link = link.filter(|link| self.start_exchange(*link, None));
+        if let Some(link) = link {
+            self.ask.stage = Stage::Asking(link);
         }
-        if let Some(node) = self.ask.newest.take() {
-            if self.is_partner(&node) {
-                return self.reach(node);
-            }
-        }
-        let (table, partners, links) = (&self.table, &self.partners, &self.links);
-        let (now, id, local) = (self.now, self.id, self.config.local);
-        let slot = table.random(&mut self.choices, |_, entry| {
-            let node = &entry.node;
-            if *node == id || entry.is_tombstone() {
-                return false;
-            }
-            match links.of(node).and_then(|l| links.get(l)) {
-                Some(link) => link.asking.is_none() && partners.is_ready(node, now),
-                None => partners.is_ready(node, now) && has_usable_address(entry, local),
-            }
-        });
-        if let Some(node) = slot.and_then(|s| self.table.get(s)).map(|e| e.node) {
-            return self.reach(node);
-        }
-        // Linked peers that are not announced, or not known yet.
-        let linked = self.links.random(&mut self.choices, |_, l| {
-            l.asking.is_none() && partners.is_ready(&l.node, now)
-        });
-        linked.map_or(Pick::Nobody, Pick::Link)
+        link.is_some()
     }
 
-    fn is_partner(&self, node: &NodeId) -> bool {
-        let idle = self
-            .links
-            .of(node)
-            .and_then(|l| self.links.get(l))
-            .is_none_or(|l| l.asking.is_none());
-        *node != self.id
-            && idle
-            && self.partners.is_ready(node, self.now)
-            && self.table.lookup(node).is_some_and(|e| !e.is_tombstone())
-    }
-
-    fn reach(&self, node: NodeId) -> Pick {
-        self.links.of(&node).map_or(Pick::Dial(node), Pick::Link)
-    }
-
-    /// A connected upstream with which no exchange has completed.
-    fn fresh_upstream(&self) -> Option<LinkId> {
-        self.dialer.incomplete().find_map(|node| {
-            let link = self.links.of(node)?;
-            let idle = self.links.get(link)?.asking.is_none();
-            (idle && self.partners.is_ready(node, self.now)).then_some(link)
-        })
+    /// The round's dial leads nowhere, or not soon.
+    fn ask_linked(&mut self) {
+        self.timers.clear(Timer::Round);
+        if !self.try_linked() {
+            self.finish_exchange(Ended::Failed);
+        }
     }
 
     /// The round's dial has led to this link.
     pub(super) fn ask_dialled(&mut self, dial: DialId, link: LinkId) {
         if self.ask.is_dialing(dial) {
+            self.timers.clear(Timer::Round);
             self.ask_again_on(link);
         }
     }
 
     pub(super) fn ask_dial_failed(&mut self, dial: DialId) {
         if self.ask.is_dialing(dial) {
-            self.finish_exchange(Ended::Failed);
+            self.ask_linked();
         }
     }
 
@@ -493,8 +467,4 @@ impl Node {
             self.timers.clear_request(id, asking.deadline);
         }
     }
-}
-
-fn has_usable_address(entry: &crate::table::Entry, local: bool) -> bool {
-    crate::record::addresses(entry.body()).any(|a| crate::addr::is_usable(a, local))
 }

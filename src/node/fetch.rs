@@ -9,8 +9,9 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::id::{LinkId, Prefix, RequestId};
+use crate::id::{LinkId, NodeId, Prefix, RequestId};
 use crate::limits::caps;
+use crate::node::answer::PAGE_BYTES;
 use crate::node::ask::Ended;
 use crate::node::links::Class;
 use crate::node::merge::Source;
@@ -38,13 +39,13 @@ pub(super) struct Offer {
     /// Where the cursor goes once everything is here.
     cursor: Option<Cursor>,
     news: bool,
+    /// Short IDs that were missing when its last page was asked for.
+    before: usize,
 }
 
 struct Fetching {
     id: RequestId,
     offer: Offer,
-    /// Short IDs missing when it was sent.
-    missing: usize,
 }
 
 #[derive(Default)]
@@ -62,6 +63,10 @@ impl Fetcher {
         self.queue.len()
     }
 
+    fn queued_by(&self, link: LinkId) -> usize {
+        self.queue.iter().filter(|o| o.link == link).count()
+    }
+
     /// Whether something is fetched, or waits to be, over this link.
     pub(super) fn is_on(&self, link: LinkId) -> bool {
         let current = self.current.iter().map(|f| f.offer.link);
@@ -73,6 +78,11 @@ impl Fetcher {
 
 /// Bytes of wanted IDs in one request.
 const WANT_BYTES: usize = caps::MESSAGE_BYTES / 2;
+/// A page is cut off by the cap of messages only if it is at least so long: after a shorter one the
+/// announcer has no more. One record a round trip would hold the lane for as long as it likes.
+const FULL_PAGE: usize = PAGE_BYTES / 8;
+/// Announcements of one link that wait.
+const OFFERS_EACH: usize = caps::OFFERS / 2;
 
 impl Node {
     /// Takes an announcement. The one that answers the node's own round comes first.
@@ -90,6 +100,7 @@ impl Node {
                 wanted: Wanted::Announced(ids),
                 cursor,
                 news,
+                before: usize::MAX,
             },
             first,
         )
@@ -110,6 +121,7 @@ impl Node {
                     wanted,
                     cursor: None,
                     news: false,
+                    before: usize::MAX,
                 },
                 false,
             );
@@ -118,17 +130,24 @@ impl Node {
 
     fn enqueue(&mut self, offer: Offer, first: bool) -> bool {
         let bytes = self.fetcher.queued_bytes() + offer.wanted.byte_len();
+        let greedy = self.fetcher.queued_by(offer.link) >= OFFERS_EACH;
         let full = self.fetcher.queue.len() >= caps::OFFERS || bytes > caps::OFFER_BYTES;
-        if full && !first {
+        if (full || greedy) && !first {
             // The announcer is asked or asks again; its cursor has not moved.
             self.stats.pushes_skipped += 1;
             return false;
         }
         if first {
-            if full {
-                self.fetcher.queue.pop_back();
-            }
+            let dropped = if full {
+                self.fetcher.queue.pop_back()
+            } else {
+                None
+            };
             self.fetcher.queue.push_front(offer);
+            if let Some(dropped) = dropped {
+                // A round may wait for it.
+                self.fetch_failed(&dropped);
+            }
         } else {
             self.fetcher.queue.push_back(offer);
         }
@@ -142,14 +161,14 @@ impl Node {
             let Some(offer) = self.fetcher.queue.pop_front() else {
                 return;
             };
-            self.fetch(offer, usize::MAX);
+            self.fetch(offer);
         }
     }
 
     /// Fetches what is missing of an offer; with nothing missing, it is done. When that is not less
-    /// than `before`, its announcer does not send what it has announced, and the next one's turn
-    /// comes.
-    fn fetch(&mut self, offer: Offer, before: usize) {
+    /// than before its last page, its announcer does not send what it has announced, and the next
+    /// one's turn comes.
+    fn fetch(&mut self, mut offer: Offer) {
         let id = RequestId(self.request_ids.next_u64());
         let mut request = self.fetch_request(id);
         let missing = match &offer.wanted {
@@ -169,7 +188,7 @@ impl Node {
             return;
         }
         let link = offer.link;
-        if missing >= before || !self.may_ask(link) {
+        if missing >= offer.before || !self.may_ask(link) {
             self.fetch_failed(&offer);
             return;
         }
@@ -180,7 +199,8 @@ impl Node {
         self.stats.fetches_sent += 1;
         self.timers
             .set(Timer::Fetch, self.now + self.patience(link, 2));
-        self.fetcher.current = Some(Fetching { id, offer, missing });
+        offer.before = missing;
+        self.fetcher.current = Some(Fetching { id, offer });
     }
 
     /// Its node has not asked to be left alone (R18).
@@ -225,18 +245,17 @@ impl Node {
             self.pump();
             return true;
         }
-        let got = response
-            .delta
-            .as_ref()
-            .and_then(records_of)
-            .map_or(0, Records::len);
+        let (mut got, mut bytes) = (0, 0);
         if let Some(records) = response.delta.as_ref().and_then(records_of) {
+            got = records.len();
+            bytes = records.iter().map(|r| NodeId::LEN + r.body.len()).sum();
             let report = self.merge_records(link, records, Source::Pull);
             fetching.offer.news |= report.news > 0;
         }
-        let more = got > 0 && got < fetching.missing;
+        let more = bytes >= FULL_PAGE && got < fetching.offer.before;
         if more && matches!(fetching.offer.wanted, Wanted::Announced(_)) {
-            self.fetch(fetching.offer, fetching.missing);
+            // Page by page, in turns: a slow announcer holds up nobody.
+            self.fetcher.queue.push_back(fetching.offer);
         } else {
             self.fetched(fetching.offer);
         }

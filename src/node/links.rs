@@ -5,10 +5,9 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use crate::effect::{CloseReason, Effect, Event};
-use crate::error::{PeerFault, UsageError};
+use crate::effect::{CloseReason, Effect};
+use crate::error::UsageError;
 use crate::id::{DialId, LinkId, NodeId, RequestId};
-use crate::limits::bucket::{Bucket, Rate};
 use crate::limits::caps;
 use crate::node::ask::Asking;
 use crate::node::{Node, Timer};
@@ -20,10 +19,6 @@ use crate::wire::{self, Goodbye, GoodbyeReason, Hello, Message};
 pub(super) const HELD: Duration = Duration::from_secs(30);
 /// A second link whose Hello does not come goes.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a node is refused after proven misbehaviour.
-const REFUSED: Duration = Duration::from_secs(600);
-/// A link is closed at 16 points of blame; one leaks away in ten seconds.
-const BLAME: Rate = Rate::new(16, Duration::from_secs(10));
 
 pub(super) struct Link {
     pub(super) node: NodeId,
@@ -41,16 +36,14 @@ pub(super) struct Link {
     recent: [Option<RequestId>; caps::RECENT_REQUESTS],
     /// Nodes whose records are to be sent as a rumour when there is room.
     pub(super) waiting: Vec<NodeId>,
-    blame: Bucket,
     pub(super) srtt: Option<Duration>,
     /// Requests in a row that got no answer, and since when.
     pub(super) timeouts: u8,
     pub(super) silent_since: Option<Instant>,
     /// Beyond the cap: answered once, then goodbye.
     pub(super) surplus: bool,
-    /// The end of the retry-after that the peer was told.
+    /// Until when the peer was told to wait, on this link: on another it may not have heard of it.
     pub(super) told_to_wait: Option<Instant>,
-    pub(super) traces: Bucket,
 }
 
 impl Link {
@@ -181,8 +174,7 @@ impl Node {
             self.on_self_connection(id);
             return Ok(());
         }
-        let refused = self.refused.get(&node).copied();
-        if let Some(until) = refused.filter(|until| *until > self.now) {
+        if let Some(until) = self.refused_until(&node) {
             self.effects.push_back(Effect::Close {
                 link: id,
                 reason: CloseReason::Refused,
@@ -234,13 +226,11 @@ impl Node {
             asking: None,
             recent: [None; caps::RECENT_REQUESTS],
             waiting: Vec::new(),
-            blame: Bucket::default(),
             srtt: self.partners.get(&node).and_then(|p| p.srtt).or(took),
             timeouts: 0,
             silent_since: None,
             surplus,
             told_to_wait: None,
-            traces: Bucket::default(),
         };
         self.links.links.insert(id, link);
         self.links.by_node.entry(node).or_insert(id);
@@ -342,7 +332,7 @@ impl Node {
     }
 
     /// Neither dials this node nor asks it before then.
-    fn leave_alone(&mut self, node: NodeId, until: Instant) {
+    pub(super) fn leave_alone(&mut self, node: NodeId, until: Instant) {
         let backoff = &mut self.partners.entry(node, self.now).backoff;
         backoff.hold(until, Duration::ZERO);
         self.dialer.hold_upstream(&node, until);
@@ -402,37 +392,6 @@ impl Node {
         }
         self.fetch_link_gone(id);
         self.ask_link_gone(id);
-    }
-
-    /// Counts a fault; a link that keeps at it is closed and its node refused for a while.
-    pub(super) fn blame(&mut self, id: LinkId, fault: PeerFault) {
-        let now = self.now;
-        let Some(link) = self.links.get_mut(id) else {
-            return;
-        };
-        let node = link.node;
-        let over = link.blame.take(BLAME, now, fault.weight()).is_err();
-        self.stats.blamed(&fault);
-        self.event(Event::Blamed {
-            link: id,
-            node,
-            fault,
-        });
-        if !over {
-            return;
-        }
-        self.stats.misbehaving += 1;
-        if self.refused.len() >= caps::REFUSED {
-            let first = self
-                .refused
-                .iter()
-                .min_by_key(|(_, until)| **until)
-                .map(|(n, _)| *n);
-            first.and_then(|n| self.refused.remove(&n));
-        }
-        self.refused.insert(node, now + REFUSED);
-        self.leave_alone(node, now + REFUSED);
-        self.goodbye(id, GoodbyeReason::Misbehaviour, CloseReason::Misbehaviour);
     }
 
     /// Hands a message to the transport, if the link has room for its class.

@@ -2,11 +2,13 @@
 //!
 //! `mod.rs` is the boundary: the one place that advances the clock, the dispatch of messages, and
 //! the queue of effects. The rest is by subject: [`links`] and [`dial`] for who is connected,
-//! [`ask`], [`answer`], [`fetch`] and [`forward`] for exchanges, [`merge`] for what they bring,
-//! [`push`] for what goes out unasked, [`trace`] for cycles, [`own`] for the node's own record.
+//! [`ask`], [`pick`], [`answer`], [`fetch`] and [`forward`] for exchanges, [`merge`] for what they
+//! bring, [`push`] for what goes out unasked, [`trace`] for cycles, [`own`] for the node's own
+//! record, [`blame`] for misbehaviour.
 
 mod answer;
 mod ask;
+mod blame;
 mod dial;
 mod fetch;
 mod forward;
@@ -14,6 +16,7 @@ mod links;
 mod merge;
 mod own;
 mod partners;
+mod pick;
 mod push;
 mod snapshot;
 mod timers;
@@ -41,6 +44,7 @@ use crate::error::{PeerFault, StartError, UsageError};
 use crate::id::{LinkId, NodeId};
 use crate::input::Input;
 use crate::limits::caps;
+use crate::limits::conduct::Conducts;
 use crate::limits::gate::Gate;
 use crate::rng::{Keyed, Purpose, Stream};
 use crate::stats::Stats;
@@ -72,6 +76,7 @@ pub struct Node {
     loops: Loops,
     push: Push,
     gate: Gate,
+    conducts: Conducts,
     /// Nodes refused for proven misbehaviour, and until when.
     refused: BTreeMap<NodeId, Instant>,
     timers: Timers,
@@ -124,6 +129,7 @@ impl Node {
             loops: Loops::default(),
             push: Push::default(),
             gate: Gate::new(config.node_rates(), config.subnet_rates()),
+            conducts: Conducts::default(),
             refused: BTreeMap::new(),
             timers: Timers::default(),
             request_ids: Stream::new(&seed, Purpose::RequestIds),
@@ -264,7 +270,7 @@ impl Node {
     fn on_message(&mut self, link: LinkId, node: NodeId, message: Message, len: usize) {
         match message {
             Message::Hello(m) => self.on_hello(link, m),
-            Message::Request(m) => self.on_request(link, m),
+            Message::Request(m) => self.on_request(link, m, len),
             Message::Response(m) => self.on_response(link, m),
             Message::Update(m) => self.on_update(link, m, len),
             Message::Trace(m) => self.on_trace(link, m),

@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use crate::id::{LinkId, NodeId, RequestId};
 use crate::limits::caps;
-use crate::limits::gate::Cost;
 use crate::node::answer::PAGE_BYTES;
 use crate::node::ask::FEW;
 use crate::node::links::Class;
@@ -206,16 +205,7 @@ impl Node {
             self.stats.requests_throttled += 1;
             return;
         }
-        let records = match update.delta.as_ref().map(|d| &d.content) {
-            Some(Content::Records(records)) => records.len(),
-            _ => 0,
-        };
-        let cost = Cost {
-            messages: 0,
-            records: records as u64,
-            bytes: len as u64,
-        };
-        self.gate.charge(self.now, node, remote, cost);
+        self.charge_taken(node, remote, update.delta.as_ref(), len);
         self.take_refusals(&update.refusals);
         self.take_renewals(link, &update.renewals);
         let Some(delta) = update.delta else { return };

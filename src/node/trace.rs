@@ -15,8 +15,6 @@ use crate::node::{Node, Timer};
 use crate::time::Instant;
 use crate::wire::{LoopFound, Message, Trace};
 
-/// Traces and reports that one link may send.
-const TRACES: Rate = Rate::new(64, Duration::from_secs(1));
 /// A trace of its own that a node starts because a higher one has arrived: not within a second of
 /// its last, and seldom. A cycle that closes late is found at once, though the node has sent its
 /// trace of this interval already.
@@ -26,9 +24,9 @@ const PROVOKED_GAP: Duration = Duration::from_secs(1);
 const RUSH: Duration = Duration::from_secs(1);
 /// With so few records there is no rush that a trace could be in the way of.
 const SMALL: usize = 16;
-/// Traces of others that a node forwards: what bounds the cost where many rings share nodes, at the
-/// price of finding some of them later.
-const FORWARDED: Rate = Rate::new(32, Duration::from_secs(60));
+/// Traces of others that a node forwards beyond each downstream's share: what bounds the cost where
+/// many rings share nodes, at the price of finding some of them later.
+const FORWARDED: Rate = Rate::new(26, Duration::from_secs(60));
 
 /// A cycle as it is remembered.
 pub(super) struct Cycle {
@@ -216,7 +214,7 @@ impl Node {
         if !room || trace.path.len() >= caps::HOPS || self.loops.seen.contains_key(&key) {
             return;
         }
-        if self.loops.forwarded.take(FORWARDED, self.now, 1).is_err() {
+        if !self.may_forward(&trace) {
             self.stats.traces_dropped += 1;
             return;
         }
@@ -230,13 +228,20 @@ impl Node {
         self.loops.hold(trace);
     }
 
-    fn admit_trace(&mut self, id: LinkId) -> bool {
+    /// Out of the share of whoever has sent it, or out of what is there for all.
+    fn may_forward(&mut self, trace: &Trace) -> bool {
         let now = self.now;
-        let Some(link) = self.links.get_mut(id) else {
+        let shared = |teller: &NodeId| self.conducts.take_share(now, *teller);
+        trace.path.last().is_some_and(shared)
+            || self.loops.forwarded.take(FORWARDED, now, 1).is_ok()
+    }
+
+    fn admit_trace(&mut self, id: LinkId) -> bool {
+        let Some(node) = self.links.get(id).map(|l| l.node) else {
             return false;
         };
         // No blame: below a hub, many honest traces meet on one link.
-        let ok = link.traces.take(TRACES, now, 1).is_ok();
+        let ok = self.conducts.admit_trace(self.now, node);
         self.stats.traces_dropped += u64::from(!ok);
         ok
     }

@@ -319,7 +319,7 @@ impl Node {
     /// Sizes of every collection beside its cap (R22), for tests and fuzzing: each pair is
     /// (what, now, cap).
     #[must_use]
-    pub fn sizes(&self) -> [(&'static str, usize, usize); 17] {
+    pub fn sizes(&self) -> [(&'static str, usize, usize); 18] {
         use crate::limits::caps;
         let (seen, held, cycles) = self.loops.counts();
         [
@@ -349,6 +349,7 @@ impl Node {
             ("held traces", held, caps::HELD_TRACES),
             ("cycles", cycles, caps::LOOPS),
             ("buckets", self.gate.len(), caps::BUCKETS),
+            ("conducts", self.conducts.len(), caps::CONDUCTS),
             ("refused", self.refused.len(), caps::REFUSED),
             ("renewals", self.push.renewal_count(), caps::RENEWALS),
             (

@@ -93,6 +93,79 @@ fn limits_outlive_the_connection() {
 }
 
 #[test]
+fn reconnecting_earns_no_records_and_makes_the_wait_longer() {
+    let mut rig = slow(100);
+    rig.checks = false;
+    let filler = rig.link(300);
+    let records: Vec<_> = (400..412).map(rec).collect();
+    rig.message(filler, rumour(&records));
+    let mut link = rig.link(2);
+    let mut asking = (0..).map(|n| rig.ask(link, request(n)).busy);
+    let (first, sample) = asking.find_map(|busy| busy).unwrap();
+    assert_eq!(sample.len(), caps::BUSY_SAMPLE);
+    for round in 0..60 {
+        rig.input(Input::LinkDown {
+            link,
+            orderly: true,
+        });
+        link = rig.link(2);
+        let answer = rig.ask(link, request(5_000 + round));
+        let (_, sample) = answer.busy.expect("it is still to wait");
+        assert!(sample.is_empty(), "told before: no records again");
+    }
+    // Each of the sixty was charged: at ten a second, that is six seconds.
+    assert!(first < Duration::from_secs(2), "{first:?}");
+    rig.pass_s(4);
+    let answer = rig.ask(link, request(6_000));
+    assert!(is_busy(&answer), "the asking was charged to nobody");
+    rig.pass_s(20);
+    assert!(!is_busy(&rig.ask(link, request(7_000))));
+    assert_eq!(rig.take_events(|e| matches!(e, Event::Blamed { .. })), []);
+}
+
+#[test]
+fn a_request_before_the_end_of_a_wait_is_blamed_on_each_link_that_was_told() {
+    let mut rig = slow(100);
+    rig.checks = false;
+    let mut refused = false;
+    for round in 0..20 {
+        let link = rig.link(2);
+        if rig.why_closed(link) == Some(CloseReason::Refused) {
+            refused = true;
+            break;
+        }
+        // Told on this link, and asked on at once, twice: four points a link.
+        send_requests(&mut rig, link, if round == 0 { 103 } else { 3 });
+        rig.input(Input::LinkDown {
+            link,
+            orderly: true,
+        });
+    }
+    assert!(refused, "each new link began with a clean slate");
+}
+
+#[test]
+fn pushed_records_and_bytes_of_requests_are_charged() {
+    let mut rig = Rig::new(
+        0x7f00_0001,
+        config(|c| {
+            c.capacity = 1_024;
+            c.bytes_per_second = 1_024;
+        }),
+    );
+    let link = rig.link(2);
+    // A minute's worth of bytes is 60 KiB: three such requests are more.
+    let page: Vec<_> = (1_000..1_400).map(rec).collect();
+    for n in 0..4 {
+        let mut asked = request(n);
+        asked.push = Some(delta(0, n + 1, &page));
+        rig.message(link, Message::Request(asked));
+    }
+    let answers = rig.take_responses(link);
+    assert!(answers.iter().any(is_busy), "what is pushed costs nothing");
+}
+
+#[test]
 fn limits_are_shared_by_a_subnet() {
     let mut rig = slow(10);
     // Eight nodes' worth, or four tables'.
@@ -121,7 +194,7 @@ fn a_flood_of_updates_is_dropped_and_the_link_stays() {
     assert!(rig.node.stats().requests_throttled >= 400);
     assert!(rig.is_up(link));
     // Ten seconds fill the bucket again.
-    rig.pass_s(11);
+    rig.pass_answering(11);
     rig.message(link, rumour(&[rec(3).version(501)]));
     assert_eq!(rig.node.peer(&id(3)).unwrap().sequence.version, 501);
     rig.check();

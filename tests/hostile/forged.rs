@@ -207,6 +207,56 @@ fn a_storm_of_traces_is_dropped_without_blame() {
     assert!((1..=64).contains(&traces.count()));
 }
 
+/// Eight links full of forged traces, for ten minutes, over and over: the trace of an honest
+/// downstream goes on nevertheless, and what is remembered stays small.
+#[test]
+fn forged_traces_do_not_keep_out_an_honest_one() {
+    let mut rig = Rig::new(50_000, below(90_000));
+    let upstream = rig.upstream(90_000);
+    rig.answers = true;
+    rig.checks = false;
+    let liars = 2..10;
+    let mut forged = 0;
+    for _ in 0..60 {
+        for n in liars.clone() {
+            // A new link each time: the bucket outlives it (R12).
+            let link = rig.link(n);
+            for _ in 0..80 {
+                forged += 1;
+                let trace = Trace {
+                    id: forged,
+                    path: vec![id(100 + forged as u32 % 40_000), id(n)],
+                    fresh: true,
+                };
+                rig.message(link, Message::Trace(trace));
+            }
+            rig.input(peer_exchange::Input::LinkDown {
+                link,
+                orderly: true,
+            });
+        }
+        rig.pass_s(10);
+    }
+    let sizes = rig.node.sizes();
+    let seen = sizes.iter().find(|(what, ..)| *what == "traces").unwrap();
+    assert!(seen.1 < 100, "{} traces remembered", seen.1);
+    let stats = rig.node.stats();
+    // A bucket of 64 for each of the eight, and one a second.
+    let dropped_at_the_door = forged - 8 * (64 + 600);
+    assert!(stats.traces_dropped >= dropped_at_the_door, "{stats:?}");
+    let honest = rig.link(20);
+    rig.take(upstream);
+    let trace = Trace {
+        id: 7,
+        path: vec![id(20)],
+        fresh: false,
+    };
+    rig.message(honest, Message::Trace(trace));
+    rig.pass_s(2);
+    let goes_on = |m: &Message| matches!(m, Message::Trace(t) if t.path[0] == id(20));
+    assert!(rig.take(upstream).iter().any(goes_on));
+}
+
 /// A node whose ID begins with the same four bytes is another node (R26).
 #[test]
 fn a_renewal_by_prefix_proves_nothing_about_this_node() {

@@ -42,6 +42,44 @@ fn bare(rig: &mut Rig, other: u32, dialled: bool) -> LinkId {
     link
 }
 
+/// R18: blame outlives the link.
+#[test]
+fn two_bad_messages_a_link_are_refused_at_the_third_link() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    for _ in 0..2 {
+        let link = rig.link(2);
+        rig.raw(link, vec![0xff; 9]);
+        assert!(rig.is_up(link), "one may be an accident");
+        rig.input(Input::LinkDown {
+            link,
+            orderly: true,
+        });
+    }
+    let link = rig.link(2);
+    rig.raw(link, vec![0xff; 9]);
+    assert_eq!(rig.why_closed(link), Some(CloseReason::Misbehaviour));
+    let again = rig.mute_link(2);
+    assert_eq!(rig.why_closed(again), Some(CloseReason::Refused));
+    // For ten minutes, and blame has leaked away by then.
+    rig.pass_s(601);
+    let later = rig.link(2);
+    rig.raw(later, vec![0xff; 9]);
+    assert!(rig.is_up(later));
+}
+
+/// Whoever is refused loses every link, not only the one on which it went too far.
+#[test]
+fn a_refused_node_keeps_no_other_link() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let links = [rig.mute_link(2), rig.mute_link(2)];
+    for _ in 0..3 {
+        rig.raw(links[0], vec![0xff; 9]);
+    }
+    for link in links {
+        assert_eq!(rig.why_closed(link), Some(CloseReason::Misbehaviour));
+    }
+}
+
 #[test]
 fn the_link_dialled_by_the_smaller_id_stays() {
     for hellos in [[0, 1], [1, 0]] {

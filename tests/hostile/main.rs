@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod announcers;
 mod floods;
 mod forged;
 mod links;

@@ -124,7 +124,7 @@ fn time_never_runs_backwards() {
     let mut rig = rig();
     let link = rig.link(2);
     rig.message(link, rumour(&[rec(3)]));
-    rig.pass_s(100);
+    rig.pass_answering(100);
     let left = rig.node.peer(&id(3)).unwrap().lifetime_left;
     rig.now = Instant::from_millis(5);
     rig.message(link, rumour(&[rec(4)]));

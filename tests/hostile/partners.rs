@@ -70,3 +70,53 @@ fn a_goodbye_with_a_time_is_honoured_after_a_long_link() {
     rig.pass_s(60);
     assert!(!rig.dials.is_empty());
 }
+
+/// With nearly everybody dead, the one who lives is asked all the same.
+#[test]
+fn a_table_of_dead_peers_does_not_starve_the_live_link() {
+    // A pace that leaves no time for the dead to be found out one by one.
+    let mut rig = Rig::new(1, config(|c| c.burst = 0));
+    let link = rig.link(2);
+    let dead: Vec<_> = (1_000..2_000).map(rec).collect();
+    rig.message(link, push(1, &dead));
+    rig.take(link);
+    let mut asked = 0;
+    for step in 0..2_000 {
+        if step % 20 == 0 {
+            rig.input(peer_exchange::Input::Discover);
+        }
+        rig.pass(Duration::from_millis(10));
+        rig.fail_dials();
+        asked += answer_all(&mut rig, link);
+    }
+    let stats = rig.node.stats();
+    assert!(stats.dial_failures > 20, "nobody was dead: {stats:?}");
+    // In twenty seconds; of a hundred rounds, nearly all end with a dial that fails.
+    assert!(asked >= 20, "asked {asked} times: {stats:?}");
+}
+
+/// Whoever swallows packets does not answer a dial, nor refuse it.
+#[test]
+fn a_dial_that_hangs_does_not_hold_up_the_round() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(2);
+    let dead: Vec<_> = (1_000..1_200).map(rec).collect();
+    rig.message(link, push(1, &dead));
+    rig.take(link);
+    let mut asked = 0;
+    for _ in 0..6_000 {
+        rig.pass(Duration::from_millis(10));
+        asked += answer_all(&mut rig, link);
+    }
+    assert!(rig.node.stats().dials > 0);
+    assert!(asked >= 5, "asked {asked} times in a minute");
+}
+
+/// Answers what was asked on this link, with nothing new, and counts it.
+fn answer_all(rig: &mut Rig, link: peer_exchange::LinkId) -> usize {
+    let requests = rig.take_requests(link);
+    for request in &requests {
+        rig.message(link, Message::Response(response(request.id)));
+    }
+    requests.len()
+}

@@ -77,7 +77,7 @@ fn a_peer_is_known_since_its_first_record() {
     rig.message(link, rumour(&[rec(3)]));
     let first = Instant::from_millis(3_000);
     assert_eq!(peer(&rig, 3).first_seen, first);
-    rig.pass_s(60);
+    rig.pass_answering(60);
     rig.message(link, rumour(&[rec(3).version(2)]));
     rig.message(link, rumour(&[rec(3).version(2).beat(1)]));
     assert_eq!(peer(&rig, 3).first_seen, first);

@@ -1,0 +1,77 @@
+//! Whom to ask (R20).
+
+use crate::id::{LinkId, NodeId};
+use crate::node::Node;
+
+/// Whom to ask.
+pub(super) enum Pick {
+    Link(LinkId),
+    Dial(NodeId),
+    Nobody,
+}
+
+impl Node {
+    pub(super) fn pick_partner(&mut self) -> Pick {
+        if let Some(link) = self.fresh_upstream() {
+            return Pick::Link(link);
+        }
+        if let Some(node) = self.ask.take_chosen() {
+            if self.is_partner(&node) {
+                return self.reach(node);
+            }
+        }
+        let (table, partners, links) = (&self.table, &self.partners, &self.links);
+        let (now, id, local) = (self.now, self.id, self.config.local);
+        let slot = table.random(&mut self.choices, |_, entry| {
+            let node = &entry.node;
+            if *node == id || entry.is_tombstone() {
+                return false;
+            }
+            match links.of(node).and_then(|l| links.get(l)) {
+                Some(link) => link.asking.is_none() && partners.is_ready(node, now),
+                None => partners.is_ready(node, now) && has_usable_address(entry, local),
+            }
+        });
+        if let Some(node) = slot.and_then(|s| self.table.get(s)).map(|e| e.node) {
+            return self.reach(node);
+        }
+        // Linked peers that are not announced, or not known yet.
+        self.linked_partner().map_or(Pick::Nobody, Pick::Link)
+    }
+
+    pub(super) fn linked_partner(&mut self) -> Option<LinkId> {
+        let (partners, now) = (&self.partners, self.now);
+        self.links.random(&mut self.choices, |_, l| {
+            l.asking.is_none() && partners.is_ready(&l.node, now)
+        })
+    }
+
+    fn is_partner(&self, node: &NodeId) -> bool {
+        let idle = self
+            .links
+            .of(node)
+            .and_then(|l| self.links.get(l))
+            .is_none_or(|l| l.asking.is_none());
+        *node != self.id
+            && idle
+            && self.partners.is_ready(node, self.now)
+            && self.table.lookup(node).is_some_and(|e| !e.is_tombstone())
+    }
+
+    fn reach(&self, node: NodeId) -> Pick {
+        self.links.of(&node).map_or(Pick::Dial(node), Pick::Link)
+    }
+
+    /// A connected upstream with which no exchange has completed.
+    pub(super) fn fresh_upstream(&self) -> Option<LinkId> {
+        self.dialer.incomplete().find_map(|node| {
+            let link = self.links.of(node)?;
+            let idle = self.links.get(link)?.asking.is_none();
+            (idle && self.partners.is_ready(node, self.now)).then_some(link)
+        })
+    }
+}
+
+fn has_usable_address(entry: &crate::table::Entry, local: bool) -> bool {
+    crate::record::addresses(entry.body()).any(|a| crate::addr::is_usable(a, local))
+}
