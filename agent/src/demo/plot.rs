@@ -83,10 +83,15 @@ impl<'a> Plot<'a> {
         self.reachable < all_pairs(self.graph)
     }
 
-    /// There is a cycle that the nodes can report, and they have not.
-    pub(super) fn misses_a_cycle(&self) -> bool {
+    /// An upstream is not connected yet, or there is a cycle that the nodes can report, and they
+    /// have not.
+    pub(super) fn is_unfinished(&self) -> bool {
+        let ups = self.graph.upstreams.iter().enumerate();
+        let to_others: usize = ups
+            .map(|(i, ups)| ups.iter().filter(|up| **up != i).count())
+            .sum();
         let short = |nodes: &usize| (1..=caps::HOPS).contains(nodes);
-        self.loops.is_empty() && self.cycles().iter().any(short)
+        self.connected.len() < to_others || self.loops.is_empty() && self.cycles().iter().any(short)
     }
 
     /// There is a cycle, and none that the nodes can report.

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(60);
 /// What goes on just after, until everything is quiet.
 const SETTLING: Duration = Duration::from_millis(500);
-/// Traces wait for up to a second, until the rush is over.
-const TRACING: Duration = Duration::from_secs(3);
+/// Traces wait for up to a second, until the rush is over; longer on a busy machine.
+const TRACING: Duration = Duration::from_secs(10);
 
 pub(super) struct Story<'a> {
     pub(super) graph: &'a Graph,
@@ -137,7 +137,7 @@ impl Story<'_> {
     ) -> io::Result<()> {
         let end = self.start.elapsed() + TRACING;
         self.listen(told, plot, SETTLING, out)?;
-        while plot.misses_a_cycle() && self.start.elapsed() < end {
+        while plot.is_unfinished() && self.start.elapsed() < end {
             self.listen(told, plot, SETTLING / 10, out)?;
         }
         Ok(())
