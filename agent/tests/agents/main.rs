@@ -1,0 +1,9 @@
+//! `peerx run` as processes on this machine: each with an address of its own in 127.0.0.0/8, or in
+//! a network namespace where that is permitted. Nothing here asserts how long something takes; all
+//! waiting is bounded, and every process ends with its test.
+// Processes are frozen and killed, and looked at in /proc.
+#![cfg(target_os = "linux")]
+
+mod harness;
+
+mod ring;
