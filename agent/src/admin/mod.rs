@@ -34,8 +34,9 @@ peerx
 /v1/loops   cycles of upstreams that this node is on
 /v1/status  this node, its links and upstreams
 
-/id         libp2p peers, for Spegel (--http-bootstrap-url)
-/v1-k3s/p2p, /v1-rke2/p2p   the same for K3s and RKE2
+/id            libp2p peers, for Spegel (--http-bootstrap-url)
+/v1-k3s/p2p    the same for K3s
+/v1-rke2/p2p   the same for RKE2
 ";
 
 /// Opens the socket, if there is to be one.

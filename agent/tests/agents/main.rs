@@ -4,6 +4,7 @@
 // Processes are frozen and killed, and looked at in /proc.
 #![cfg(target_os = "linux")]
 
+mod clients;
 mod harness;
 
 mod ring;

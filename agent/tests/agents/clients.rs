@@ -1,0 +1,142 @@
+//! Peers in the formats of Spegel, K3s and RKE2, as those clients ask for them.
+
+use crate::harness::{Agent, Lab, eventually};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Ed25519 keys as libp2p writes them.
+const IDS: [&str; 3] = [
+    "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA",
+    "12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5",
+    "12D3KooW9xCm2jWjNVrwh51SWCQBMYdMyeU3NpT85QhLVkF6PcNM",
+];
+
+/// Three agents in a ring, each with a service beside it.
+fn services(lab: &Lab) -> Vec<Agent> {
+    let mut agents = lab.ring(3);
+    for (i, agent) in agents.iter_mut().enumerate() {
+        let service = format!("[\"/ip4/10.1.2.{}/tcp/5001/p2p/{}\"]", i + 1, IDS[i]);
+        agent.set("libp2p.advertise", &service);
+        agent.start();
+    }
+    for agent in &agents {
+        eventually("all are known", || agent.peers().len() == 2);
+    }
+    agents
+}
+
+/// Status, content type and body.
+fn ask(agent: &Agent, path: &str, accept: Option<&str>) -> (u16, String, String) {
+    let mut request = ureq::get(format!("{}{path}", agent.admin()));
+    if let Some(accept) = accept {
+        request = request.header("Accept", accept);
+    }
+    let answer = request.config().http_status_as_error(false).build();
+    let mut answer = answer.call().unwrap();
+    let kind = answer.headers().get("content-type").unwrap();
+    let kind = kind.to_str().unwrap().to_owned();
+    let body = answer.body_mut().read_to_string().unwrap();
+    (answer.status().as_u16(), kind, body)
+}
+
+#[test]
+fn spegel_gets_everybody_but_itself() {
+    let lab = Lab::new();
+    let agents = services(&lab);
+    let entry = |i: usize| {
+        format!(
+            r#"{{"ID":"{}","Addrs":["/ip4/10.1.2.{}/tcp/5001"]}}"#,
+            IDS[i],
+            i + 1
+        )
+    };
+    for (i, agent) in agents.iter().enumerate() {
+        let (status, kind, body) = ask(agent, "/id", None);
+        assert_eq!((status, kind.as_str()), (200, "application/json"));
+        let others: Vec<_> = (0..3).filter(|other| *other != i).map(entry).collect();
+        let [a, b] = [&others[0], &others[1]];
+        let either = [format!("[{a},{b}]"), format!("[{b},{a}]")];
+        assert!(either.contains(&body), "{body}");
+    }
+}
+
+#[test]
+fn k3s_and_rke2_get_a_list_or_one() {
+    let lab = Lab::new();
+    let agents = services(&lab);
+    let address = |i: usize| format!("/ip4/10.1.2.{}/tcp/5001/p2p/{}", i + 1, IDS[i]);
+    let [one, two] = [address(1), address(2)];
+    for path in ["/v1-k3s/p2p", "/v1-rke2/p2p"] {
+        let (status, kind, body) = ask(&agents[0], path, Some("application/json"));
+        assert_eq!((status, kind.as_str()), (200, "application/json"));
+        let either = [
+            format!(r#"["{one}","{two}"]"#),
+            format!(r#"["{two}","{one}"]"#),
+        ];
+        assert!(either.contains(&body), "{body}");
+        let (status, kind, body) = ask(&agents[0], path, None);
+        assert_eq!((status, kind.as_str()), (200, "text/plain"));
+        assert!([&one, &two].contains(&&body), "{body}");
+    }
+}
+
+#[test]
+fn with_nobody_to_offer_each_client_comes_again() {
+    let lab = Lab::new();
+    let mut agent = lab.agent("alone");
+    agent.set(
+        "libp2p.advertise",
+        &format!("[\"/ip4/10.1.2.1/tcp/5001/p2p/{}\"]", IDS[0]),
+    );
+    agent.start();
+    let (status, kind, body) = ask(&agent, "/id", None);
+    assert_eq!(
+        (status, kind.as_str(), body.as_str()),
+        (200, "application/json", "[]")
+    );
+    for accept in [None, Some("application/json")] {
+        assert_eq!(ask(&agent, "/v1-k3s/p2p", accept).0, 503);
+    }
+}
+
+/// A service that tells its address, until it is told to tell none.
+fn service(answers: Arc<AtomicUsize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/id", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request);
+            let left = answers.load(Ordering::Relaxed);
+            let body = match left {
+                0 => "[]".to_owned(),
+                _ => format!(
+                    r#"[{{"ID":"{}","Addrs":["/ip4/10.1.2.9/tcp/5001"]}}]"#,
+                    IDS[0]
+                ),
+            };
+            let length = body.len();
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+            let _ = stream.write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    url
+}
+
+#[test]
+fn an_agent_learns_of_the_service_beside_it_and_of_its_end() {
+    let lab = Lab::new();
+    let answers = Arc::new(AtomicUsize::new(1));
+    let mut agents = lab.ring(2);
+    agents[0].set_text("libp2p.learn_from", &service(Arc::clone(&answers)));
+    agents[0].set_text("libp2p.interval", "1s");
+    agents.iter_mut().for_each(Agent::start);
+    let named = |agent: &Agent| ask(agent, "/id", None).2.contains(IDS[0]);
+    eventually("the other agent names it", || named(&agents[1]));
+    answers.store(0, Ordering::Relaxed);
+    eventually("nobody names it any more", || !named(&agents[1]));
+}
