@@ -9,6 +9,7 @@ mod demo;
 mod edges;
 mod input;
 mod libp2p;
+mod live;
 mod names;
 mod peers;
 mod run;

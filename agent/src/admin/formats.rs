@@ -3,7 +3,7 @@
 
 use super::Down;
 use crate::libp2p::offers::{Asker, Offer};
-use crate::run::Agent;
+use crate::live::Agent;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};

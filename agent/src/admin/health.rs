@@ -1,6 +1,6 @@
 //! Whether the agent lives, and whether it is of use yet.
 
-use crate::run::Agent;
+use crate::live::Agent;
 use axum::extract::State;
 use axum::http::StatusCode;
 use peer_exchange::{Node, UpstreamState};

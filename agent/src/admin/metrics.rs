@@ -1,7 +1,6 @@
 //! `/metrics`: what the node has counted, in the text format of OpenMetrics.
 
-use super::views::Presence;
-use crate::run::Agent;
+use crate::live::{Agent, Presence};
 use crate::usage;
 use peer_exchange::driver::Stopped;
 use peer_exchange::{Node, Stats, Traffic, UpstreamState};

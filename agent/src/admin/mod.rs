@@ -6,7 +6,7 @@ mod metrics;
 mod server;
 pub(crate) mod views;
 
-use crate::run::Agent;
+use crate::live::Agent;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,8 +18,6 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 use views::{Loops, Peers, Status};
-
-pub(crate) use views::advice;
 
 /// OpenMetrics, as Prometheus asks for it.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -1,17 +1,15 @@
 //! The JSON of the admin interface. `peerx peers` reads the same types.
 
-use crate::config::{Cycles, Settings};
 use crate::libp2p;
+use crate::live::{Agent, Presence, advice, from_smallest_name};
 use crate::names;
-use crate::run::Agent;
-use crate::topology::canonical;
 use peer_exchange::driver::Stopped;
 use peer_exchange::{
     Instant, LearnedFrom, LinkView, Node, NodeId, PeerView, UpstreamState, UpstreamView,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// `/v1/peers`
 #[derive(Serialize, Deserialize, Debug)]
@@ -175,7 +173,7 @@ impl Loops {
             };
             let loops = node.loops().map(|found| {
                 let named = found.path.iter().map(|id| (name(id), id.to_string()));
-                let (path, nodes) = canonical_pairs(named.collect());
+                let (path, nodes) = from_smallest_name(named.collect());
                 Loop {
                     nodes,
                     first_seen: shown(found.first_seen),
@@ -261,81 +259,4 @@ impl Link {
 
 fn name_of(node: &Node, id: &NodeId) -> Option<String> {
     names::name(&node.peer(id)?.metadata)
-}
-
-/// Which cycles are there now, as far as the node knows.
-#[derive(Clone, Copy)]
-pub(super) struct Presence {
-    expected: bool,
-    age: Duration,
-}
-
-impl Presence {
-    pub(super) fn of(settings: &Settings) -> Self {
-        // Two searches may miss it, since they are jittered and their messages can be lost.
-        let interval = settings.core.trace_interval;
-        Self {
-            expected: settings.cycles == Cycles::Expected,
-            age: interval.saturating_mul(2) + Duration::from_secs(60),
-        }
-    }
-
-    /// Those that nobody expects.
-    pub(super) fn count(self, node: &Node) -> usize {
-        let loops = node.loops().filter(|l| self.has(node, l.last_seen));
-        if self.expected { 0 } else { loops.count() }
-    }
-
-    fn has(self, node: &Node, last_seen: Instant) -> bool {
-        node.now().saturating_since(last_seen) <= self.age
-    }
-}
-
-/// Names and IDs of a cycle, from the smallest name on.
-fn canonical_pairs(mut pairs: Vec<(String, String)>) -> (Vec<String>, Vec<String>) {
-    let names = pairs.iter().map(|(name, _)| name.clone()).collect();
-    let first = canonical(names).into_iter().next();
-    let at = pairs
-        .iter()
-        .position(|(name, _)| Some(name) == first.as_ref());
-    pairs.rotate_left(at.unwrap_or(0));
-    pairs.into_iter().unzip()
-}
-
-/// What to change so that a cycle is none.
-pub(crate) fn advice(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => format!("remove {one}'s own address from its upstreams"),
-        [first, others @ ..] => {
-            let shown = match others {
-                [one] => one.clone(),
-                [more @ .., last] if others.len() <= 8 => {
-                    format!("{} and {last}", more.join(", "))
-                }
-                _ => format!("the other {}", others.len()),
-            };
-            format!("to end it, point {shown} at {first}, and let {first} ask none of them")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn advice_is_a_star() {
-        let names = |n: usize| (1..=n).map(|i| format!("server{i}")).collect::<Vec<_>>();
-        assert_eq!(
-            advice(&names(3)),
-            "to end it, point server2 and server3 at server1, and let server1 ask none of them"
-        );
-        assert_eq!(
-            advice(&names(2)),
-            "to end it, point server2 at server1, and let server1 ask none of them"
-        );
-        assert!(advice(&names(40)).contains("the other 39"));
-        assert!(advice(&names(1)).contains("own address"));
-    }
 }

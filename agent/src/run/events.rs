@@ -1,8 +1,8 @@
 //! What an operator is told: one log line per event worth an eye.
 
-use super::agent::Agent;
 use super::log::{Seldom, again};
 use crate::config::Cycles;
+use crate::live::Agent;
 use crate::names;
 use crate::topology::canonical;
 use peer_exchange::driver::{Ended, Notices};
@@ -139,7 +139,7 @@ impl Teller {
         warn!(
             "CYCLE in the upstreams: {} → {first} (an arrow reads \"asks\"). It does no harm here; {}",
             names.join(" → "),
-            crate::admin::advice(&names)
+            crate::live::advice(&names)
         );
     }
 

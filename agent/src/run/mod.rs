@@ -1,24 +1,21 @@
 //! `peerx run`: the agent.
 
-mod agent;
 mod events;
 mod log;
 mod membership;
 mod moment;
-mod sockets;
 mod start;
 mod state;
 mod tasks;
 mod upstreams;
 
 use crate::config::{OnStop, Settings};
+use crate::live::Agent;
 use start::Started;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{self, SignalKind};
 use tracing::{info, warn};
-
-pub(crate) use agent::Agent;
 
 /// Run the agent: find this node's peers, and serve what it knows.
 ///

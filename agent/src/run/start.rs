@@ -1,13 +1,13 @@
 //! From settings to a running agent.
 
-use super::agent::Agent;
-use super::sockets::Sockets;
 use super::state::{StateDir, Unusable};
 use super::upstreams::Upstreams;
 use super::{events, membership, tasks};
 use crate::admin;
 use crate::config::Settings;
 use crate::libp2p;
+use crate::live::Agent;
+use crate::live::Sockets;
 use peer_exchange::{Config, Driver, Identity, Instant, Multiaddr, Node, StartError};
 use peer_exchange_tls::random_seed;
 use std::sync::Arc;
@@ -35,13 +35,8 @@ pub(super) async fn start(settings: Settings, insecure: bool) -> Result<Started,
     let own_ports = sockets.bound.iter().map(|(_, at)| at.port()).collect();
     let default = settings.default_transport();
     let mut upstreams = Upstreams::new(settings.upstreams.clone(), default, own_ports);
-    let (found, failed) = upstreams.resolve().await;
-    for failed in failed {
-        warn!(
-            "upstream {}: the name does not resolve: {}",
-            failed.name, failed.error
-        );
-    }
+    // Names that do not resolve are told, and tried again, by the task that follows them.
+    let (found, _) = upstreams.resolve().await;
     let mut own = sockets.advertised(&settings, &found);
     own.extend(settings.libp2p.advertise.iter().cloned());
     own.truncate(peer_exchange::limits::caps::ADDRESSES);

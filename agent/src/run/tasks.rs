@@ -1,10 +1,10 @@
 //! What an agent does beside its node: resolve upstreams, follow its own addresses, save its state.
 
-use super::agent::Agent;
 use super::log::{Seldom, again};
 use super::state::StateDir;
 use super::upstreams::Upstreams;
 use crate::libp2p::learn;
+use crate::live::Agent;
 use peer_exchange::Multiaddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! From the upstreams of the configuration to addresses: names are resolved, again and again.
 
-use super::sockets;
 use crate::address::{Endpoint, HostKey, Transport};
+use crate::live;
 use peer_exchange::Multiaddr;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -116,7 +116,7 @@ impl Upstreams {
             return None;
         };
         let ips = self.answers.get(&(name.clone(), endpoint.port))?;
-        let own = |ip: &IpAddr| self.own_ports.contains(&endpoint.port) && sockets::is_own(*ip);
+        let own = |ip: &IpAddr| self.own_ports.contains(&endpoint.port) && live::is_own(*ip);
         let others: Vec<_> = ips.iter().copied().filter(|ip| !own(ip)).collect();
         // With nobody else, the name is this node's: asking itself is worth a report.
         Some(if others.is_empty() {

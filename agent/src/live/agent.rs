@@ -24,9 +24,9 @@ pub(crate) struct Agent {
     /// The addresses of the service beside this agent, as it told them last.
     learned: RwLock<Vec<Multiaddr>>,
     /// The upstreams are to be resolved before their time.
-    pub(super) resolve: Notify,
+    pub(crate) resolve: Notify,
     /// There is something new to save.
-    pub(super) save: Notify,
+    pub(crate) save: Notify,
 }
 
 /// How saving the state went.
@@ -37,7 +37,7 @@ pub(crate) struct Saves {
 }
 
 impl Saves {
-    pub(super) fn count(&self, outcome: &std::io::Result<()>) {
+    pub(crate) fn count(&self, outcome: &std::io::Result<()>) {
         let counter = if outcome.is_ok() {
             &self.done
         } else {
@@ -56,7 +56,7 @@ impl Saves {
 }
 
 impl Agent {
-    pub(super) fn new(handle: Handle, settings: Settings, sockets: Sockets) -> Self {
+    pub(crate) fn new(handle: Handle, settings: Settings, sockets: Sockets) -> Self {
         Self {
             node: handle.node(),
             handle,
@@ -80,7 +80,7 @@ impl Agent {
             .clone()
     }
 
-    pub(super) fn set_settings(&self, settings: Settings) {
+    pub(crate) fn set_settings(&self, settings: Settings) {
         *self
             .settings
             .write()
@@ -88,7 +88,7 @@ impl Agent {
     }
 
     /// The service beside this agent has told other addresses, or none any more.
-    pub(super) fn set_learned(&self, addresses: Vec<Multiaddr>) {
+    pub(crate) fn set_learned(&self, addresses: Vec<Multiaddr>) {
         let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
         if *learned != addresses {
             *learned = addresses;
@@ -98,7 +98,7 @@ impl Agent {
 
     /// Everything that the own record names: this node's addresses, and those of the libp2p
     /// service beside it.
-    pub(super) fn own_addresses(
+    pub(crate) fn own_addresses(
         &self,
         settings: &Settings,
         upstreams: &[Multiaddr],
@@ -142,14 +142,14 @@ impl Agent {
     }
 
     /// An upstream does not answer: perhaps its name stands for another address by now.
-    pub(super) fn resolve_soon(&self, target: &Target) {
+    pub(crate) fn resolve_soon(&self, target: &Target) {
         if matches!(target, Target::Upstream(_)) {
             self.resolve.notify_one();
         }
     }
 
     /// The table has changed.
-    pub(super) fn changed(&self) {
+    pub(crate) fn changed(&self) {
         self.save.notify_one();
     }
 }
