@@ -8,6 +8,7 @@ use crate::input::InputError;
 use crate::libp2p::Service;
 use peer_exchange::{Config, Multiaddr};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -71,11 +72,22 @@ pub(crate) struct Listen {
 }
 
 /// Who may join, as the file says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) enum Members {
     Token(String),
     TokenFile(PathBuf),
     Authority(file::Authority),
+}
+
+impl fmt::Debug for Members {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // It is a secret.
+            Self::Token(_) => f.write_str("Token(…)"),
+            Self::TokenFile(path) => write!(f, "TokenFile({path:?})"),
+            Self::Authority(authority) => write!(f, "{authority:?}"),
+        }
+    }
 }
 
 impl Settings {

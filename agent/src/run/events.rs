@@ -1,12 +1,12 @@
 //! What an operator is told: one log line per event worth an eye.
 
-use super::log::{Seldom, again};
+use super::log::{Burst, Seldom, again};
 use crate::config::Cycles;
 use crate::live::Agent;
 use crate::names;
 use crate::topology::canonical;
 use peer_exchange::driver::{Ended, Notices};
-use peer_exchange::{CloseReason, Event, NodeId, Notice, Target};
+use peer_exchange::{CloseReason, Event, NodeId, Notice, PeerView, Target};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,6 +19,7 @@ pub(super) async fn tell(agent: Arc<Agent>, mut notices: Notices) {
         agent,
         names: HashMap::new(),
         seldom: Seldom::new(interval),
+        peers: Burst::new(Instant::now()),
     };
     while let Some(notice) = notices.next().await {
         teller.tell(notice).await;
@@ -30,6 +31,8 @@ struct Teller {
     /// Names of known peers, for when they are known no more; as many as the table has.
     names: HashMap<NodeId, String>,
     seldom: Seldom,
+    /// Lines about peers that come and go.
+    peers: Burst,
 }
 
 impl Teller {
@@ -62,7 +65,11 @@ impl Teller {
                     }
                 }
             }
-            Notice::Missed(n) => debug!("{n} events went by untold"),
+            Notice::Missed(n) => {
+                debug!("{n} events went by untold");
+                self.agent.changed();
+                self.look_again().await;
+            }
             _ => {}
         }
     }
@@ -71,26 +78,24 @@ impl Teller {
         match event {
             Event::PeerUp { node } => {
                 let shown = self.shown(&node).await;
-                info!("peer {shown} is known");
+                self.peer(&shown, "is known");
                 self.names.insert(node, shown);
-                self.agent.changed();
             }
             Event::PeerChanged { node } => {
-                info!(
-                    "peer {} has changed its addresses or labels",
-                    self.shown(&node).await
-                );
-                self.agent.changed();
+                let shown = self.shown(&node).await;
+                self.peer(&shown, "has changed its addresses or labels");
+                self.names.insert(node, shown);
             }
             Event::PeerExpired { node } => {
                 let shown = self.gone(&node);
-                info!("peer {shown} is forgotten: its record was not renewed in its lifetime");
-                self.agent.changed();
+                self.peer(
+                    &shown,
+                    "is forgotten: its record was not renewed in its lifetime",
+                );
             }
             Event::PeerLeft { node } => {
                 let shown = self.gone(&node);
-                info!("peer {shown} has left");
-                self.agent.changed();
+                self.peer(&shown, "has left");
             }
             Event::PeerEvicted { node } => {
                 let shown = self.gone(&node);
@@ -207,6 +212,24 @@ impl Teller {
                 "the link to {} has ended: {ended:?}",
                 self.shown(&node).await
             ),
+        }
+    }
+
+    /// One line about a peer, unless there are very many.
+    fn peer(&mut self, shown: &str, what: &str) {
+        self.agent.changed();
+        match self.peers.due(Instant::now()) {
+            Some(0) => info!("peer {shown} {what}"),
+            Some(n) => info!("peer {shown} {what} ({n} more lines about peers were left out)"),
+            None => {}
+        }
+    }
+
+    /// Events were lost, and with them perhaps some peers' end.
+    async fn look_again(&mut self) {
+        if let Ok(peers) = self.agent.handle.peers().await {
+            let shown = |p: PeerView| (p.node, names::shown(&p.node, Some(&p.metadata)));
+            self.names = peers.into_iter().map(shown).collect();
         }
     }
 

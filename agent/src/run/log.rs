@@ -73,6 +73,40 @@ impl Seldom {
     }
 }
 
+/// Lets so many lines through at once, and one a second after them: a node that joins a thousand
+/// others is no thousand lines.
+pub(super) struct Burst {
+    room: f64,
+    at: Instant,
+    left_out: u64,
+}
+
+/// Lines at once.
+const LINES: f64 = 20.0;
+
+impl Burst {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            room: LINES,
+            at: now,
+            left_out: 0,
+        }
+    }
+
+    /// `Some(n)`: write it, and that `n` like it were left out before.
+    pub(super) fn due(&mut self, now: Instant) -> Option<u64> {
+        let refilled = now.duration_since(self.at).as_secs_f64();
+        self.room = (self.room + refilled).min(LINES);
+        self.at = now;
+        if self.room < 1.0 {
+            self.left_out += 1;
+            return None;
+        }
+        self.room -= 1.0;
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
 /// `" (12 times more since the last line)"`, or nothing.
 pub(super) fn again(left_out: u64) -> String {
     match left_out {
@@ -97,6 +131,17 @@ mod tests {
         assert_eq!(seldom.due("a", at(60)), Some(2));
         seldom.over("a");
         assert_eq!(seldom.due("a", at(61)), Some(0));
+    }
+
+    #[test]
+    fn a_rush_of_lines_is_counted_instead_of_written() {
+        let start = Instant::now();
+        let mut burst = Burst::new(start);
+        let written = (0..1000).filter_map(|_| burst.due(start)).count();
+        assert_eq!(written, LINES as usize);
+        let later = start + Duration::from_secs(1);
+        assert_eq!(burst.due(later), Some(1000 - written as u64));
+        assert_eq!(burst.due(later), None);
     }
 
     #[test]
