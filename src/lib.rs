@@ -97,6 +97,14 @@
 //! - No answer waits for another node; no request is forwarded twice by one node.
 //! - What a peer does wrong is an [`Event::Blamed`], never an error of the call.
 //!
+//! # What can be read
+//!
+//! At any time, of the node as it stood at its last input: [`Node::peers`] with who told each and
+//! since when, [`Node::links`], [`Node::upstreams`] with their state, backoff and last news,
+//! [`Node::loops`], and [`Node::stats`], the counters, by kind of message and reason of fault. Give
+//! the node a [`Input::Wake`] first where lifetimes matter. [`Node::snapshot`] is what to keep
+//! across a restart.
+//!
 //! The rules (R1 to R29) that comments cite are listed in `docs/protocol.md`.
 #![no_std]
 #![forbid(unsafe_code)]

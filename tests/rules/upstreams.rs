@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use peer_exchange::wire::{LoopFound, Message, Request, Trace, Walk};
-use peer_exchange::{CloseReason, Event, Input, UpstreamState};
+use peer_exchange::{CloseReason, Config, Event, Input, LinkId, UpstreamState, limits::caps};
 
 use crate::support::build::*;
 use crate::support::rig::{Rig, below, config, records_in};
@@ -108,6 +108,65 @@ fn a_cold_node_answers_at_once_forwards_once_and_tells_later() {
     // Warm, it forwards nothing.
     rig.message(asker, Message::Request(request(78)));
     assert!(walks(&rig.take(upstream)).is_empty());
+}
+
+/// A cold node below node 9, and its link to that; its own asking has come to rest.
+fn cold_below_9() -> (Rig, LinkId) {
+    let mut rig = Rig::new(50, config_of_a_relay());
+    let upstream = rig.upstream(9);
+    rig.pass_answering(2);
+    (rig, upstream)
+}
+
+fn config_of_a_relay() -> Config {
+    let mut config = below(9);
+    config.messages_per_second = 100_000;
+    // Its own rounds would be in the way.
+    config.quiet_round = Duration::from_secs(3_600);
+    config.round = Duration::from_secs(10);
+    config
+}
+
+/// Sends a request with this ID, and says how often it was forwarded. The upstream answers at
+/// once, and knows nothing either.
+fn forwards(rig: &mut Rig, asker: LinkId, upstream: LinkId, id: u64) -> usize {
+    rig.take(upstream);
+    rig.message(asker, Message::Request(request(id)));
+    let sent = rig.take(upstream);
+    let forwarded: Vec<_> = walks(&sent).iter().map(|w| w.id).collect();
+    for id in &forwarded {
+        rig.message(upstream, Message::Response(response(*id)));
+    }
+    rig.take(asker);
+    forwarded.len()
+}
+
+#[test]
+fn a_walk_is_forwarded_once_in_a_minute_though_everything_is_cold_and_idle() {
+    let (mut rig, upstream) = cold_below_9();
+    let asker = rig.link(2);
+    rig.pass_answering(2);
+    assert_eq!(forwards(&mut rig, asker, upstream, 77), 1);
+    assert_eq!(forwards(&mut rig, asker, upstream, 77), 0);
+    assert_eq!(forwards(&mut rig, asker, upstream, 78), 1);
+    rig.pass_answering(75);
+    assert_eq!(forwards(&mut rig, asker, upstream, 77), 1);
+}
+
+#[test]
+fn a_full_memory_of_walks_forwards_nothing() {
+    let (mut rig, upstream) = cold_below_9();
+    rig.checks = false;
+    let asker = rig.link(2);
+    rig.pass_answering(2);
+    let most = caps::SEEN_WALKS as u64;
+    let forwarded: usize = (0..most + 50)
+        .map(|id| forwards(&mut rig, asker, upstream, 1_000 + id))
+        .sum();
+    assert_eq!(forwarded, caps::SEEN_WALKS);
+    rig.check();
+    rig.pass_answering(75);
+    assert_eq!(forwards(&mut rig, asker, upstream, 7), 1);
 }
 
 #[test]
