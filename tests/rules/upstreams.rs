@@ -250,3 +250,30 @@ fn other_upstreams_may_be_set_and_old_ones_go() {
     rig.pass_s(1);
     assert_eq!(rig.dials.len(), 1);
 }
+
+/// The own traces that went to the upstream in eleven minutes, and whether somebody asks this node.
+fn periodic_traces(asked: bool) -> usize {
+    let mut rig = Rig::new(50, below(9));
+    let upstream = rig.upstream(9);
+    rig.pass_answering(5);
+    if asked {
+        let asker = rig.link(60);
+        let trace = Trace {
+            id: 5,
+            path: vec![id(60)],
+            fresh: false,
+        };
+        rig.message(asker, Message::Trace(trace));
+    }
+    rig.take(upstream);
+    rig.pass_answering(660);
+    let sent = rig.take(upstream);
+    let own = |m: &&Message| matches!(m, Message::Trace(t) if t.path == [id(50)]);
+    sent.iter().filter(own).count()
+}
+
+#[test]
+fn whoever_is_asked_looks_for_cycles_every_ten_minutes() {
+    assert_eq!(periodic_traces(true), 1);
+    assert_eq!(periodic_traces(false), 0, "nobody asks: it is on no cycle");
+}
