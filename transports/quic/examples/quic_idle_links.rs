@@ -12,12 +12,12 @@ struct OverQuic;
 impl Kind for OverQuic {
     type Transport = Quic;
 
-    fn bind(at: SocketAddr, tls: Tls) -> io::Result<Quic> {
-        Quic::bind(&[at], tls, Options::default())
+    fn bind(at: &[SocketAddr], tls: Tls) -> io::Result<Quic> {
+        Quic::bind(at, tls, Options::default())
     }
 
-    fn socket(quic: &Quic) -> SocketAddr {
-        quic.local_addresses()[0]
+    fn sockets(quic: &Quic) -> &[SocketAddr] {
+        quic.local_addresses()
     }
 
     fn suffix(port: u16) -> String {

@@ -20,15 +20,15 @@ const ROOM: usize = 4;
 impl Kind for Strict {
     type Transport = Quic;
 
-    fn bind(at: SocketAddr, tls: Tls) -> io::Result<Quic> {
+    fn bind(at: &[SocketAddr], tls: Tls) -> io::Result<Quic> {
         let mut options = Options::default();
         options.handshake_timeout = Duration::from_millis(500);
         options.half_open = ROOM;
-        Quic::bind(&[at], tls, options)
+        Quic::bind(at, tls, options)
     }
 
-    fn socket(quic: &Quic) -> SocketAddr {
-        quic.local_addresses()[0]
+    fn sockets(quic: &Quic) -> &[SocketAddr] {
+        quic.local_addresses()
     }
 
     fn suffix(port: u16) -> String {

@@ -1,7 +1,7 @@
 //! Starting nodes over one kind of transport, and waiting for what they do.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +17,19 @@ pub trait Kind: Send + Sync + 'static {
     /// It.
     type Transport: Transport;
 
-    /// Listens at this address.
+    /// Listens at these addresses.
     ///
     /// # Errors
     /// When that is not possible.
-    fn bind(at: SocketAddr, tls: Tls) -> io::Result<Self::Transport>;
+    fn bind(at: &[SocketAddr], tls: Tls) -> io::Result<Self::Transport>;
 
-    /// Where it listens.
-    fn socket(transport: &Self::Transport) -> SocketAddr;
+    /// Where it listens, in that order.
+    fn sockets(transport: &Self::Transport) -> &[SocketAddr];
+
+    /// The first of them.
+    fn socket(transport: &Self::Transport) -> SocketAddr {
+        Self::sockets(transport)[0]
+    }
 
     /// The multiaddr of such a socket, in text, after the host.
     fn suffix(port: u16) -> String;
@@ -55,7 +60,9 @@ pub struct Plan {
     /// Whom it asks.
     pub upstreams: Vec<Multiaddr>,
     /// Where it listens.
-    pub listen: SocketAddr,
+    pub listen: Vec<SocketAddr>,
+    /// What else it is told; its upstreams are those above.
+    pub config: Config,
     /// What it remembers.
     pub snapshot: Option<Vec<u8>>,
 }
@@ -64,11 +71,14 @@ impl Plan {
     /// A new node on a free port of this machine.
     #[must_use]
     pub fn new() -> Self {
+        let mut config = Config::default();
+        config.local = true;
         Self {
+            config,
             key: NodeKey::generate().expect("randomness"),
             membership: Membership::token(token()),
             upstreams: Vec::new(),
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
             snapshot: None,
         }
     }
@@ -87,6 +97,13 @@ impl Plan {
         self
     }
 
+    /// Listening there.
+    #[must_use]
+    pub fn at(mut self, listen: &[IpAddr]) -> Self {
+        self.listen = listen.iter().map(|ip| (*ip, 0).into()).collect();
+        self
+    }
+
     /// What makes it a node of the transport.
     #[must_use]
     pub fn tls(&self) -> Tls {
@@ -99,17 +116,18 @@ impl Plan {
     /// When that fails.
     #[must_use]
     pub fn start<K: Kind>(&self) -> Running<K> {
-        let transport = K::bind(self.listen, self.tls()).expect("a free port");
+        let transport = K::bind(&self.listen, self.tls()).expect("a free port");
         let transport = Arc::new(transport);
-        let address = address::<K>(K::socket(&transport));
+        let sockets = K::sockets(&transport).iter();
+        let addresses: Vec<_> = sockets.map(|socket| address::<K>(*socket)).collect();
+        let address = addresses[0].clone();
         let identity = Identity {
             node: self.key.node(),
-            addresses: vec![address.clone()],
+            addresses,
             metadata: Vec::new(),
         };
-        let mut config = Config::default();
+        let mut config = self.config.clone();
         config.upstreams = self.upstreams.clone();
-        config.local = true;
         let (seed, now) = (random_seed().expect("randomness"), Instant::ZERO);
         let node = match &self.snapshot {
             None => Node::new(config, identity, seed, now),
@@ -157,7 +175,7 @@ pub struct Running<K: Kind> {
     pub notices: Notices,
     /// Its transport.
     pub transport: Arc<K::Transport>,
-    /// Where it is found.
+    /// Where it is found first.
     pub address: Multiaddr,
 }
 

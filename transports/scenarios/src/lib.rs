@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod addresses;
 mod authority;
 pub mod idle;
 mod lab;
@@ -37,6 +38,9 @@ macro_rules! scenarios {
             nodes::a_crash_is_noticed,
             nodes::an_upstream_by_name_is_found,
             nodes::no_answer_is_a_failed_dial,
+            addresses::a_ring_over_ipv6_converges,
+            addresses::a_node_of_both_families_joins_those_of_one,
+            addresses::an_idle_link_closes_and_opens_again,
             volume::a_large_table_arrives_whole,
             membership::a_wrong_token_is_refused_and_told_nothing,
             membership::members_of_one_authority_meet,

@@ -51,7 +51,7 @@ pub async fn a_token_does_not_open_an_authority<K: Kind>() {
 /// A peer's address may have changed hands: the dialler does not even prove itself.
 pub async fn another_node_at_the_address_is_told_nothing<K: Kind>() {
     let one = Plan::new().start::<K>();
-    let dialler = K::bind(([127, 0, 0, 1], 0).into(), Plan::new().tls()).unwrap();
+    let dialler = K::bind(&[([127, 0, 0, 1], 0).into()], Plan::new().tls()).unwrap();
     let mut config = Config::default();
     config.local = true;
     let expected = NodeKey::generate().unwrap().node();

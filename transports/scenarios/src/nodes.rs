@@ -97,7 +97,7 @@ pub async fn a_restart_on_the_same_port_works_at_once<K: Kind>() {
     let one = plan.start::<K>();
     let two = Plan::new().upstream(&one.address).start::<K>();
     one.knows(&[two.node]).await;
-    plan.listen = K::socket(&one.transport);
+    plan.listen = K::sockets(&one.transport).to_vec();
     plan.snapshot = Some(one.handle.snapshot().await.unwrap());
     until("shutdown", one.handle.shutdown()).await;
     let again = plan.start::<K>();

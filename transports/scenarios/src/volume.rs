@@ -7,11 +7,12 @@ use crate::lab::{Kind, Plan, eventually};
 
 /// Its records fill several messages of 64 KiB.
 const PEERS: u16 = 1_200;
+const METADATA: [u8; 256] = [7; 256];
 
 /// A node with a large table, and another that learns all of it over one link.
 pub async fn a_large_table_arrives_whole<K: Kind>() {
     let mut plan = Plan::new();
-    plan.snapshot = Some(large_table(plan.key.node()));
+    plan.snapshot = Some(large_table(plan.key.node(), PEERS, &METADATA));
     let one = plan.start::<K>();
     assert_eq!(one.handle.peers().await.unwrap().len(), PEERS.into());
     let two = Plan::new().upstream(&one.address).start::<K>();
@@ -26,31 +27,31 @@ pub async fn a_large_table_arrives_whole<K: Kind>() {
         stats.bytes_received
     );
     let peers = two.handle.peers().await.unwrap();
-    let whole = peers.iter().filter(|p| p.metadata == [7; 256]).count();
+    let whole = peers.iter().filter(|p| p.metadata == METADATA).count();
     assert_eq!(whole, PEERS.into());
 }
 
 /// The snapshot of a node that has met so many others, each with a long record.
-fn large_table(own: NodeId) -> Vec<u8> {
-    let mut node = start(own, Vec::new());
-    for n in 0..PEERS {
+fn large_table(own: NodeId, peers: u16, metadata: &[u8]) -> Vec<u8> {
+    let mut node = start(own, Vec::new(), metadata);
+    for n in 0..peers {
         let [high, low] = n.to_be_bytes();
         let mut id = [1; 32];
         (id[0], id[1]) = (high, low);
         // Link-local: nobody dials it (R7), so that all there is to do is to pass it on.
         let socket = ([169, 254, high, low], 7).into();
-        let mut peer = start(NodeId::new(id), vec![Multiaddr::tcp(socket)]);
+        let mut peer = start(NodeId::new(id), vec![Multiaddr::tcp(socket)], metadata);
         meet(&mut node, &mut peer, LinkId(n.into()));
     }
-    assert_eq!(node.peer_count(), PEERS.into());
+    assert_eq!(node.peer_count(), peers.into());
     node.snapshot(node.now())
 }
 
-fn start(node: NodeId, addresses: Vec<Multiaddr>) -> Node {
+fn start(node: NodeId, addresses: Vec<Multiaddr>, metadata: &[u8]) -> Node {
     let identity = Identity {
         node,
         addresses,
-        metadata: vec![7; 256],
+        metadata: metadata.to_vec(),
     };
     let seed = random_seed().expect("randomness");
     Node::new(Config::default(), identity, seed, Instant::ZERO).expect("a valid configuration")

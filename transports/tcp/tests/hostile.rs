@@ -22,15 +22,15 @@ const ROOM: usize = 4;
 impl Kind for Strict {
     type Transport = Tcp;
 
-    fn bind(at: SocketAddr, tls: Tls) -> io::Result<Tcp> {
+    fn bind(at: &[SocketAddr], tls: Tls) -> io::Result<Tcp> {
         let mut options = Options::default();
         options.handshake_timeout = Duration::from_millis(500);
         options.half_open = ROOM;
-        Tcp::bind(&[at], tls, options)
+        Tcp::bind(at, tls, options)
     }
 
-    fn socket(tcp: &Tcp) -> SocketAddr {
-        tcp.local_addresses()[0]
+    fn sockets(tcp: &Tcp) -> &[SocketAddr] {
+        tcp.local_addresses()
     }
 
     fn suffix(port: u16) -> String {
