@@ -67,10 +67,91 @@ pub struct Case {
     /// Messages lost, of 1.
     #[arg(long, default_value_t = 0.0)]
     pub loss: f64,
+    /// What is lost is sent again, as TCP and QUIC do it.
+    #[arg(long)]
+    pub streams: bool,
+    /// Virtual seconds that it runs before it counts; by itself 0, iroh-gossip 5.
+    #[arg(long)]
+    pub warm_up: Option<u64>,
     /// What everything random comes from.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// CPU time that it may take, in seconds.
-    #[arg(long, default_value_t = 90)]
+    #[arg(long, default_value_t = 100)]
     pub cpu_seconds: u64,
+    /// Memory that it may take, in gigabytes.
+    #[arg(long, default_value_t = 14)]
+    pub memory_gb: u64,
+}
+
+impl Case {
+    /// The sizes of the table.
+    pub const SIZES: [u32; 4] = [3, 10, 100, 1_000];
+
+    /// The loss of the table's last part.
+    pub const LOSS: f64 = 0.1;
+
+    /// How many seeds the table's medians are over.
+    #[must_use]
+    pub fn seeds(size: u32) -> u64 {
+        if size < 1_000 { 3 } else { 1 }
+    }
+
+    /// Every row of the table up to this size, the costly ones first.
+    #[must_use]
+    pub fn all(largest: u32, cpu_seconds: u64, memory_gb: u64) -> Vec<Self> {
+        let mut cases = Vec::new();
+        let sizes = Self::SIZES.into_iter().rev();
+        for size in sizes.filter(|size| *size <= largest) {
+            for candidate in [
+                Candidate::Chitchat,
+                Candidate::Foca,
+                Candidate::IrohGossip,
+                Candidate::PeerExchange,
+            ] {
+                for topology in Topology::ALL {
+                    for seed in 1..=Self::seeds(size) {
+                        let mut add = |loss, streams| {
+                            cases.push(Self {
+                                candidate,
+                                topology,
+                                size,
+                                loss,
+                                streams,
+                                warm_up: None,
+                                seed,
+                                cpu_seconds,
+                                memory_gb,
+                            });
+                        };
+                        add(0.0, false);
+                        add(Self::LOSS, candidate == Candidate::IrohGossip);
+                        if candidate == Candidate::PeerExchange {
+                            add(Self::LOSS, true);
+                        }
+                    }
+                }
+            }
+        }
+        cases
+    }
+
+    /// Whether two at once could fill the machine: chitchat keeps some 9.6 kB per pair of nodes.
+    #[must_use]
+    pub fn is_heavy(&self) -> bool {
+        self.candidate == Candidate::Chitchat && self.size >= 500
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let loss = match (self.loss > 0.0, self.streams) {
+            (false, _) => String::new(),
+            (true, false) => format!(", {:.0} % lost", self.loss * 100.0),
+            (true, true) => format!(", {:.0} % lost and sent again", self.loss * 100.0),
+        };
+        let (name, size) = (self.candidate.name(), self.size);
+        let topology = self.topology.name();
+        format!("{name}, {size} {topology}{loss}, seed {}", self.seed)
+    }
 }

@@ -22,9 +22,9 @@ pub trait System: Sized {
 
     /// How the table names it, with its version.
     const NAME: &'static str;
-    /// Whether it may assume that nothing is lost: its own transport is a reliable stream.
-    const RELIABLE: bool = false;
-    /// How long it runs before [`go`](Self::go); nothing of that is counted.
+    /// Whether it relies on streams, on which what is lost is sent again.
+    const NEEDS_STREAMS: bool = false;
+    /// How long it runs before [`go`](Self::go), unless the case says otherwise.
     const WARM_UP: Duration = Duration::ZERO;
     /// How long nothing changes, to measure what that costs: at least a minute, and a full period
     /// of the rarest thing it does.
@@ -46,6 +46,17 @@ pub trait System: Sized {
     fn known(&self, node: usize) -> usize;
     /// Whether the node has the new port of `changed`.
     fn knows_change(&self, node: usize, changed: usize) -> bool;
+}
+
+/// What the network does, and for how long before it counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Conditions {
+    /// Messages lost, of 1.
+    pub loss: f64,
+    /// What is lost is sent again, and arrives later.
+    pub streams: bool,
+    /// How long the system runs before it counts.
+    pub warm_up: Duration,
 }
 
 /// What comes out of a node.
@@ -104,7 +115,7 @@ pub struct Harness<S: System> {
     now: Duration,
     queue: BTreeMap<(Duration, u64), Event<S>>,
     next: u64,
-    loss: f64,
+    conditions: Conditions,
     rng: SmallRng,
     /// When the last message between two nodes arrives, on a reliable stream that loses.
     arrives: HashMap<(usize, usize), Duration>,
@@ -117,9 +128,10 @@ pub struct Harness<S: System> {
 }
 
 impl<S: System> Harness<S> {
-    /// Every node, started at once; and warmed up.
+    /// Every node, started at once; and warmed up. A warm-up loses nothing, and nothing of it
+    /// counts.
     #[must_use]
-    pub fn new(cluster: &Cluster, loss: f64) -> Self {
+    pub fn new(cluster: &Cluster, conditions: Conditions) -> Self {
         let size = cluster.size();
         let mut harness = Self {
             system: S::new(cluster),
@@ -127,7 +139,7 @@ impl<S: System> Harness<S> {
             now: Duration::ZERO,
             queue: BTreeMap::new(),
             next: 0,
-            loss: 0.0,
+            conditions,
             rng: SmallRng::seed_from_u64(cluster.seed ^ 0x6c6f_7373),
             arrives: HashMap::new(),
             known: vec![0; size],
@@ -137,14 +149,17 @@ impl<S: System> Harness<S> {
             counts: Counts::default(),
             trace: DefaultHasher::new(),
         };
+        if !conditions.warm_up.is_zero() {
+            harness.conditions.loss = 0.0;
+        }
         for node in 0..size {
             harness.act(node, |system, out| system.start(node, out));
         }
-        harness.run(S::WARM_UP, |_| false);
-        if !S::WARM_UP.is_zero() {
+        if !conditions.warm_up.is_zero() {
+            harness.run(conditions.warm_up, |_| false);
             harness.counts = Counts::default();
+            harness.conditions.loss = conditions.loss;
         }
-        harness.loss = loss;
         for node in 0..size {
             harness.act(node, |system, out| system.go(node, out));
         }
@@ -255,17 +270,18 @@ impl<S: System> Harness<S> {
         (self.now, from, to, len).hash(&mut self.trace);
         self.count(len);
         let mut at = self.now + LATENCY;
-        if self.loss > 0.0 {
-            while self.rng.random_bool(self.loss) {
+        let Conditions { loss, streams, .. } = self.conditions;
+        if loss > 0.0 {
+            while self.rng.random_bool(loss) {
                 self.counts.lost += 1;
-                if !S::RELIABLE {
+                if !streams {
                     return;
                 }
                 // Sent again after one round trip, the least in which a loss can be noticed.
                 self.count(len);
                 at += 2 * LATENCY;
             }
-            if S::RELIABLE {
+            if streams {
                 let last = self.arrives.entry((from, to)).or_default();
                 at = at.max(*last);
                 *last = at;

@@ -8,7 +8,7 @@ pub mod case;
 pub mod cluster;
 pub mod harness;
 pub mod measure;
-
-
+pub mod plot;
+pub mod process;
 pub mod systems;
-
+pub mod table;

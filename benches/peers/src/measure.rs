@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::{Candidate, Case};
 use crate::cluster::Cluster;
-use crate::harness::{Counts, Harness, System};
+use crate::harness::{Conditions, Counts, Harness, System};
 use crate::systems::chitchat::Chitchat;
 use crate::systems::foca::Foca;
 use crate::systems::iroh_gossip::IrohGossip;
@@ -86,11 +86,20 @@ fn scenarios<S: System>(case: &Case) -> Outcome {
     let budget = Budget::new(case.cpu_seconds);
     let cluster = Cluster::new(case.topology, case.size as usize, case.seed);
     let start = cpu_time();
-    let mut harness = Harness::<S>::new(&cluster, case.loss);
+    let conditions = Conditions {
+        loss: case.loss,
+        streams: case.streams || S::NEEDS_STREAMS,
+        warm_up: case.warm_up.map_or(S::WARM_UP, Duration::from_secs),
+    };
+    let mut harness = Harness::<S>::new(&cluster, conditions);
     let mut outcome = Outcome::default();
     // A warm-up is not counted, neither its time nor its messages nor its CPU time.
-    let start = if S::WARM_UP.is_zero() { start } else { cpu_time() };
-    outcome.cold = cold(&mut harness, &budget, start, S::WARM_UP);
+    let start = if conditions.warm_up.is_zero() {
+        start
+    } else {
+        cpu_time()
+    };
+    outcome.cold = cold(&mut harness, &budget, start, conditions.warm_up);
     outcome.share = harness.share();
     outcome.lost = harness.counts().lost;
     if outcome.cold.is_some() && case.loss == 0.0 {
@@ -125,10 +134,12 @@ fn cold<S: System>(
 
 fn change<S: System>(harness: &mut Harness<S>, budget: &Budget, node: usize) -> Option<Spread> {
     // The rush of the start is over.
-    harness.run(Duration::from_secs(5), |_| budget.is_spent());
+    harness.run(Duration::from_secs(2), |_| budget.is_spent());
     let (start, counts, cpu) = (harness.now(), harness.counts(), cpu_time());
     harness.change(node);
-    harness.run(PATIENCE, |harness| harness.change_known() || budget.is_spent());
+    harness.run(PATIENCE, |harness| {
+        harness.change_known() || budget.is_spent()
+    });
     let spread = spread(harness, start, counts, cpu);
     harness.change_known().then_some(spread)
 }
@@ -186,7 +197,9 @@ impl Budget {
 
     fn is_spent(&self) -> bool {
         self.events.set(self.events.get() + 1);
-        if self.events.get() % 1_024 == 0 && cpu_time() >= Duration::from_secs(self.seconds) {
+        if self.events.get().is_multiple_of(1_024)
+            && cpu_time() >= Duration::from_secs(self.seconds)
+        {
             self.spent.set(true);
         }
         self.spent.get()
@@ -195,15 +208,18 @@ impl Budget {
     fn reason(&self, unfinished: bool) -> Option<String> {
         match (self.spent.get(), unfinished) {
             (true, _) => Some(format!("not within {} s of CPU", self.seconds)),
-            (false, true) => Some(format!("not within {} s of virtual time", PATIENCE.as_secs())),
+            (false, true) => Some(format!(
+                "not within {} s of virtual time",
+                PATIENCE.as_secs()
+            )),
             (false, false) => None,
         }
     }
 }
 
-/// CPU time of this process, all threads.
+/// CPU time of this thread, the only one. The clock of the process is coarse once that has a limit.
 fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 

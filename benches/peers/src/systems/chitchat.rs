@@ -89,7 +89,11 @@ impl Socket for VirtualSocket {
         Ok(socket(self.node))
     }
 
-    async fn send(&mut self, to: SocketAddr, envelope: ChitchatEnvelope) -> anyhow::Result<SendOutcome> {
+    async fn send(
+        &mut self,
+        to: SocketAddr,
+        envelope: ChitchatEnvelope,
+    ) -> anyhow::Result<SendOutcome> {
         let SocketAddr::V4(to) = to else {
             anyhow::bail!("{to} is no address of this network");
         };
@@ -99,7 +103,11 @@ impl Socket for VirtualSocket {
         let mut received = codec.1.recv().await?;
         received.from_addr = socket(self.node);
         let sent = (self.node, node_at(*to.ip()), received);
-        self.wires.sent.lock().expect("nobody panics with it").push(sent);
+        self.wires
+            .sent
+            .lock()
+            .expect("nobody panics with it")
+            .push(sent);
         Ok(outcome)
     }
 
@@ -107,7 +115,10 @@ impl Socket for VirtualSocket {
         if self.inbox.is_empty() {
             self.wires.set_idle(self.node);
         }
-        self.inbox.recv().await.ok_or_else(|| anyhow::anyhow!("the network is gone"))
+        self.inbox
+            .recv()
+            .await
+            .ok_or_else(|| anyhow::anyhow!("the network is gone"))
     }
 }
 
@@ -152,7 +163,10 @@ impl Chitchat {
     }
 
     fn locked<T>(&self, node: usize, look: impl FnOnce(&mut Node) -> T) -> T {
-        let mut node = self.nodes[node].node.try_lock().expect("every server waits");
+        let mut node = self.nodes[node]
+            .node
+            .try_lock()
+            .expect("every server waits");
         look(&mut node)
     }
 }
@@ -164,7 +178,9 @@ fn socket(node: usize) -> SocketAddr {
 /// As a string of 32 bytes, which chitchat wants: less than the ID holds, in chitchat's favour.
 fn text(id: [u8; 32]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    id.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 64)])).collect()
+    id.iter()
+        .map(|byte| char::from(ALPHABET[usize::from(byte % 64)]))
+        .collect()
 }
 
 fn codec(runtime: &Runtime) -> (Box<dyn Socket>, Box<dyn Socket>) {
@@ -211,7 +227,10 @@ impl System for Chitchat {
             cluster_id: "c".to_owned(),
             gossip_interval: ROUND,
             listen_addr: socket(node),
-            seed_nodes: self.upstreams[node].iter().map(|node| socket(*node).to_string()).collect(),
+            seed_nodes: self.upstreams[node]
+                .iter()
+                .map(|node| socket(*node).to_string())
+                .collect(),
             failure_detector_config: FailureDetectorConfig::default(),
             marked_for_deletion_grace_period: Duration::from_secs(3_600),
             catchup_callback: None,
@@ -276,7 +295,9 @@ impl System for Chitchat {
     fn knows_change(&self, node: usize, changed: usize) -> bool {
         let id = &self.ids[changed];
         self.locked(node, |state| {
-            state.node_state(id).is_some_and(|state| state.get("a").is_some())
+            state
+                .node_state(id)
+                .is_some_and(|state| state.get("a").is_some())
         })
     }
 }

@@ -4,7 +4,9 @@ use std::net::SocketAddrV4;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ::foca::{Config, Foca as Node, Identity, NoCustomBroadcast, Notification, PostcardCodec, Runtime};
+use ::foca::{
+    Config, Foca as Node, Identity, NoCustomBroadcast, Notification, PostcardCodec, Runtime,
+};
 use bytes::Bytes;
 use rand::rngs::SmallRng;
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,17 @@ impl Identity for Member {
 
 type Timer = ::foca::Timer<Member>;
 
+/// What a node is told later.
+pub enum Later {
+    /// Its own timer.
+    Timer(Timer),
+    /// Its announcement may have been lost: foca leaves it to the program to try again.
+    AnnounceAgain,
+}
+
+/// How long the program waits for an answer to its announcement: foca's own probe period.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// All nodes.
 pub struct Foca {
     cluster: Cluster,
@@ -65,7 +78,7 @@ impl Runtime<Member> for Effects<'_> {
     }
 
     fn submit_after(&mut self, event: Timer, after: Duration) {
-        self.out.after(self.node, after, event);
+        self.out.after(self.node, after, Later::Timer(event));
     }
 }
 
@@ -75,6 +88,16 @@ impl Foca {
             id: self.cluster.ids[node],
             address: address(node, port),
         }
+    }
+
+    /// Else a line falls apart where an announcement is lost: the node above the gap has members,
+    /// those below it, and asks nobody else.
+    fn has_upstream(&self, node: usize) -> bool {
+        let upstream = self.cluster.upstreams[node].map(|upstream| self.cluster.ids[upstream]);
+        upstream.is_none_or(|id| {
+            let mut members = self.nodes[node].iter_members();
+            members.any(|member| member.id().id == id)
+        })
     }
 
     /// What foca cannot take, a message from a member that it holds for dead say, it drops.
@@ -94,7 +117,7 @@ impl Foca {
 
 impl System for Foca {
     type Payload = Bytes;
-    type Timer = Timer;
+    type Timer = Later;
 
     const NAME: &'static str = "foca 2.0.0";
     /// Twice the 65 s between its announcements to members that are down, the rarest period.
@@ -110,7 +133,12 @@ impl System for Foca {
         foca.nodes = (0..cluster.size())
             .map(|node| {
                 let member = foca.member(node, PORT);
-                Node::new(member, Config::new_lan(size), cluster.rng(node), PostcardCodec)
+                Node::new(
+                    member,
+                    Config::new_lan(size),
+                    cluster.rng(node),
+                    PostcardCodec,
+                )
             })
             .collect();
         foca
@@ -120,6 +148,7 @@ impl System for Foca {
         if let Some(upstream) = self.cluster.upstreams[node] {
             let upstream = self.member(upstream, PORT);
             self.with(node, out, |foca, effects| foca.announce(upstream, effects));
+            out.after(node, PATIENCE, Later::AnnounceAgain);
         }
     }
 
@@ -127,13 +156,21 @@ impl System for Foca {
         self.with(node, out, |foca, effects| foca.handle_data(&data, effects));
     }
 
-    fn timer(&mut self, node: usize, timer: Timer, out: &mut Out<Self>) {
-        self.with(node, out, |foca, effects| foca.handle_timer(timer, effects));
+    fn timer(&mut self, node: usize, later: Later, out: &mut Out<Self>) {
+        match later {
+            Later::Timer(timer) => {
+                self.with(node, out, |foca, effects| foca.handle_timer(timer, effects));
+            }
+            Later::AnnounceAgain if self.has_upstream(node) => {}
+            Later::AnnounceAgain => self.start(node, out),
+        }
     }
 
     fn change(&mut self, node: usize, out: &mut Out<Self>) {
         let member = self.member(node, NEW_PORT);
-        self.with(node, out, |foca, effects| foca.change_identity(member, effects));
+        self.with(node, out, |foca, effects| {
+            foca.change_identity(member, effects)
+        });
     }
 
     fn known(&self, node: usize) -> usize {

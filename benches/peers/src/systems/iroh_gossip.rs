@@ -100,7 +100,7 @@ impl System for IrohGossip {
     type Timer = Later;
 
     const NAME: &'static str = "iroh-gossip 0.101.0";
-    const RELIABLE: bool = true;
+    const NEEDS_STREAMS: bool = true;
     const WARM_UP: Duration = Duration::from_secs(5);
     /// Two shuffles.
     const STEADY: Duration = Duration::from_secs(120);
@@ -109,7 +109,12 @@ impl System for IrohGossip {
         let size = cluster.size();
         let node = |node: usize| {
             let id = cluster.ids[node];
-            State::new(id, PeerData::default(), Config::default(), cluster.rng(node))
+            State::new(
+                id,
+                PeerData::default(),
+                Config::default(),
+                cluster.rng(node),
+            )
         };
         let heard = Heard {
             of: vec![false; size],

@@ -178,7 +178,13 @@ impl System for PeerExchange {
         self.drain(node, out);
     }
 
-    fn message(&mut self, node: usize, _: usize, (link, bytes): Self::Payload, out: &mut Out<Self>) {
+    fn message(
+        &mut self,
+        node: usize,
+        _: usize,
+        (link, bytes): Self::Payload,
+        out: &mut Out<Self>,
+    ) {
         if self.is_open(link).is_some() {
             self.input(node, Input::Message { link, bytes }, out);
         }
@@ -206,7 +212,14 @@ impl System for PeerExchange {
             Timer::Down(link) => {
                 if self.is_open(link).is_some() {
                     self.close(link);
-                    self.input(node, Input::LinkDown { link, orderly: true }, out);
+                    self.input(
+                        node,
+                        Input::LinkDown {
+                            link,
+                            orderly: true,
+                        },
+                        out,
+                    );
                 }
             }
             Timer::Failed(dial) => self.input(node, Input::DialFailed { dial }, out),
