@@ -3,9 +3,11 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use clap::Parser;
 use peers::case::Case;
@@ -33,12 +35,9 @@ struct Args {
     /// Where to draw the plot
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/comparison.svg"))]
     plot: PathBuf,
-    /// Also write what was measured, as JSON
+    /// Append each row to this file, one JSON a line, and do not measure what it has already
     #[arg(long)]
     save: Option<PathBuf>,
-    /// Measure nothing: table and plot of what was saved
-    #[arg(long)]
-    from: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -65,14 +64,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         // Not worth the time: freeing gigabytes one by one.
         std::process::exit(0);
     }
-    let measured = match &args.from {
-        Some(path) => serde_json::from_str(&read(path)?)?,
-        None => measure(args)?,
-    };
-    if let Some(path) = &args.save {
-        fs::write(path, serde_json::to_string(&measured)?)
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    }
+    let measured = measure(args)?;
     print!("{}", table::markdown(&measured));
     plot::draw(&args.plot, &measured)
         .map_err(|error| format!("cannot draw {}: {error}", args.plot.display()))?;
@@ -80,27 +72,84 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn read(path: &PathBuf) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-}
-
 fn measure(args: &Args) -> Result<Vec<Measured>, Box<dyn Error>> {
     let largest = if args.quick { 100 } else { u32::MAX };
     let mut cases = Case::all(largest, args.cpu_seconds, args.memory_gb);
     let wanted = |case: &Case| {
-        args.filter
-            .iter()
-            .any(|part| case.label().contains(part.as_str()))
+        let contains = |part: &String| case.label().contains(part.as_str());
+        args.filter.is_empty() || args.filter.iter().any(contains)
     };
-    cases.retain(|case| args.filter.is_empty() || wanted(case));
+    cases.retain(wanted);
     if cases.is_empty() {
         return Err(format!("no row's name contains {}", args.filter.join(" or ")).into());
     }
-    let all = cases.len();
-    let count = std::sync::atomic::AtomicUsize::new(0);
-    Ok(measure_all(cases, args.jobs.max(1), |(case, outcome)| {
-        let nth = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-        let ended = outcome.stopped.as_deref().unwrap_or("done");
-        eprintln!("[{nth}/{all}] {}: {ended}", case.label());
-    }))
+    let mut saved = Saved::open(args.save.as_deref())?;
+    let mut measured = std::mem::take(&mut saved.rows);
+    measured.retain(|(case, _)| cases.contains(case));
+    cases.retain(|case| measured.iter().all(|(other, _)| other != case));
+    let (all, saved) = (cases.len(), Mutex::new((saved, 0)));
+    measured.extend(measure_all(cases, args.jobs.max(1), |row| {
+        let (saved, nth) = &mut *saved.lock().unwrap_or_else(PoisonError::into_inner);
+        *nth += 1;
+        let ended = row.1.stopped.as_deref().unwrap_or("done");
+        eprintln!("[{nth}/{all}] {}: {ended}", row.0.label());
+        if let Err(error) = saved.append(row) {
+            eprintln!("warning: this row is not saved: {error}");
+        }
+    }));
+    Ok(measured)
+}
+
+/// The rows of a file, one JSON a line.
+struct Saved {
+    file: Option<File>,
+    rows: Vec<Measured>,
+}
+
+impl Saved {
+    fn open(path: Option<&Path>) -> Result<Self, Box<dyn Error>> {
+        let Some(path) = path else {
+            return Ok(Self {
+                file: None,
+                rows: Vec::new(),
+            });
+        };
+        let open = || -> std::io::Result<(File, String)> {
+            let mut file = File::options()
+                .read(true)
+                .append(true)
+                .create(true)
+                .open(path)?;
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            Ok((file, text))
+        };
+        let (file, text) =
+            open().map_err(|error| format!("cannot use {}: {error}", path.display()))?;
+        let parse = |(nth, line): (usize, &str)| {
+            serde_json::from_str(line).map_err(|error| {
+                format!(
+                    "{}:{}: not a row of this command: {error}",
+                    path.display(),
+                    nth + 1
+                )
+            })
+        };
+        let rows = text
+            .lines()
+            .enumerate()
+            .map(parse)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            file: Some(file),
+            rows,
+        })
+    }
+
+    fn append(&mut self, row: &Measured) -> std::io::Result<()> {
+        match &mut self.file {
+            Some(file) => writeln!(file, "{}", serde_json::to_string(row)?),
+            None => Ok(()),
+        }
+    }
 }

@@ -39,6 +39,32 @@ fn prints_the_table_and_draws_the_plot() {
 }
 
 #[test]
+fn what_is_saved_is_not_measured_again() {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("rows.jsonl");
+    let _ = std::fs::remove_file(&file);
+    let run = || {
+        let output = Command::new(env!("CARGO_BIN_EXE_peers"))
+            .args(["--filter", "2.0.0, 3 star, seed", "--save"])
+            .arg(&file)
+            .args([
+                "--plot",
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/nothing.svg"),
+            ])
+            .output()
+            .expect("the command starts");
+        assert!(output.status.success(), "{output:?}");
+        let progress = String::from_utf8_lossy(&output.stderr)
+            .matches("] foca")
+            .count();
+        (output.stdout, progress)
+    };
+    let (table, measured) = run();
+    assert_eq!(measured, 3);
+    assert_eq!(run(), (table, 0));
+    let _ = std::fs::remove_file(&file);
+}
+
+#[test]
 fn refuses_what_it_does_not_know() {
     let output = Command::new(env!("CARGO_BIN_EXE_peers"))
         .args(["--filter", "nobody"])
