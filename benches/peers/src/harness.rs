@@ -44,6 +44,10 @@ pub trait System: Sized {
     fn change(&mut self, node: usize, out: &mut Out<Self>);
     /// How many others' records the node has.
     fn known(&self, node: usize) -> usize;
+    /// How many connections were made so far; none where there are only datagrams.
+    fn connections(&self) -> Option<u64> {
+        None
+    }
     /// Whether the node has the new port of `changed`.
     fn knows_change(&self, node: usize, changed: usize) -> bool;
 }

@@ -35,6 +35,8 @@ pub struct Outcome {
     pub steady: Option<Steady>,
     /// The most memory resident, the whole process, all nodes.
     pub peak_bytes: u64,
+    /// Connections made until the end of the cold start; none where there are only datagrams.
+    pub connections: Option<u64>,
     /// Messages lost in the cold start.
     pub lost: u64,
     /// Why it ended before the end.
@@ -101,6 +103,7 @@ fn scenarios<S: System>(case: &Case) -> Outcome {
     };
     outcome.cold = cold(&mut harness, &budget, start, conditions.warm_up);
     outcome.share = harness.share();
+    outcome.connections = harness.system.connections();
     outcome.lost = harness.counts().lost;
     if outcome.cold.is_some() && case.loss == 0.0 {
         outcome.change = change(&mut harness, &budget, case.size as usize / 2);

@@ -106,7 +106,7 @@ const fn column(
     }
 }
 
-const COLD: [Column; 7] = [
+const COLD: [Column; 8] = [
     column("all know all", |_, o| Some(o.cold.as_ref()?.all_ms), time),
     column("99 % of pairs", |_, o| Some(o.cold.as_ref()?.most_ms), time),
     column(
@@ -117,6 +117,11 @@ const COLD: [Column; 7] = [
     column(
         "bytes, ratio",
         |k, o| Some(k.ratio(o.cold.as_ref()?)),
+        number,
+    ),
+    column(
+        "connections a node",
+        |k, o| o.cold.as_ref().and(Some(k.per_node(o.connections? as f64))),
         number,
     ),
     column(
@@ -191,7 +196,7 @@ pub fn markdown(measured: &[Measured]) -> String {
         "Cold start, every tenth message lost",
         &rows,
         true,
-        &COLD[..5],
+        &COLD[..6],
     );
     out
 }

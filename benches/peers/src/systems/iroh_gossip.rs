@@ -22,6 +22,8 @@ pub struct IrohGossip {
     nodes: Vec<State<Id, SmallRng>>,
     by_id: HashMap<Id, usize>,
     heard: Vec<Heard>,
+    /// Told by both ends.
+    neighbours: u64,
 }
 
 /// What a program on top would keep, at its least.
@@ -69,6 +71,7 @@ impl IrohGossip {
                 OutEvent::EmitEvent(_, Event::Received(event)) => {
                     self.hear(node, &event.content);
                 }
+                OutEvent::EmitEvent(_, Event::NeighborUp(_)) => self.neighbours += 1,
                 OutEvent::EmitEvent(..) | OutEvent::PeerData(..) => {}
             }
         }
@@ -127,6 +130,7 @@ impl System for IrohGossip {
             nodes: (0..size).map(node).collect(),
             by_id: cluster.ids.iter().copied().zip(0..).collect(),
             heard: vec![heard; size],
+            neighbours: 0,
         }
     }
 
@@ -160,6 +164,11 @@ impl System for IrohGossip {
 
     fn known(&self, node: usize) -> usize {
         self.heard[node].count
+    }
+
+    /// Only those between neighbours, the warm-up's included.
+    fn connections(&self) -> Option<u64> {
+        Some(self.neighbours / 2)
     }
 
     fn knows_change(&self, node: usize, _: usize) -> bool {

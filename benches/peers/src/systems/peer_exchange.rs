@@ -236,6 +236,10 @@ impl System for PeerExchange {
         self.nodes[node].as_ref().map_or(0, Node::peer_count)
     }
 
+    fn connections(&self) -> Option<u64> {
+        Some(self.next_link)
+    }
+
     fn knows_change(&self, node: usize, changed: usize) -> bool {
         let peer = |state: &Node| state.peer(&NodeId::new(self.cluster.ids[changed]));
         self.nodes[node]
