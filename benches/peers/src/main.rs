@@ -35,6 +35,9 @@ struct Args {
     /// Where to draw the plot
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/comparison.svg"))]
     plot: PathBuf,
+    /// Also write the table into this document, in place of what follows `<!-- table -->`
+    #[arg(long)]
+    document: Option<PathBuf>,
     /// Append each row to this file, one JSON a line, and do not measure what it has already
     #[arg(long)]
     save: Option<PathBuf>,
@@ -65,11 +68,23 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         std::process::exit(0);
     }
     let measured = measure(args)?;
-    print!("{}", table::markdown(&measured));
+    let table = table::markdown(&measured);
+    print!("{table}");
+    if let Some(path) = &args.document {
+        write_into(path, &table)?;
+    }
     plot::draw(&args.plot, &measured)
         .map_err(|error| format!("cannot draw {}: {error}", args.plot.display()))?;
     eprintln!("The plot is {}.", args.plot.display());
     Ok(())
+}
+
+fn write_into(path: &Path, table: &str) -> Result<(), String> {
+    let failed = |why: String| format!("cannot write into {}: {why}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = table::replaced(&text, table)
+        .ok_or_else(|| failed(format!("it has no line {}", table::MARK)))?;
+    std::fs::write(path, text).map_err(|error| failed(error.to_string()))
 }
 
 fn measure(args: &Args) -> Result<Vec<Measured>, Box<dyn Error>> {

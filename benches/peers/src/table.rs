@@ -88,6 +88,7 @@ fn median(outcomes: &[Outcome], number: impl Fn(&Outcome) -> Option<f64>) -> Opt
     Some(numbers[(numbers.len() - 1) / 2])
 }
 
+#[derive(Clone, Copy)]
 struct Column {
     head: &'static str,
     number: fn(&Key, &Outcome) -> Option<f64>,
@@ -178,34 +179,50 @@ const AFTER: [Column; 6] = [
     ),
 ];
 
-/// All parts of the table.
+/// All parts of the table, the first a summary.
 #[must_use]
 pub fn markdown(measured: &[Measured]) -> String {
     let rows = Rows::new(measured);
     let mut out = String::new();
-    part(&mut out, "Cold start", &rows, false, &COLD);
+    let mut part = |title, wanted: fn(&Key) -> bool, columns: &[Column]| {
+        if rows.0.keys().any(wanted) {
+            self::part(&mut out, title, &rows, wanted, columns);
+        }
+    };
+    let short = [COLD[0], COLD[3], COLD[5], COLD[7], AFTER[0], AFTER[4]];
+    let in_short = |key: &Key| !key.lossy && key.topology == Topology::Ring && key.size >= 100;
+    part("In short: rings of 100 and 1,000", in_short, &short);
+    part("Cold start", |key| !key.lossy, &COLD);
+    part("One change, and nothing changing", |key| !key.lossy, &AFTER);
     part(
-        &mut out,
-        "One change, and nothing changing",
-        &rows,
-        false,
-        &AFTER,
-    );
-    part(
-        &mut out,
         "Cold start, every tenth message lost",
-        &rows,
-        true,
+        |key| key.lossy,
         &COLD[..6],
     );
     out
 }
 
-fn part(out: &mut String, title: &str, rows: &Rows, lossy: bool, columns: &[Column]) {
+/// The text with the table in place of what follows [`MARK`]; `None` if there is no mark.
+#[must_use]
+pub fn replaced(text: &str, table: &str) -> Option<String> {
+    let (before, _) = text.split_once(MARK)?;
+    Some(format!("{before}{MARK}\n\n{}\n", table.trim_end()))
+}
+
+/// Where a document has the table, to its end.
+pub const MARK: &str = "<!-- table -->";
+
+fn part(
+    out: &mut String,
+    title: &str,
+    rows: &Rows,
+    wanted: impl Fn(&Key) -> bool,
+    columns: &[Column],
+) {
     let heads: Vec<_> = columns.iter().map(|column| column.head).collect();
     let _ = writeln!(out, "### {title}\n\n| nodes | | {} |", heads.join(" | "));
     let _ = writeln!(out, "|---|---|{}", "---|".repeat(columns.len()));
-    let keys: Vec<&Key> = rows.0.keys().filter(|key| key.lossy == lossy).collect();
+    let keys: Vec<&Key> = rows.0.keys().filter(|key| wanted(key)).collect();
     for key in &keys {
         let mut cells = Vec::new();
         for column in columns {

@@ -7,7 +7,7 @@ use peers::case::{Candidate, Case};
 use peers::cluster::Topology;
 use peers::measure::{Outcome, measure};
 use peers::process::Measured;
-use peers::table::markdown;
+use peers::table::{markdown, replaced};
 
 use super::case;
 
@@ -151,4 +151,12 @@ fn medians_and_the_best_in_bold() {
     ] {
         assert!(table.contains(row), "no {row} in {table}");
     }
+}
+
+#[test]
+fn a_document_keeps_what_stands_before_the_table() {
+    let document = "# Before\n\n<!-- table -->\n\nold\n";
+    let expected = "# Before\n\n<!-- table -->\n\nnew\n";
+    assert_eq!(replaced(document, "new\n\n").as_deref(), Some(expected));
+    assert_eq!(replaced("no mark", "new"), None);
 }
