@@ -23,6 +23,8 @@ pub(super) struct Upstream {
     pub(super) dialing: bool,
     /// An exchange with it has completed since it came up.
     pub(super) completed: bool,
+    /// Reported as up, and not as down since.
+    told_up: bool,
     pub(super) last_news: Option<Instant>,
 }
 
@@ -36,6 +38,7 @@ impl Upstream {
             backoff,
             dialing: false,
             completed: false,
+            told_up: false,
             last_news: None,
         }
     }
@@ -289,6 +292,7 @@ impl Node {
                     upstream.dialing = false;
                     if upstream.node != Some(node) {
                         upstream.completed = false;
+                        upstream.told_up = false;
                     }
                     upstream.node = Some(node);
                 }
@@ -311,17 +315,12 @@ impl Node {
     pub(super) fn on_dialled(&mut self, link: LinkId, node: NodeId, landed: Option<Landed>) {
         if let Some(Landed { dial, dialled, .. }) = &landed {
             match dialled {
-                Dialled::Upstream(address) => {
-                    self.event(Event::UpstreamUp {
-                        address: address.clone(),
-                        node,
-                    });
-                }
                 Dialled::Hint(_) => self.dialer.forget_hint(&node),
-                Dialled::Peer(_) => {}
+                Dialled::Upstream(_) | Dialled::Peer(_) => {}
             }
             self.ask_dialled(*dial, link);
         }
+        self.tell_upstream_up(node);
         if self.dialer.is_upstream(&node) {
             self.upstream_came_up(link);
             self.hurry();
@@ -335,6 +334,18 @@ impl Node {
             self.start_exchange(link, None);
         }
         self.schedule_redial();
+    }
+
+    /// Whoever has dialled: an upstream that restarts may be the first to connect.
+    fn tell_upstream_up(&mut self, node: NodeId) {
+        for i in 0..self.dialer.upstreams.len() {
+            let upstream = &mut self.dialer.upstreams[i];
+            if upstream.node == Some(node) && !upstream.told_up {
+                upstream.told_up = true;
+                let address = upstream.address.clone();
+                self.event(Event::UpstreamUp { address, node });
+            }
+        }
     }
 
     pub(super) fn on_self_connection(&mut self, link: LinkId) {
@@ -402,6 +413,7 @@ impl Node {
         let upstream = &mut self.dialer.upstreams[i];
         upstream.backoff.fail(now, base, cap, &mut self.choices);
         upstream.completed = false;
+        upstream.told_up = false;
         let retry_in = upstream.backoff.retry_at().saturating_since(now);
         let address = upstream.address.clone();
         self.event(Event::UpstreamDown { address, retry_in });
@@ -432,6 +444,7 @@ impl Node {
                 // An orderly close is no failure; yet nobody is dialled in a tight loop.
                 let wait = self.choices.jitter(self.config.backoff_base, 50);
                 let upstream = &mut self.dialer.upstreams[i];
+                upstream.told_up = false;
                 upstream.backoff.hold(self.now, wait);
                 let retry_in = upstream.backoff.retry_at().saturating_since(self.now);
                 let address = upstream.address.clone();

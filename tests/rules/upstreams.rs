@@ -54,6 +54,27 @@ fn an_upstream_that_is_this_node_is_the_cycle_of_length_one() {
     assert!(rig.dials.is_empty(), "not dialled in a loop");
 }
 
+/// The alert about an upstream that is down has to end, whoever connects first.
+#[test]
+fn an_upstream_that_comes_back_by_itself_is_up() {
+    let mut rig = Rig::new(50, below(9));
+    let first = rig.upstream(9);
+    let up = |e: &Event| matches!(e, Event::UpstreamUp { node, .. } if *node == id(9));
+    let down = |e: &Event| matches!(e, Event::UpstreamDown { .. });
+    assert_eq!(rig.take_events(up).len(), 1);
+    let orderly = true;
+    let link = first;
+    rig.input(Input::LinkDown { link, orderly });
+    assert_eq!(rig.take_events(down).len(), 1);
+    // Its dial comes before this node's.
+    rig.link(9);
+    assert_eq!(rig.take_events(up).len(), 1);
+    rig.dials.clear();
+    rig.pass_answering(5);
+    assert!(rig.dials.is_empty(), "it is connected");
+    assert_eq!(rig.take_events(up).len(), 0, "told once");
+}
+
 fn walks(sent: &[Message]) -> Vec<&Request> {
     sent.iter()
         .filter_map(|m| match m {
