@@ -37,6 +37,17 @@ fn an_upstream_that_fails_is_tried_less_and_less_often_but_for_ever() {
     assert_eq!(down.len(), times.len());
 }
 
+/// Many upstreams that are all away are no reason to dial without end (R19): 96 dials in a burst,
+/// then two a second.
+#[test]
+fn dials_are_budgeted() {
+    let many = config(|c| c.upstreams = (2..600).map(address).collect());
+    let mut rig = Rig::new(1, many);
+    dial_times(&mut rig, Instant::from_millis(10_000));
+    let dials = rig.node.stats().dials;
+    assert!((96..=96 + 20 + 1).contains(&dials), "{dials}");
+}
+
 /// After eight failures the upstream comes up for so long, and its link breaks. How many times is
 /// it dialled in the three seconds after?
 fn dials_after_a_link_of(seconds: u64) -> usize {
