@@ -19,8 +19,8 @@ pub const LEAST_RECORD: u64 = 38;
 /// Virtual time after which a scenario is given up.
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
-/// Less of a quiet time says nothing.
-const LEAST_QUIET: Duration = Duration::from_secs(5);
+/// Less of a quiet time says nothing: two rounds of chitchat, whose CPU time may end first.
+const LEAST_QUIET: Duration = Duration::from_secs(2);
 
 /// What one process has measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
