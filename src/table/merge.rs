@@ -131,9 +131,6 @@ impl Table {
         info: BodyInfo,
         via: Via,
     ) -> Slot {
-        // It comes back at once: no need to look for another successor in the whole table.
-        let stays = |s: &mut NodeId| *s == record.node && !info.tombstone;
-        let _ = self.successor.take_if(stays);
         let reachable = self.remove(slot).is_some_and(|e| e.reachable);
         let deadline = deadline(now, record.remaining_s, info);
         let mut entry = Entry::new(
