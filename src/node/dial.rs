@@ -371,6 +371,7 @@ impl Node {
                 }
             }
             Dialled::Peer(node) => {
+                self.drop_parked(&node);
                 self.peer_unreachable(node);
                 self.ask_dial_failed(dial);
             }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use crate::id::{LinkId, Prefix, RequestId};
 use crate::limits::caps;
 use crate::node::ask::Ended;
+use crate::node::back::Back;
 use crate::node::links::Class;
 use crate::node::merge::Source;
 use crate::node::{Node, Timer};
@@ -38,6 +39,8 @@ pub(super) struct Offer {
     /// Where the cursor goes once everything is here.
     cursor: Option<Cursor>,
     news: bool,
+    /// This node's half of the exchange, when it goes out afterwards.
+    back: Option<Back>,
 }
 
 struct Fetching {
@@ -56,6 +59,13 @@ pub(super) struct Fetcher {
 impl Fetcher {
     fn queued_bytes(&self) -> usize {
         self.queue.iter().map(|o| o.wanted.byte_len()).sum()
+    }
+
+    /// With the offer that has just come first: the other half of its exchange.
+    pub(super) fn send_afterwards(&mut self, back: Back) {
+        if let Some(offer) = self.queue.front_mut() {
+            offer.back = Some(back);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -90,6 +100,7 @@ impl Node {
                 wanted: Wanted::Announced(ids),
                 cursor,
                 news,
+                back: None,
             },
             first,
         )
@@ -110,6 +121,7 @@ impl Node {
                     wanted,
                     cursor: None,
                     news: false,
+                    back: None,
                 },
                 false,
             );
@@ -149,7 +161,7 @@ impl Node {
     /// Fetches what is missing of an offer; with nothing missing, it is done. When that is not less
     /// than `before`, its announcer does not send what it has announced, and the next one's turn
     /// comes.
-    fn fetch(&mut self, offer: Offer, before: usize) {
+    fn fetch(&mut self, mut offer: Offer, before: usize) {
         let id = RequestId(self.request_ids.next_u64());
         let mut request = self.fetch_request(id);
         let missing = match &offer.wanted {
@@ -171,11 +183,11 @@ impl Node {
         }
         let link = offer.link;
         if missing >= before || !self.may_ask(link) {
-            self.fetch_failed(&offer);
+            self.fetch_failed(&mut offer);
             return;
         }
         if !self.send(link, Message::Request(request), Class::Ask) {
-            self.fetch_failed(&offer);
+            self.fetch_failed(&mut offer);
             return;
         }
         self.stats.fetches_sent += 1;
@@ -224,7 +236,7 @@ impl Node {
             if let Some(node) = self.links.get(link).map(|l| l.node) {
                 self.defer(node, *wait);
             }
-            self.fetch_failed(&fetching.offer);
+            self.fetch_failed(&mut fetching.offer);
             self.pump();
             return true;
         }
@@ -248,7 +260,10 @@ impl Node {
     }
 
     /// Everything announced is here, or its announcer has it no more.
-    fn fetched(&mut self, offer: Offer) {
+    fn fetched(&mut self, mut offer: Offer) {
+        if let Some(back) = offer.back.take() {
+            self.send_back(offer.link, back);
+        }
         if let Some(cursor) = offer.cursor {
             self.advance_cursor(offer.link, cursor);
         }
@@ -261,7 +276,10 @@ impl Node {
         self.fetch_ended(offer.link, ended);
     }
 
-    fn fetch_failed(&mut self, offer: &Offer) {
+    fn fetch_failed(&mut self, offer: &mut Offer) {
+        if let Some(back) = offer.back.take() {
+            self.send_back(offer.link, back);
+        }
         self.fetch_ended(
             offer.link,
             if offer.news {
@@ -273,12 +291,12 @@ impl Node {
     }
 
     pub(super) fn on_fetch_timeout(&mut self) {
-        if let Some(fetching) = self.fetcher.current.take() {
+        if let Some(mut fetching) = self.fetcher.current.take() {
             self.stats.timeouts += 1;
             if let Some(link) = self.links.get_mut(fetching.offer.link) {
                 link.finish(fetching.id);
             }
-            self.fetch_failed(&fetching.offer);
+            self.fetch_failed(&mut fetching.offer);
         }
         self.pump();
     }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod ask;
+mod back;
 mod dial;
 mod fetch;
 mod forward;
