@@ -11,7 +11,7 @@ use crate::node::Node;
 use crate::node::ask::Ended;
 use crate::node::links::Class;
 use crate::record::Sequence;
-use crate::table::{Merged, Renewed, Via};
+use crate::table::{Differences, Merged, Renewed, Via};
 use crate::wire::{
     Content, Cursor, Delta, Message, Records, Refusals, RefusalsBuilder, Renewals, Response,
     Update, WireRecord,
@@ -175,6 +175,8 @@ impl Node {
     ) -> (Report, bool) {
         let cursor = self.cursor_after(link, &delta);
         match delta.content {
+            // A sketch is an answer, and was read.
+            Content::Sketch(_) => (Report::default(), false),
             Content::Empty => {
                 if let Some(cursor) = cursor {
                     self.advance_cursor(link, cursor);
@@ -352,11 +354,12 @@ impl Node {
         if let (Some(version), Some(epoch)) = (told, epoch) {
             self.partners.entry(node, self.now).told = Some(Cursor { epoch, version });
         }
+        let told = self.read_sketch(&mut response);
         // What goes back is chosen before what comes in is merged.
-        let push = if same {
+        let back = if same {
             None
         } else {
-            self.push_back(link, &response)
+            self.choose_back(link, &response, told.as_ref())
         };
         let pages = response
             .delta
@@ -367,18 +370,47 @@ impl Node {
             None => (Report::default(), false),
         };
         self.take_renewals(link, &response.renewals);
-        if let Some(push) = push {
-            self.send_delta(link, None, push);
+        if let Some(back) = back {
+            if fetching && self.ask.rested {
+                self.fetcher.send_afterwards(back);
+            } else {
+                self.send_back(link, back);
+            }
         }
         let news = report.news > 0;
         self.send_refusals(link, report);
         let ended = if news { Ended::News } else { Ended::NoNews };
-        if !fetching {
+        // A sketch that told nothing is no exchange: the upstream is asked again (R20).
+        let untold = told.is_some_and(|t| !t.complete && t.missing.is_empty());
+        if !fetching && !untold {
             self.exchange_over(link, news);
         }
         if !(pages && news && self.ask_next_page(link)) {
             self.exchange_answered(link, ended, fetching);
         }
+    }
+
+    /// What a sketch tells; the answer then announces what is missing here.
+    fn read_sketch(&mut self, response: &mut Response) -> Option<Differences> {
+        let delta = response.delta.as_mut()?;
+        let Content::Sketch(sketch) = &delta.content else {
+            self.ask.untold = 0;
+            return None;
+        };
+        let told = self.table.differences(sketch);
+        let nothing = told.missing.is_empty() && told.surplus.is_empty();
+        if told.complete || !nothing {
+            self.ask.untold = 0;
+        } else {
+            self.stats.sketches_untold += 1;
+            self.ask.untold = self.ask.untold.saturating_add(1);
+        }
+        if !told.complete {
+            // What is not told is asked for again: the cursor stays.
+            delta.to = 0;
+        }
+        delta.content = Content::Announced(told.missing.clone());
+        Some(told)
     }
 
     /// The peer has answered `Busy` (R18).
