@@ -156,6 +156,19 @@ impl Settings {
         Ok(())
     }
 
+    /// These, with what may change at run time as in `new`.
+    pub(crate) fn changed_to(&self, new: Self) -> Self {
+        Self {
+            node_name: new.node_name,
+            advertise: new.advertise,
+            upstreams: new.upstreams,
+            on_stop: new.on_stop,
+            labels: new.labels,
+            dns_interval: new.dns_interval,
+            ..self.clone()
+        }
+    }
+
     /// Keys whose change is in force only after a restart.
     pub(crate) fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
         let changed = [
@@ -367,6 +380,14 @@ fn core(file: &File) -> Result<Config, InputError> {
         if let Some(value) = value {
             *field = value.0;
         }
+    }
+    // A record that lives shortly is renewed often, which has to get around in time.
+    if pace.renewal_batch.is_none() {
+        config.renewal_batch = config.renewal_batch.min(config.lifetime / 30);
+    }
+    if pace.quiet_round.is_none() {
+        let quiet = config.quiet_round.min(config.lifetime / 10);
+        config.quiet_round = quiet.max(config.round);
     }
     config.burst = pace.burst.unwrap_or(config.burst);
     config.capacity = limits.capacity.unwrap_or(config.capacity);
