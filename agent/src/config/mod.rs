@@ -156,16 +156,20 @@ impl Settings {
         Ok(())
     }
 
-    /// These, with what may change at run time as in `new`.
+    /// `new`, but for what is in force only after a restart.
     pub(crate) fn changed_to(&self, new: Self) -> Self {
+        let in_force = self.clone();
         Self {
-            node_name: new.node_name,
-            advertise: new.advertise,
-            upstreams: new.upstreams,
-            on_stop: new.on_stop,
-            labels: new.labels,
-            dns_interval: new.dns_interval,
-            ..self.clone()
+            listen: in_force.listen,
+            transports: in_force.transports,
+            members: in_force.members,
+            key_file: in_force.key_file,
+            state_dir: in_force.state_dir,
+            admin: in_force.admin,
+            log: in_force.log,
+            half_open: in_force.half_open,
+            core: in_force.core,
+            ..new
         }
     }
 
