@@ -156,6 +156,23 @@ impl Settings {
         Ok(())
     }
 
+    /// `new`, but for what is in force only after a restart.
+    pub(crate) fn changed_to(&self, new: Self) -> Self {
+        let in_force = self.clone();
+        Self {
+            listen: in_force.listen,
+            transports: in_force.transports,
+            members: in_force.members,
+            key_file: in_force.key_file,
+            state_dir: in_force.state_dir,
+            admin: in_force.admin,
+            log: in_force.log,
+            half_open: in_force.half_open,
+            core: in_force.core,
+            ..new
+        }
+    }
+
     /// Keys whose change is in force only after a restart.
     pub(crate) fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
         let changed = [
@@ -367,6 +384,14 @@ fn core(file: &File) -> Result<Config, InputError> {
         if let Some(value) = value {
             *field = value.0;
         }
+    }
+    // A record that lives shortly is renewed often, which has to get around in time.
+    if pace.renewal_batch.is_none() {
+        config.renewal_batch = config.renewal_batch.min(config.lifetime / 30);
+    }
+    if pace.quiet_round.is_none() {
+        let quiet = config.quiet_round.min(config.lifetime / 10);
+        config.quiet_round = quiet.max(config.round);
     }
     config.burst = pace.burst.unwrap_or(config.burst);
     config.capacity = limits.capacity.unwrap_or(config.capacity);

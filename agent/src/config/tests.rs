@@ -21,6 +21,29 @@ fn the_smallest_file_is_complete() {
     assert!(!settings.node_name.is_empty());
 }
 
+#[test]
+fn a_short_life_is_renewed_in_time_unless_the_file_says_otherwise() {
+    let ms = |text: &str| {
+        let core = read(text).unwrap().core;
+        (core.renewal_batch.as_millis(), core.quiet_round.as_millis())
+    };
+    assert_eq!(ms("pace.lifetime = \"10s\""), (333, 1_000));
+    assert_eq!(ms("pace.lifetime = \"1h\""), (10_000, 60_000));
+    let given = "pace = { lifetime = \"10s\", renewal_batch = \"2s\", quiet_round = \"3s\" }";
+    assert_eq!(ms(given), (2_000, 3_000));
+    assert_eq!(ms("pace = { lifetime = \"10s\", round = \"2s\" }").1, 2_000);
+}
+
+#[test]
+fn what_needs_a_restart_stays_as_it_is() {
+    let old = read("upstreams = [\"a\"]\npace.lifetime = \"1m\"\nlabels.zone = \"a\"").unwrap();
+    let new = read("upstreams = [\"b\"]\npace.lifetime = \"2m\"\nlabels.zone = \"b\"").unwrap();
+    let now = old.changed_to(new.clone());
+    assert_eq!((&now.upstreams, &now.labels), (&new.upstreams, &new.labels));
+    assert_eq!(now.core.lifetime, Duration::from_secs(60));
+    assert_eq!(now.needs_restart(&new), ["[pace], [limits]"]);
+}
+
 /// The file that documents every key is one that the agent reads, and what it shows as a default
 /// is the default.
 #[test]

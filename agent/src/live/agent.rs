@@ -9,8 +9,13 @@ use peer_exchange::{Handle, Multiaddr, NodeId, Target};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use tokio::time::sleep;
+
+/// A name that is not known is looked for again so often, so long apart: two seconds in all.
+const LOOKS: u32 = 10;
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What its tasks and its admin interface share.
 pub(crate) struct Agent {
@@ -131,14 +136,30 @@ impl Agent {
         ip.is_loopback() || sockets::is_own(ip)
     }
 
-    /// What a node is called: by the name in its record, or by its ID.
-    pub(crate) async fn name(&self, node: &NodeId) -> String {
+    /// What nodes call themselves, once their records are known: a cycle may be found, and an
+    /// upstream be connected, a moment before that.
+    pub(crate) async fn names_soon(&self, nodes: &[NodeId]) -> Vec<String> {
+        let mut look = 0;
+        loop {
+            let mut names = Vec::new();
+            for node in nodes {
+                names.push(self.known_name(node).await.ok_or(node));
+            }
+            if look == LOOKS || names.iter().all(Result::is_ok) {
+                let shown = |name: Result<_, _>| name.unwrap_or_else(|id| format!("{id:?}"));
+                return names.into_iter().map(shown).collect();
+            }
+            look += 1;
+            sleep(LOOK).await;
+        }
+    }
+
+    async fn known_name(&self, node: &NodeId) -> Option<String> {
         if *node == self.node {
-            return self.settings().node_name.clone();
+            return Some(self.settings().node_name.clone());
         }
         let peer = self.handle.peer(*node).await.ok().flatten();
         peer.and_then(|peer| names::name(&peer.metadata))
-            .unwrap_or_else(|| format!("{node:?}"))
     }
 
     /// An upstream does not answer: perhaps its name stands for another address by now.

@@ -1,12 +1,13 @@
 //! What an operator is told: one log line per event worth an eye.
 
+use super::flaps::Flaps;
 use super::log::{Burst, Seldom, again};
 use crate::config::Cycles;
 use crate::live::Agent;
 use crate::names;
 use crate::topology::canonical;
 use peer_exchange::driver::{Ended, Notices};
-use peer_exchange::{CloseReason, Event, NodeId, Notice, PeerView, Target};
+use peer_exchange::{CloseReason, Event, Multiaddr, NodeId, Notice, PeerView, Target};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,6 +21,7 @@ pub(super) async fn tell(agent: Arc<Agent>, mut notices: Notices) {
         names: HashMap::new(),
         seldom: Seldom::new(interval),
         peers: Burst::new(Instant::now()),
+        flaps: Flaps::new(interval),
     };
     while let Some(notice) = notices.next().await {
         teller.tell(notice).await;
@@ -33,6 +35,7 @@ struct Teller {
     seldom: Seldom,
     /// Lines about peers that come and go.
     peers: Burst,
+    flaps: Flaps,
 }
 
 impl Teller {
@@ -107,45 +110,24 @@ impl Teller {
                 }
             }
             Event::UpstreamUp { address, node } => {
-                info!("upstream {address} is {}", self.shown(&node).await);
                 self.seldom.over(&format!("dial {address}"));
-                self.seldom.over(&format!("down {address}"));
+                if self.flaps.up(&address, Instant::now()) {
+                    tokio::spawn(upstream(Arc::clone(&self.agent), address, node));
+                }
             }
             Event::UpstreamDown { address, retry_in } => {
-                if let Some(more) = self.seldom.due(&format!("down {address}"), Instant::now()) {
+                if let Some(more) = self.flaps.down(&address, Instant::now()) {
                     warn!(
                         "no connection to upstream {address}: next try in {retry_in:.1?}{}",
                         again(more)
                     );
                 }
             }
-            Event::LoopDetected { path } => self.cycle(&path).await,
+            Event::LoopDetected { path } => {
+                tokio::spawn(cycle(Arc::clone(&self.agent), path));
+            }
             event => self.misbehaviour(event).await,
         }
-    }
-
-    async fn cycle(&self, path: &[NodeId]) {
-        let mut names = Vec::new();
-        for node in path {
-            names.push(self.agent.name(node).await);
-        }
-        let names = canonical(names);
-        let Some(first) = names.first() else { return };
-        if self.agent.settings().cycles == Cycles::Expected {
-            debug!("cycle, as expected: {} → {first}", names.join(" → "));
-            return;
-        }
-        if path.len() == 1 {
-            warn!(
-                "CYCLE in the upstreams: {first} asks itself: remove its own address, or the load balancer in front of it, from its `upstreams`"
-            );
-            return;
-        }
-        warn!(
-            "CYCLE in the upstreams: {} → {first} (an arrow reads \"asks\"). It does no harm here; {}",
-            names.join(" → "),
-            crate::live::advice(&names)
-        );
     }
 
     async fn misbehaviour(&mut self, event: Event) {
@@ -239,8 +221,37 @@ impl Teller {
     }
 
     async fn shown(&self, node: &NodeId) -> String {
-        let peer = self.agent.handle.peer(*node).await;
-        let metadata = peer.ok().flatten().map(|peer| peer.metadata);
-        names::shown(node, metadata.as_deref())
+        shown(&self.agent, node).await
     }
+}
+
+async fn shown(agent: &Agent, node: &NodeId) -> String {
+    let peer = agent.handle.peer(*node).await;
+    let metadata = peer.ok().flatten().map(|peer| peer.metadata);
+    names::shown(node, metadata.as_deref())
+}
+
+async fn upstream(agent: Arc<Agent>, address: Multiaddr, node: NodeId) {
+    agent.names_soon(&[node]).await;
+    info!("upstream {address} is {}", shown(&agent, &node).await);
+}
+
+async fn cycle(agent: Arc<Agent>, path: Vec<NodeId>) {
+    let names = canonical(agent.names_soon(&path).await);
+    let Some(first) = names.first() else { return };
+    if agent.settings().cycles == Cycles::Expected {
+        debug!("cycle, as expected: {} → {first}", names.join(" → "));
+        return;
+    }
+    if path.len() == 1 {
+        warn!(
+            "CYCLE in the upstreams: {first} asks itself: remove its own address, or the load balancer in front of it, from its `upstreams`"
+        );
+        return;
+    }
+    warn!(
+        "CYCLE in the upstreams: {} → {first} (an arrow reads \"asks\"). It does no harm here; {}",
+        names.join(" → "),
+        crate::live::advice(&names)
+    );
 }

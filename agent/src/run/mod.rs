@@ -1,6 +1,7 @@
 //! `peerx run`: the agent.
 
 mod events;
+mod flaps;
 mod log;
 mod membership;
 mod moment;
@@ -147,7 +148,8 @@ async fn reload(agent: &Agent) {
     {
         warn!("the name and labels stay as they are: {error}");
     }
-    agent.set_settings(new);
+    // What is not in force is named again the next time.
+    agent.set_settings(old.changed_to(new));
     agent.resolve.notify_one();
     info!("the configuration was read again");
 }

@@ -7,4 +7,14 @@
 mod clients;
 mod harness;
 
+mod fifty;
+mod flood;
+mod identity;
+mod lifetime;
+mod namespaces;
+mod outsiders;
+mod relay;
 mod ring;
+mod signals;
+mod start;
+mod state;

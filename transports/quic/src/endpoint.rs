@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use peer_exchange::driver::Incoming;
 use peer_exchange::limits::caps;
@@ -12,6 +13,7 @@ use quinn::{ClientConfig, Endpoint, EndpointConfig, ServerConfig, TransportConfi
 use quinn::{IdleTimeout, VarInt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::runtime::Tracked;
 use crate::{Options, Shared, connection};
@@ -20,6 +22,10 @@ use crate::{Options, Shared, connection};
 const WINDOW: u32 = 2 * (caps::MESSAGE_BYTES as u32 + 4);
 /// Bytes kept of a connection that has not been looked at yet.
 const UNSEEN: u64 = 16 * 1024;
+/// A connection that has ended takes memory for three probe time-outs (RFC 9000, section 10.2), which
+/// are about a second each before a round trip is known (RFC 9002, section 6.2.2). It keeps its
+/// place for as long: otherwise a flood of first packets, each with its own end, knows no bound.
+const DRAINING: Duration = Duration::from_secs(3);
 
 pub(crate) fn configs(tls: &Tls, options: &Options) -> io::Result<(ClientConfig, ServerConfig)> {
     let client = QuicClientConfig::try_from(tls.client()).map_err(io::Error::other)?;
@@ -116,9 +122,10 @@ pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, incoming: In
             let (shared, incoming) = (shared.clone(), incoming.clone());
             handshakes.spawn(async move {
                 let handshake = connection::accept(&shared, newcomer);
-                // Why it failed is counted; nobody here can do anything about it.
-                if let Ok(link) = shared.gate.admit(&permit, handshake).await {
-                    incoming.accept(link).await;
+                match shared.gate.admit(&permit, handshake).await {
+                    Ok(link) => incoming.accept(link).await,
+                    // Why it failed is counted; nobody here can do anything about it.
+                    Err(_) => sleep(DRAINING).await,
                 }
             });
         }

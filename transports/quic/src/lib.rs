@@ -48,7 +48,7 @@ use crate::runtime::{AllGone, Tracked};
 pub struct Options {
     /// Incoming connections that have not proven membership, at once. With more than half of it
     /// taken, newcomers have to show that their address is theirs (QUIC retry); beyond it they are
-    /// refused. Default 256.
+    /// refused. One that has failed counts for three more seconds, while it drains. Default 256.
     pub half_open: usize,
     /// An incoming connection has this long to prove membership; a second at most while more than
     /// half of `half_open` is taken. Default 5 s.

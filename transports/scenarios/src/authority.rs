@@ -35,12 +35,29 @@ impl Authority {
         self.issue(params)
     }
 
+    /// A new member as an agent reads it, in PEM: its key, and its certificate.
+    #[must_use]
+    pub fn member_pem(&self) -> (String, String) {
+        self.issue_pem(CertificateParams::new([]).expect("no names"))
+    }
+
+    /// The authority's certificate, in PEM.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
     fn issue(&self, params: CertificateParams) -> (NodeKey, Membership) {
+        let (key, leaf) = self.issue_pem(params);
+        let key = NodeKey::from_pem(key.as_bytes()).expect("an Ed25519 key");
+        let membership = Membership::authority(self.pem().as_bytes(), leaf.as_bytes());
+        (key, membership.expect("certificates"))
+    }
+
+    fn issue_pem(&self, params: CertificateParams) -> (String, String) {
         let pair = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
         let leaf = params.signed_by(&pair, &self.0).expect("a certificate");
-        let key = NodeKey::from_pem(pair.serialize_pem().as_bytes()).expect("an Ed25519 key");
-        let membership = Membership::authority(self.0.pem().as_bytes(), leaf.pem().as_bytes());
-        (key, membership.expect("certificates"))
+        (pair.serialize_pem(), leaf.pem())
     }
 }
 

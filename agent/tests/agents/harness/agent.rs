@@ -86,12 +86,9 @@ impl Agent {
         self.set("upstreams", &format!("{upstreams:?}"))
     }
 
-    /// Records that live ten seconds, the least there is, and a pace to go with it.
+    /// Records that live ten seconds, the least there is.
     pub(crate) fn short_lived(&mut self) -> &mut Self {
         self.set_text("pace.lifetime", "10s")
-            .set_text("pace.renewal_batch", "200ms")
-            .set_text("pace.quiet_round", "2s")
-            .set_text("pace.request_timeout", "1s")
             .set_text("pace.backoff_cap", "2s")
     }
 
@@ -236,6 +233,15 @@ impl Agent {
         eventually(&format!("{} logs {part:?}", self.name), || {
             self.log_since(since).contains(part)
         });
+    }
+
+    /// Lines that have all of these parts.
+    pub(crate) fn lines(&self, since: Mark, parts: &[&str]) -> usize {
+        let log = self.log_since(since);
+        let lines = log.lines();
+        lines
+            .filter(|line| parts.iter().all(|part| line.contains(part)))
+            .count()
     }
 
     /// Status and body; `None` when nobody answers.

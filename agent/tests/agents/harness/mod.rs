@@ -2,6 +2,8 @@
 
 mod agent;
 mod loopback;
+pub(crate) mod network;
+pub(crate) mod relay;
 
 pub(crate) use agent::{Agent, Ended, Mark};
 use std::collections::BTreeSet;
@@ -101,4 +103,12 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
         sleep(LOOK);
     }
+}
+
+/// Whether a command is there and works.
+pub(crate) fn succeeds(command: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(command);
+    command.args(arguments).stdin(Stdio::null());
+    let output = command.output();
+    output.is_ok_and(|output| output.status.success())
 }
