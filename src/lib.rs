@@ -150,3 +150,8 @@ pub use record::{RecordError, Sequence};
 pub use stats::{Stats, Traffic};
 pub use time::Instant;
 pub use wire::Kind;
+
+/// The blocks of Rust in the guide to embedding compile and run.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../docs/embedding.md")]
+mod embedding {}

@@ -26,7 +26,7 @@ const CURSOR: Cursor = Cursor {
 };
 const WALK: RequestId = RequestId(0x1122_3344_5566_7788);
 
-fn golden(name: &str) -> Bytes {
+pub(crate) fn golden(name: &str) -> Bytes {
     let line = |l: &&str| l.split(' ').next() == Some(name);
     let line = GOLDEN.lines().find(line).expect("a line of that name");
     let hex = &line[name.len() + 1..];

@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conversation;
 mod golden;
 mod limits;
 mod newer;
+mod version1;

@@ -74,6 +74,9 @@ enum What {
     },
 }
 
+/// What a host's message becomes on its way: the sender, the receiver, and the bytes.
+type Rewrite = Box<dyn FnMut(HostId, HostId, Bytes) -> Vec<Bytes> + Send>;
+
 /// A seeded network of nodes in virtual time, on encoded bytes.
 pub struct Network<O = Quiet> {
     setup: Setup,
@@ -94,6 +97,7 @@ pub struct Network<O = Quiet> {
     views: BTreeMap<(u64, usize), usize>,
     running: usize,
     known: u64,
+    rewrite: Option<Rewrite>,
     observer: O,
 }
 
@@ -125,6 +129,7 @@ impl<O: Observer> Network<O> {
             views: BTreeMap::new(),
             running: 0,
             known: 0,
+            rewrite: None,
             observer,
         }
     }
@@ -257,6 +262,15 @@ impl<O: Observer> Network<O> {
         self.hosts[id.0].clock += by;
         self.counts.clock_jumps += 1;
         self.input(id, Input::Wake);
+    }
+
+    /// From now on each message travels as what this makes of it: none, one, or several. So some
+    /// hosts can speak as nodes of another version do.
+    pub fn set_rewrite(
+        &mut self,
+        rewrite: impl FnMut(HostId, HostId, Bytes) -> Vec<Bytes> + Send + 'static,
+    ) {
+        self.rewrite = Some(Box::new(rewrite));
     }
 
     /// Another set of faults from now on.
@@ -512,6 +526,16 @@ impl<O: Observer> Network<O> {
     }
 
     fn send(&mut self, from: HostId, end: EndId, bytes: Bytes) {
+        let (Some(rewrite), Some(link)) = (&mut self.rewrite, self.links.get(&(end / 2))) else {
+            return self.send_one(from, end, bytes);
+        };
+        let (_, to) = ends(link, end);
+        for bytes in rewrite(from, to, bytes) {
+            self.send_one(from, end, bytes);
+        }
+    }
+
+    fn send_one(&mut self, from: HostId, end: EndId, bytes: Bytes) {
         self.messages += 1;
         self.bytes += bytes.len() as u64;
         self.trace.write_u64(self.now.as_nanos() as u64);

@@ -1,0 +1,190 @@
+//! A reader of version 1, written from its schema alone: it shares no code with the crate, and
+//! stays as it is when the crate grows. What it does not know it skips, as version 1 does.
+
+/// The value of one field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Value<'a> {
+    Varint(u64),
+    Fixed64(u64),
+    Fixed32(u32),
+    Bytes(&'a [u8]),
+}
+
+/// The fields of one message, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a>(Vec<(u64, Value<'a>)>);
+
+/// A message of version 1.
+#[derive(Debug)]
+pub(crate) struct Envelope<'a> {
+    /// 2 Hello, 3 Request, 4 Response, 5 Update, 6 Trace, 7 LoopFound, 8 Goodbye.
+    pub(crate) kind: u64,
+    pub(crate) content: Fields<'a>,
+}
+
+/// One record of a page.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Record<'a> {
+    pub(crate) node: &'a [u8],
+    pub(crate) version: u64,
+    pub(crate) beat: u64,
+    pub(crate) remaining_s: u64,
+    pub(crate) body: &'a [u8],
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn take<'a>(bytes: &mut &'a [u8], n: usize) -> Option<&'a [u8]> {
+    let (taken, rest) = bytes.split_at_checked(n)?;
+    *bytes = rest;
+    Some(taken)
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn read(mut bytes: &'a [u8]) -> Option<Self> {
+        let mut fields = Vec::new();
+        while !bytes.is_empty() {
+            let key = varint(&mut bytes)?;
+            let value = match key & 7 {
+                0 => Value::Varint(varint(&mut bytes)?),
+                1 => Value::Fixed64(u64::from_le_bytes(take(&mut bytes, 8)?.try_into().ok()?)),
+                5 => Value::Fixed32(u32::from_le_bytes(take(&mut bytes, 4)?.try_into().ok()?)),
+                2 => {
+                    let length = usize::try_from(varint(&mut bytes)?).ok()?;
+                    Value::Bytes(take(&mut bytes, length)?)
+                }
+                _ => return None,
+            };
+            fields.push((key >> 3, value));
+        }
+        Some(Self(fields))
+    }
+
+    /// The same message without fields of these numbers, otherwise byte for byte.
+    pub(crate) fn without(message: &[u8], numbers: &[u64]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut rest = message;
+        while !rest.is_empty() {
+            let before = rest;
+            let key = varint(&mut rest).expect("a key");
+            match key & 7 {
+                0 => varint(&mut rest).map(drop),
+                1 => take(&mut rest, 8).map(drop),
+                5 => take(&mut rest, 4).map(drop),
+                _ => varint(&mut rest)
+                    .and_then(|n| take(&mut rest, n as usize))
+                    .map(drop),
+            }
+            .expect("a value");
+            if !numbers.contains(&(key >> 3)) {
+                out.extend(&before[..before.len() - rest.len()]);
+            }
+        }
+        out
+    }
+
+    /// The last one of this number, as in proto3.
+    fn last(&self, number: u64) -> Option<Value<'a>> {
+        let found = self.0.iter().rev().find(|(n, _)| *n == number);
+        found.map(|(_, value)| *value)
+    }
+
+    pub(crate) fn varint(&self, number: u64) -> u64 {
+        match self.last(number) {
+            Some(Value::Varint(value)) => value,
+            None => 0,
+            other => panic!("field {number} is no varint: {other:?}"),
+        }
+    }
+
+    pub(crate) fn fixed64(&self, number: u64) -> u64 {
+        match self.last(number) {
+            Some(Value::Fixed64(value)) => value,
+            None => 0,
+            other => panic!("field {number} has not 64 bits: {other:?}"),
+        }
+    }
+
+    pub(crate) fn fixed32(&self, number: u64) -> u32 {
+        match self.last(number) {
+            Some(Value::Fixed32(value)) => value,
+            None => 0,
+            other => panic!("field {number} has not 32 bits: {other:?}"),
+        }
+    }
+
+    pub(crate) fn bytes(&self, number: u64) -> &'a [u8] {
+        match self.last(number) {
+            Some(Value::Bytes(bytes)) => bytes,
+            None => &[],
+            other => panic!("field {number} is no bytes: {other:?}"),
+        }
+    }
+
+    pub(crate) fn message(&self, number: u64) -> Option<Self> {
+        self.last(number)?;
+        Some(Self::read(self.bytes(number)).expect("a message"))
+    }
+
+    fn packed(&self, number: u64) -> Vec<u64> {
+        let mut bytes = self.bytes(number);
+        let mut values = Vec::new();
+        while !bytes.is_empty() {
+            values.push(varint(&mut bytes).expect("packed varints"));
+        }
+        values
+    }
+
+    /// A column of so many rows: its last value stands for all that follow.
+    fn column(&self, number: u64, rows: usize) -> Vec<u64> {
+        let mut column = self.packed(number);
+        assert!(column.len() <= rows, "column {number} is too long");
+        let last = column.last().copied().unwrap_or(0);
+        column.resize(rows, last);
+        column
+    }
+
+    /// A page of records: this message is `Records`.
+    pub(crate) fn records(&self) -> Vec<Record<'a>> {
+        let nodes = self.bytes(1);
+        assert_eq!(nodes.len() % 32, 0, "node IDs");
+        let rows = nodes.len() / 32;
+        let [versions, beats, lifetimes, lengths] = [2, 3, 4, 5].map(|n| self.column(n, rows));
+        let mut bodies = self.bytes(6);
+        let row = |i: usize| Record {
+            node: &nodes[32 * i..32 * (i + 1)],
+            version: versions[i],
+            beat: beats[i],
+            remaining_s: lifetimes[i],
+            body: take(&mut bodies, lengths[i] as usize).expect("a body"),
+        };
+        let records = (0..rows).map(row).collect();
+        assert!(bodies.is_empty(), "bodies are left over");
+        records
+    }
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads what version 1 reads. `None`: it would count the message as unknown.
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
+        assert!(bytes.len() <= 65_536);
+        let fields = Fields::read(bytes).expect("an envelope");
+        if fields.varint(1) != 1 {
+            return None;
+        }
+        let kind = (2..=8).find(|kind| fields.last(*kind).is_some())?;
+        let content = fields.message(kind)?;
+        Some(Self { kind, content })
+    }
+}
