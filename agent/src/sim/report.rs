@@ -23,6 +23,8 @@ pub(crate) struct Report {
     pub(super) bytes: u64,
     pub(super) record_bytes: f64,
     pub(super) bytes_ratio: f64,
+    pub(super) bytes_by_kind: ByKind,
+    pub(super) records_sent: u64,
     pub(super) max_hops: usize,
     pub(super) max_forwards: u64,
     pub(super) max_askers_per_round: usize,
@@ -34,6 +36,19 @@ pub(crate) struct Report {
     pub(super) trace_hash: String,
     pub(super) cpu_ms: u64,
     pub(super) peak_rss_bytes: Option<u64>,
+}
+
+/// Bytes until convergence, by what takes most of each message.
+#[derive(Serialize, Clone, Copy, Default, Debug)]
+pub(super) struct ByKind {
+    pub(super) records: u64,
+    pub(super) announcements: u64,
+    pub(super) fetches: u64,
+    pub(super) requests: u64,
+    pub(super) unchanged: u64,
+    pub(super) renewals: u64,
+    pub(super) traces: u64,
+    pub(super) other: u64,
 }
 
 /// One changed record.

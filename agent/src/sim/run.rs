@@ -50,6 +50,8 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
         ..Report::default()
     };
     report.set_spread(net.now(), net.messages(), net.bytes(), record_bytes(&net));
+    report.bytes_by_kind = net.observer().by_kind;
+    report.records_sent = net.observer().records;
     if report.converged {
         // The last upstreams come up and the traces go round; nothing of it counts above.
         net.run_for(WALK + 2 * caps::HOPS as u32 * Duration::from_secs_f64(args.latency_ms / 1e3));

@@ -1,7 +1,8 @@
-//! Watching a simulation: walks, askers, cycles.
+//! Watching a simulation: what the bytes are, walks, askers, cycles.
 
+use super::report::ByKind;
 use bytes::Bytes;
-use peer_exchange::wire::{self, Decoded, Message};
+use peer_exchange::wire::{self, Content, Decoded, Message};
 use peer_exchange::{Event, NodeId, RequestId};
 use peer_exchange_memory::{HostId, Observer};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -12,6 +13,9 @@ const WINDOW: Duration = Duration::from_millis(200);
 
 #[derive(Default)]
 pub(super) struct Watch {
+    pub(super) by_kind: ByKind,
+    /// Records in all messages, copies counted.
+    pub(super) records: u64,
     pub(super) max_hops: usize,
     pub(super) max_forwards: u64,
     forwards: HashMap<(HostId, NodeId, RequestId), u64>,
@@ -38,12 +42,36 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// The count that a message belongs to, by what takes most of it.
+    fn kind(&mut self, message: &Message) -> &mut u64 {
+        let (delta, otherwise) = match message {
+            Message::Request(m) if m.is_fetch() => (None, &mut self.by_kind.fetches),
+            Message::Request(m) => (m.push.as_ref(), &mut self.by_kind.requests),
+            Message::Response(m) => (m.delta.as_ref(), &mut self.by_kind.unchanged),
+            Message::Update(m) if !m.renewals.is_empty() => (None, &mut self.by_kind.renewals),
+            Message::Update(m) => (m.delta.as_ref(), &mut self.by_kind.other),
+            Message::Trace(_) | Message::LoopFound(_) => (None, &mut self.by_kind.traces),
+            Message::Hello(_) | Message::Goodbye(_) => (None, &mut self.by_kind.other),
+        };
+        match delta.map(|d| &d.content) {
+            Some(Content::Records(records)) if !records.is_empty() => {
+                self.records += records.len() as u64;
+                &mut self.by_kind.records
+            }
+            Some(Content::Announced(_)) => &mut self.by_kind.announcements,
+            _ => otherwise,
+        }
+    }
+}
+
 impl Observer for Watch {
     fn sent(&mut self, now: Duration, from: HostId, to: HostId, bytes: &Bytes) {
-        if !wire::is_request(bytes) {
+        let Ok(Decoded::Message(message)) = wire::decode(bytes.clone()) else {
             return;
-        }
-        let Ok(Decoded::Message(Message::Request(request))) = wire::decode(bytes.clone()) else {
+        };
+        *self.kind(&message) += bytes.len() as u64;
+        let Message::Request(request) = message else {
             return;
         };
         self.askers.entry(to).or_default().add(now, from);
