@@ -171,6 +171,8 @@ fn same_on_both(records: u32) -> (Bench, Bytes) {
         want: None,
         fetch: Bytes::new(),
         overdue: Bytes::new(),
+        strata: Bytes::new(),
+        plain: false,
     };
     (bench, wire::encode(Message::Request(request)))
 }

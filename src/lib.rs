@@ -131,6 +131,7 @@ pub mod limits;
 mod node;
 mod record;
 mod rng;
+mod sketch;
 mod stats;
 mod table;
 mod time;

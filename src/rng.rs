@@ -107,13 +107,12 @@ pub(crate) fn body_check(body: &[u8]) -> u16 {
     Keyed(0, 0).hash(body) as u16
 }
 
-/// The short ID of a record in one exchange: the finaliser of MurmurHash3 over hash and salt.
-pub(crate) fn short_id(hash: u64, salt: u32, width: usize) -> u64 {
-    let mut x = hash ^ u64::from(salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+/// What short IDs are cut from: the finaliser of MurmurHash3 over a record's hash and a salt.
+pub(crate) fn mix(hash: u64, salt: u64) -> u64 {
+    let mut x = hash ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     x = (x ^ (x >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    x ^= x >> 33;
-    x >> (64 - 8 * width.clamp(1, 8))
+    x ^ (x >> 33)
 }
 
 #[cfg(test)]

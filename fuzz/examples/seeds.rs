@@ -102,6 +102,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         want: None,
         fetch: vec![1, 1, 1, 1].into(),
         overdue: vec![2, 2, 2, 2].into(),
+        strata: vec![0x5a; 32].into(),
+        plain: false,
     };
     let response = Response {
         id,

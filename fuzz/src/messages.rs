@@ -59,6 +59,8 @@ pub fn request(source: &mut Source<'_>, cast: &Cast) -> Request {
         want: source.maybe(short_ids),
         fetch: cast.prefixes(source),
         overdue: cast.prefixes(source),
+        strata: super::parts::strata(source),
+        plain: source.one_in(8),
     }
 }
 

@@ -15,9 +15,10 @@ use crate::node::links::Class;
 use crate::node::merge::Source;
 use crate::record::Sequence;
 use crate::rng;
+use crate::sketch::{self, Plan, Strata};
 use crate::table::Slot;
 use crate::wire::{
-    Content, Cursor, Delta, GoodbyeReason, Head, Message, Records, RefusalsBuilder,
+    Content, Cursor, Cut, Delta, GoodbyeReason, Head, Message, Records, RefusalsBuilder,
     RenewalsBuilder, Request, Response,
 };
 
@@ -199,16 +200,48 @@ impl Node {
         let good = |c: &Cursor| c.epoch == epoch && c.version <= self.table.version();
         let cursor = request.cursor.filter(good).map(|c| c.version);
         let Some(from) = cursor else {
-            return self.changes(0, &request.head, node);
+            return self.set_or_changes(0, request, node);
         };
         let current = from >= before;
         let into = self.partners.get(node).and_then(|p| p.cursor);
         let in_step = current && into.is_some_and(|c| c.version >= request.head.version);
         if in_step && !request.head.partial && !self.table.is_full() {
             // Both cursors are current and yet the sets differ: a push was lost (R15).
-            return self.changes(0, &request.head, node);
+            return self.set_or_changes(0, request, node);
         }
-        self.changes(from, &request.head, node)
+        self.set_or_changes(from, request, node)
+    }
+
+    /// A sketch of the table where that is shorter than its changes after `from`, which it covers.
+    fn set_or_changes(&mut self, from: u64, request: &Request, node: &NodeId) -> Delta {
+        let theirs = &request.head;
+        let takes = |l: &crate::node::links::Link| l.sketches;
+        let link = self.links.of(node).and_then(|l| self.links.get(l));
+        let ours = self.table.len();
+        let partial = theirs.partial || self.table.is_full();
+        if request.plain || partial || !link.is_some_and(takes) || knows_little(theirs, ours) {
+            return self.changes(from, theirs, node);
+        }
+        let counted = ours.abs_diff(theirs.count as usize);
+        let estimated = match Strata::from_bytes(&request.strata) {
+            Some(strata) => strata.differences(self.table.strata()),
+            // In quiet times little differs.
+            None => Some(counted + FEW),
+        };
+        let plan = estimated.map(|n| Plan::of(n.max(counted)));
+        let width = self.table.short_width(theirs.count);
+        let announced = self.table.count_since(from, ours) * width;
+        match plan {
+            Some(plan) if plan.byte_len() * 4 < announced * 3 && plan.parts <= sketch::PARTS => {
+                let salt = self.salts.next_u64() as u32;
+                Delta {
+                    from: 0,
+                    to: self.table.version(),
+                    content: Content::Sketch(self.table.sketch(salt, plan)),
+                }
+            }
+            _ => self.changes(from, theirs, node),
+        }
     }
 
     /// The changes after `from`: as records where they are few or the other end knows little,
@@ -216,7 +249,7 @@ impl Node {
     pub(super) fn changes(&mut self, from: u64, theirs: &Head, node: &NodeId) -> Delta {
         let listed = self.table.since(from);
         let n = listed.slots.len();
-        if n <= FEW || theirs.count as usize * KNOWS_LITTLE <= n {
+        if n <= FEW || knows_little(theirs, n) {
             let (records, to) = self
                 .table
                 .page_to(self.now, &listed, Some(node), PAGE_BYTES);
@@ -235,7 +268,7 @@ impl Node {
             .and_then(|slot| self.table.get(*slot));
         let to = next.map_or(listed.to, |entry| entry.stamp - 1);
         let salt = self.salts.next_u64() as u32;
-        let ids = self.table.announce(slots, salt, width);
+        let ids = self.table.announce(slots, Cut::plain(salt, width));
         Delta {
             from,
             to,
@@ -318,6 +351,11 @@ fn records_in(delta: Option<&Delta>) -> u64 {
         Some(Content::Records(records)) => records.len() as u64,
         _ => 0,
     }
+}
+
+/// Whether a node lacks nearly all of so many records.
+fn knows_little(theirs: &Head, n: usize) -> bool {
+    theirs.count as usize * KNOWS_LITTLE <= n
 }
 
 fn empty_response(request: &Request, head: Head) -> Response {

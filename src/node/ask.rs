@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use bytes::Bytes;
+
 use crate::effect::{CloseReason, Event};
 use crate::id::{DialId, LinkId, NodeId, RequestId};
 use crate::limits::bucket::{Bucket, Rate};
@@ -53,6 +55,8 @@ pub(super) struct Ask {
     fresh_count: usize,
     /// The one to be asked in this round.
     newest: Option<NodeId>,
+    /// Sketches in a row of which nothing could be told.
+    pub(super) untold: u8,
 }
 
 /// Things are calm when the pace has come down to so many times the fast one.
@@ -74,6 +78,8 @@ const TIMEOUTS: u8 = 5;
 const PAGES: u8 = 64;
 /// Records that go along with a request or an answer instead of being announced.
 pub(super) const FEW: usize = 6;
+/// A smaller table than this is announced: a sketch would save nothing.
+const SKETCHED: usize = 32;
 
 impl Ask {
     pub(super) fn new(round: Duration) -> Self {
@@ -87,6 +93,7 @@ impl Ask {
             fresh: None,
             fresh_count: 0,
             newest: None,
+            untold: 0,
         }
     }
 
@@ -372,7 +379,19 @@ impl Node {
             want: None,
             fetch: Default::default(),
             overdue: self.overdue(),
+            strata: self.strata(),
+            plain: self.ask.untold > 1,
         })
+    }
+
+    /// Beside the head, while much may be new; without it an answer assumes that little is.
+    fn strata(&self) -> Bytes {
+        let hot = self.ask.interval <= self.config.round || self.ask.untold > 0;
+        if hot && self.table.len() >= SKETCHED {
+            self.table.strata().to_bytes().into()
+        } else {
+            Bytes::new()
+        }
     }
 
     pub(super) fn head(&self) -> Head {

@@ -175,7 +175,8 @@ impl Node {
             Wanted::Announced(ids) => {
                 let missing = self.table.missing(ids);
                 let most = WANT_BYTES / ids.width();
-                request.want = Some(ids.with_ids(missing.iter().copied().take(most)));
+                let some = missing.iter().copied().take(most);
+                request.want = Some(ShortIds::of(ids.cut(), some));
                 missing.len()
             }
             Wanted::Prefixes(prefixes) => {
@@ -222,6 +223,8 @@ impl Node {
             want: None,
             fetch: Bytes::new(),
             overdue: Bytes::new(),
+            strata: Bytes::new(),
+            plain: false,
         }
     }
 

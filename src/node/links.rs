@@ -32,6 +32,8 @@ pub(super) struct Link {
     pub(super) in_flight: usize,
     /// The peer's epoch, once its Hello has come.
     pub(super) epoch: Option<u64>,
+    /// The peer takes sketches.
+    pub(super) sketches: bool,
     pub(super) asking: Option<Asking>,
     recent: [Option<RequestId>; caps::RECENT_REQUESTS],
     /// Nodes whose records are to be sent as a rumour when there is room.
@@ -223,6 +225,7 @@ impl Node {
             via: self.via(&node),
             in_flight: 0,
             epoch: None,
+            sketches: false,
             asking: None,
             recent: [None; caps::RECENT_REQUESTS],
             waiting: Vec::new(),
@@ -246,7 +249,7 @@ impl Node {
         let hello = Hello {
             min_version: wire::VERSION,
             max_version: wire::VERSION,
-            features: 0,
+            features: wire::SKETCHES,
             epoch: self.epoch,
         };
         self.send(link, Message::Hello(hello), Class::Answer);
@@ -266,6 +269,7 @@ impl Node {
             return;
         }
         link.epoch = Some(hello.epoch);
+        link.sketches = hello.features & wire::SKETCHES != 0;
         let node = link.node;
         // Of those that have said Hello at most one is left; the others' turn is at theirs.
         let is_other =

@@ -11,7 +11,7 @@ use crate::node::Node;
 use crate::node::ask::Ended;
 use crate::node::links::Class;
 use crate::record::Sequence;
-use crate::table::{Merged, Renewed, Via};
+use crate::table::{Differences, Merged, Renewed, Via};
 use crate::wire::{
     Content, Cursor, Delta, Message, Records, Refusals, RefusalsBuilder, Renewals, Response,
     Update, WireRecord,
@@ -175,6 +175,8 @@ impl Node {
     ) -> (Report, bool) {
         let cursor = self.cursor_after(link, &delta);
         match delta.content {
+            // A sketch is an answer, and was read.
+            Content::Sketch(_) => (Report::default(), false),
             Content::Empty => {
                 if let Some(cursor) = cursor {
                     self.advance_cursor(link, cursor);
@@ -352,11 +354,12 @@ impl Node {
         if let (Some(version), Some(epoch)) = (told, epoch) {
             self.partners.entry(node, self.now).told = Some(Cursor { epoch, version });
         }
+        let told = self.read_sketch(&mut response);
         // What goes back is chosen before what comes in is merged.
         let push = if same {
             None
         } else {
-            self.push_back(link, &response)
+            self.push_back(link, &response, told.as_ref())
         };
         let pages = response
             .delta
@@ -379,6 +382,29 @@ impl Node {
         if !(pages && news && self.ask_next_page(link)) {
             self.exchange_answered(link, ended, fetching);
         }
+    }
+
+    /// What a sketch tells; the answer then announces what is missing here.
+    fn read_sketch(&mut self, response: &mut Response) -> Option<Differences> {
+        let delta = response.delta.as_mut()?;
+        let Content::Sketch(sketch) = &delta.content else {
+            self.ask.untold = 0;
+            return None;
+        };
+        let told = self.table.differences(sketch);
+        let nothing = told.missing.is_empty() && told.surplus.is_empty();
+        if told.complete || !nothing {
+            self.ask.untold = 0;
+        } else {
+            self.stats.sketches_untold += 1;
+            self.ask.untold = self.ask.untold.saturating_add(1);
+        }
+        if !told.complete {
+            // What is not told is asked for again: the cursor stays.
+            delta.to = 0;
+        }
+        delta.content = Content::Announced(told.missing.clone());
+        Some(told)
     }
 
     /// The peer has answered `Busy` (R18).

@@ -12,8 +12,8 @@ use crate::node::ask::FEW;
 use crate::node::links::Class;
 use crate::node::merge::Source;
 use crate::node::{Node, Timer};
-use crate::table::Slot;
-use crate::wire::{Content, Delta, Message, Renewals, RenewalsBuilder, Response, Update};
+use crate::table::{Differences, Slot};
+use crate::wire::{Content, Cut, Delta, Message, Renewals, RenewalsBuilder, Response, Update};
 
 #[derive(Default)]
 pub(super) struct Push {
@@ -122,17 +122,26 @@ impl Node {
     }
 
     /// What the answerer lacks, as far as its answer tells.
-    pub(super) fn push_back(&self, link: LinkId, response: &Response) -> Option<Delta> {
+    pub(super) fn push_back(
+        &self,
+        link: LinkId,
+        response: &Response,
+        told: Option<&Differences>,
+    ) -> Option<Delta> {
         let node = self.links.get(link)?.node;
         let cursor = response
             .cursor
             .filter(|c| c.epoch == self.epoch && c.version <= self.table.version());
         let from = cursor.map_or(0, |c| c.version);
-        let mut listed = self.table.since(from);
-        let announced = match response.delta.as_ref().map(|d| (d.from, d.to, &d.content)) {
+        let mut listed = match told {
+            // In the order of change, as far as it has not had them.
+            Some(told) => self.table.of_these_since(&told.surplus, from),
+            None => self.table.since(from),
+        };
+        let cut = match response.delta.as_ref().map(|d| (d.from, d.to, &d.content)) {
             Some((0, to, Content::Announced(ids))) if to == response.head.version => {
                 listed.slots = self.table.unannounced(&listed.slots, ids);
-                Some(ids)
+                Some(ids.cut())
             }
             Some((_, _, Content::Records(records))) => {
                 // Nor what the answer has replaced, a tombstone included.
@@ -149,39 +158,41 @@ impl Node {
                 listed.slots.retain(lacks);
                 None
             }
-            _ => None,
+            _ => told.map(|told| told.missing.cut()),
         };
         listed
             .slots
             .retain(|slot| self.table.get(*slot).is_some_and(|e| e.node != node));
-        if listed.slots.is_empty() && from == listed.to {
+        let nothing = from == listed.to || told.is_some_and(|t| !t.complete);
+        if listed.slots.is_empty() && nothing {
             return None;
         }
+        // What begins where it ends moves no cursor.
+        let complete = told.is_none_or(|t| t.complete);
         let few =
             listed.slots.len() <= FEW || response.head.count as usize * 16 <= listed.slots.len();
         if few {
             let (records, to) = self.table.page_to(self.now, &listed, None, PAGE_BYTES);
             return Some(Delta {
-                from,
+                from: if complete { from } else { to },
                 to,
                 content: Content::Records(records),
             });
         }
-        let width = announced.map_or_else(
-            || self.table.short_width(response.head.count),
-            crate::wire::ShortIds::width,
-        );
-        let salt = announced.map_or_else(|| response.id.0 as u32, crate::wire::ShortIds::salt);
-        let most = PAGE_BYTES / width;
+        let cut = cut.unwrap_or_else(|| {
+            let width = self.table.short_width(response.head.count);
+            Cut::plain(response.id.0 as u32, width)
+        });
+        let most = PAGE_BYTES / cut.width;
         let to = listed
             .slots
             .get(most)
             .and_then(|s| self.table.get(*s))
             .map_or(listed.to, |e| e.stamp - 1);
         listed.slots.truncate(most);
-        let ids = self.table.announce(&listed.slots, salt, width);
+        let ids = self.table.announce(&listed.slots, cut);
         Some(Delta {
-            from,
+            from: if complete { from } else { to },
             to,
             content: Content::Announced(ids),
         })

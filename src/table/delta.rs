@@ -2,20 +2,29 @@
 
 use alloc::vec::Vec;
 
-use hashbrown::HashTable;
-
 use crate::id::NodeId;
 use crate::limits::caps;
-use crate::rng;
+use crate::sketch::{Plan, Strata, Sums};
+use crate::table::sets::IdSet;
 use crate::table::{Entry, Slot, Table};
 use crate::time::Instant;
-use crate::wire::{Records, RecordsBuilder, ShortIds};
+use crate::wire::{Cut, Records, RecordsBuilder, ShortIds, Sketch};
 
 /// Slots with the version of the log up to which they are complete.
 pub(crate) struct Listed {
     /// In the order of change, oldest first.
     pub(crate) slots: Vec<Slot>,
     pub(crate) to: u64,
+}
+
+/// What a sketch tells.
+pub(crate) struct Differences {
+    /// The short IDs of what is not here.
+    pub(crate) missing: ShortIds,
+    /// What the other table lacks.
+    pub(crate) surplus: Vec<Slot>,
+    /// Nothing else differs, as far as short IDs tell.
+    pub(crate) complete: bool,
 }
 
 impl Table {
@@ -32,6 +41,18 @@ impl Table {
             .map(|(slot, _)| slot)
             .collect();
         slots.reverse();
+        Listed {
+            slots,
+            to: self.log.version(),
+        }
+    }
+
+    /// Those of these entries that have changed after `version`, in the order of change.
+    pub(crate) fn of_these_since(&self, slots: &[Slot], version: u64) -> Listed {
+        let stamp = |slot: &Slot| self.get(*slot).map_or(0, |e| e.stamp);
+        let mut slots: Vec<_> = slots.to_vec();
+        slots.retain(|slot| stamp(slot) > version);
+        slots.sort_unstable_by_key(stamp);
         Listed {
             slots,
             to: self.log.version(),
@@ -73,13 +94,11 @@ impl Table {
         (records, next.map_or(listed.to, |entry| entry.stamp - 1))
     }
 
-    /// Announces these entries under `salt`.
-    pub(crate) fn announce(&self, slots: &[Slot], salt: u32, width: usize) -> ShortIds {
-        let hashes = slots
-            .iter()
-            .filter_map(|slot| self.get(*slot))
-            .map(|e| e.hash);
-        ShortIds::from_hashes(salt, width, hashes)
+    /// Announces these entries.
+    pub(crate) fn announce(&self, slots: &[Slot], cut: Cut) -> ShortIds {
+        // Exactly as long as the list: a filter would hide its length.
+        let id = |slot: &Slot| self.get(*slot).map_or(0, |e| cut.id(e.hash));
+        ShortIds::of(cut, slots.iter().map(id))
     }
 
     /// Bytes of a short ID such that two sets of this size seldom collide: 64 times the table.
@@ -91,30 +110,72 @@ impl Table {
 
     /// The announced IDs that no entry here has.
     pub(crate) fn missing(&self, announced: &ShortIds) -> Vec<u64> {
-        let ours = IdSet::of_entries(self.len(), self.entries(), announced);
+        let cut = announced.cut();
+        let ours = self.entries().map(|e| cut.id(e.hash));
+        let ours = IdSet::collect(cut.width, self.len(), ours, self.set_key);
         announced.iter().filter(|id| !ours.contains(*id)).collect()
     }
 
     /// The slots, of those given, that an announcement does not name.
     pub(crate) fn unannounced(&self, slots: &[Slot], announced: &ShortIds) -> Vec<Slot> {
-        let theirs = IdSet::of(announced);
-        let (salt, width) = (announced.salt(), announced.width());
+        let (theirs, cut) = (IdSet::of(announced, self.set_key), announced.cut());
         let lacks = |slot: &Slot| {
             self.get(*slot)
-                .is_some_and(|e| !theirs.contains(rng::short_id(e.hash, salt, width)))
+                .is_some_and(|e| !theirs.contains(cut.id(e.hash)))
         };
         slots.iter().copied().filter(lacks).collect()
     }
 
     /// The entries that a fetch names.
     pub(crate) fn wanted(&self, want: &ShortIds) -> Vec<Slot> {
-        let theirs = IdSet::of(want);
-        let (salt, width) = (want.salt(), want.width());
-        let named = |e: &Entry| theirs.contains(rng::short_id(e.hash, salt, width));
+        let (theirs, cut) = (IdSet::of(want, self.set_key), want.cut());
+        let named = |e: &Entry| theirs.contains(cut.id(e.hash));
         let all = self.entries.iter().enumerate();
         all.filter(|(_, e)| e.as_ref().is_some_and(named))
             .map(|(i, _)| i as Slot)
             .collect()
+    }
+
+    /// A sketch of the table.
+    pub(crate) fn sketch(&self, salt: u32, plan: Plan) -> Sketch {
+        let cut = Cut::for_sketch(salt, plan.parts);
+        let sums = Sums::of(plan, self.entries().map(|e| cut.id(e.hash) as u32));
+        Sketch::new(salt, plan.parts, sums.to_bytes())
+    }
+
+    /// What this table and the one that was sketched differ by.
+    pub(crate) fn differences(&self, sketch: &Sketch) -> Differences {
+        let (cut, parts, capacity) = (sketch.cut(), sketch.parts(), sketch.capacity());
+        let ours = || self.entries().map(|e| cut.id(e.hash) as u32);
+        let (mut found, complete) =
+            Sums::of(Plan { parts, capacity }, ours()).differences(sketch.sums());
+        found.sort_unstable();
+        let wanted = IdSet::collect(2, 0, found.iter().map(|id| u64::from(id & 0xffff)), 0);
+        let mut missing = found.clone();
+        let mut surplus = Vec::new();
+        for (slot, entry) in self.entries.iter().enumerate() {
+            let Some(id) = entry.as_ref().map(|e| cut.id(e.hash)) else {
+                continue;
+            };
+            if !wanted.contains(id & 0xffff) {
+                continue;
+            }
+            if let Ok(i) = found.binary_search(&(id as u32)) {
+                missing[i] = u32::MAX;
+                surplus.push(slot as Slot);
+            }
+        }
+        missing.retain(|id| *id != u32::MAX);
+        Differences {
+            missing: ShortIds::of(cut, missing.into_iter().map(u64::from)),
+            surplus,
+            complete,
+        }
+    }
+
+    /// What another node needs to estimate how much its table differs from this one.
+    pub(crate) fn strata(&self) -> Strata {
+        self.strata
     }
 
     /// The entries whose renewal is overdue: half of a life has passed without one, where the
@@ -129,38 +190,4 @@ impl Table {
             .filter(|s| self.get(*s).is_some_and(|e| !e.is_tombstone()))
             .collect()
     }
-}
-
-/// Short IDs of one list, for look-ups. They are random (R27), so they are their own hash.
-struct IdSet(HashTable<u64>);
-
-impl IdSet {
-    fn of(list: &ShortIds) -> Self {
-        Self::collect(list.len(), list.iter())
-    }
-
-    fn of_entries<'a>(n: usize, entries: impl Iterator<Item = &'a Entry>, like: &ShortIds) -> Self {
-        let (salt, width) = (like.salt(), like.width());
-        Self::collect(n, entries.map(|e| rng::short_id(e.hash, salt, width)))
-    }
-
-    fn collect(n: usize, ids: impl Iterator<Item = u64>) -> Self {
-        let mut set = HashTable::with_capacity(n);
-        for id in ids {
-            // A list may be anything: the same ID a thousand times is stored once.
-            if set.find(spread(id), |other| *other == id).is_none() {
-                set.insert_unique(spread(id), id, |id| spread(*id));
-            }
-        }
-        Self(set)
-    }
-
-    fn contains(&self, id: u64) -> bool {
-        self.0.find(spread(id), |other| *other == id).is_some()
-    }
-}
-
-/// hashbrown takes its control bits from the top and the place from the bottom.
-fn spread(id: u64) -> u64 {
-    id.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ id
 }

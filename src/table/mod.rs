@@ -14,11 +14,13 @@ mod log;
 mod merge;
 mod renew;
 mod ring;
+mod sets;
 
 use alloc::vec::Vec;
 
 use hashbrown::HashTable;
 
+pub(crate) use self::delta::Differences;
 pub(crate) use self::entry::Entry;
 pub(crate) use self::merge::{Merged, Via};
 pub(crate) use self::renew::Renewed;
@@ -30,6 +32,7 @@ use self::log::Log;
 use crate::id::NodeId;
 use crate::record::Sequence;
 use crate::rng::{Keyed, Purpose, Stream};
+use crate::sketch::Strata;
 use crate::time::Instant;
 
 /// The number of an entry in the slab.
@@ -48,6 +51,9 @@ pub(crate) struct Table {
     evictor: Evictor,
     capacity: usize,
     fingerprint: u64,
+    strata: Strata,
+    /// For sets of short IDs that others choose.
+    set_key: u64,
     live: usize,
     successor: Option<NodeId>,
     evicted: Option<NodeId>,
@@ -68,6 +74,8 @@ impl Table {
             evictor: Evictor::new(Keyed::new(seed, Purpose::Eviction), capacity),
             capacity,
             fingerprint: 0,
+            strata: Strata::default(),
+            set_key: Keyed::new(seed, Purpose::Index).hash(b"sets"),
             live: 0,
             successor: None,
             evicted: None,
@@ -211,6 +219,7 @@ impl Table {
         let node = entry.node;
         entry.heap_pos = Deadlines::NOWHERE;
         self.fingerprint = self.fingerprint.wrapping_add(entry.hash);
+        self.strata.toggle(entry.hash);
         let live = !entry.is_tombstone();
         self.evictor.added(slot, &entry);
         self.entries[slot as usize] = Some(entry);
@@ -246,6 +255,7 @@ impl Table {
         let entry = self.entries[slot as usize].take()?;
         self.free.push(slot);
         self.fingerprint = self.fingerprint.wrapping_sub(entry.hash);
+        self.strata.toggle(entry.hash);
         self.evictor.removed(&entry);
         if self.own_slot == Some(slot) {
             self.own_slot = None;
@@ -285,6 +295,9 @@ impl Table {
             .entries()
             .fold(0_u64, |sum, e| sum.wrapping_add(e.hash));
         assert_eq!(self.fingerprint, sum);
+        let mut strata = Strata::default();
+        self.entries().for_each(|e| strata.toggle(e.hash));
+        assert_eq!(self.strata, strata);
         assert_eq!(self.next_deadline(), entries().map(|e| e.deadline).min());
         let mut ring: Vec<_> = entries()
             .filter(|e| !e.is_tombstone())

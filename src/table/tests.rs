@@ -286,8 +286,8 @@ fn an_announcement_finds_exactly_what_is_missing() {
     for n in 300..1_100 {
         b.put(n, 1, 0, 900);
     }
-    let announced = a.table.announce(&a.table.since(0).slots, 77, 4);
-    let want = announced.with_ids(b.table.missing(&announced).into_iter());
+    let announced = a.table.announce(&a.table.since(0).slots, Cut::plain(77, 4));
+    let want = ShortIds::of(announced.cut(), b.table.missing(&announced).into_iter());
     assert_eq!(want.len(), 300);
     assert_eq!(a.table.wanted(&want).len(), 300);
     assert_eq!(

@@ -8,7 +8,7 @@ use prost::encoding::encoded_len_varint;
 
 use crate::id::{NodeId, Prefix};
 use crate::record::Sequence;
-use crate::rng;
+use crate::{rng, sketch};
 
 fn at<T: Copy + Default>(column: &[T], i: usize) -> T {
     column.get(i).or(column.last()).copied().unwrap_or_default()
@@ -365,36 +365,71 @@ impl RefusalsBuilder {
 pub struct ShortIds {
     pub(super) salt: u32,
     pub(super) width: u8,
+    pub(super) parts: u32,
     pub(super) ids: Bytes,
+}
+
+/// How short IDs are cut from hashes of records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Cut {
+    pub(crate) salt: u32,
+    pub(crate) width: usize,
+    /// As a sketch of so many parts has them; 0: plain.
+    pub(crate) parts: u32,
+}
+
+impl Cut {
+    pub(crate) fn plain(salt: u32, width: usize) -> Self {
+        Self {
+            salt,
+            width,
+            parts: 0,
+        }
+    }
+
+    /// That of a sketch of so many parts.
+    pub(crate) fn for_sketch(salt: u32, parts: usize) -> Self {
+        let parts = parts as u32;
+        let width = 2 + (32 - parts.saturating_sub(1).leading_zeros()).div_ceil(8) as usize;
+        Self { salt, width, parts }
+    }
+
+    /// The short ID of a record with this hash.
+    pub(crate) fn id(self, hash: u64) -> u64 {
+        let mixed = rng::mix(hash, u64::from(self.salt));
+        if self.parts == 0 {
+            return mixed >> (64 - 8 * self.width.clamp(1, 8));
+        }
+        let part = ((mixed & 0xffff_ffff) * u64::from(self.parts)) >> 32;
+        (part << 16) | (mixed >> 48)
+    }
 }
 
 impl ShortIds {
     /// Bytes of a short ID.
     pub const WIDTHS: core::ops::RangeInclusive<usize> = 2..=8;
 
-    /// The short IDs of these record hashes, each cut to `width` bytes.
-    pub(crate) fn from_hashes(salt: u32, width: usize, hashes: impl Iterator<Item = u64>) -> Self {
-        let mut ids = Vec::with_capacity(hashes.size_hint().0 * width);
-        for hash in hashes {
-            ids.extend_from_slice(&rng::short_id(hash, salt, width).to_le_bytes()[..width]);
+    /// A list of these short IDs, cut in this way.
+    pub(crate) fn of(cut: Cut, ids: impl Iterator<Item = u64>) -> Self {
+        let width = cut.width.clamp(2, 8);
+        let mut out = Vec::with_capacity(ids.size_hint().0 * width);
+        for id in ids {
+            out.extend_from_slice(&id.to_le_bytes()[..width]);
         }
         Self {
-            salt,
+            salt: cut.salt,
             width: width as u8,
-            ids: ids.into(),
+            parts: cut.parts,
+            ids: out.into(),
         }
     }
 
-    /// A list of the same salt and width with other IDs.
-    pub(crate) fn with_ids(&self, ids: impl Iterator<Item = u64>) -> Self {
-        let mut out = Vec::new();
-        for id in ids {
-            out.extend_from_slice(&id.to_le_bytes()[..self.width()]);
-        }
-        Self {
+    /// How its IDs are cut.
+    pub(crate) fn cut(&self) -> Cut {
+        Cut {
             salt: self.salt,
-            width: self.width,
-            ids: out.into(),
+            width: self.width(),
+            parts: self.parts,
         }
     }
 
@@ -438,7 +473,54 @@ impl ShortIds {
     }
 
     pub(super) fn is_consistent(&self) -> bool {
-        Self::WIDTHS.contains(&self.width()) && self.ids.len() % self.width() == 0
+        Self::WIDTHS.contains(&self.width())
+            && self.ids.len() % self.width() == 0
+            && self.parts as usize <= sketch::PARTS
+    }
+}
+
+/// A set of records, such that two of them tell what the sets differ by (R27).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sketch {
+    pub(super) salt: u32,
+    pub(super) parts: u32,
+    pub(super) sums: Bytes,
+}
+
+impl Sketch {
+    pub(crate) fn new(salt: u32, parts: usize, sums: Vec<u8>) -> Self {
+        Self {
+            salt,
+            parts: parts as u32,
+            sums: sums.into(),
+        }
+    }
+
+    /// How the elements are cut from hashes of records.
+    pub(crate) fn cut(&self) -> Cut {
+        Cut::for_sketch(self.salt, self.parts())
+    }
+
+    /// Into how many parts the set is cut.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        self.parts as usize
+    }
+
+    /// How many differences of each part can be told.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.sums.len() / (2 * self.parts()).max(1)
+    }
+
+    pub(crate) fn sums(&self) -> &[u8] {
+        &self.sums
+    }
+
+    pub(super) fn is_consistent(&self) -> bool {
+        (1..=sketch::PARTS).contains(&self.parts())
+            && (1..=sketch::CAPACITY).contains(&self.capacity())
+            && self.sums.len() == 2 * self.parts() * self.capacity()
     }
 }
 

@@ -11,7 +11,8 @@ use super::generated::envelope::Kind;
 use crate::id::{NodeId, Prefix, RequestId};
 use crate::limits::caps;
 use crate::record::Sequence;
-use crate::wire::columns::{Records, Refusals, Renewals, ShortIds};
+use crate::sketch::Strata;
+use crate::wire::columns::{Records, Refusals, Renewals, ShortIds, Sketch};
 use crate::wire::message::{
     Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
     Response, Trace, Update, Walk,
@@ -42,8 +43,8 @@ pub enum DecodeError {
     /// A walk with only one of origin and path, or with another first node than its origin.
     #[error("a forwarded request's path begins with its origin")]
     Walk,
-    /// A delta with both records and an announcement, or that ends before it begins.
-    #[error("a delta has records or an announcement, and ends after it begins")]
+    /// A delta with more than one of records, announcement and sketch, or that ends before it begins.
+    #[error("a delta has records, an announcement or a sketch, and ends after it begins")]
     Delta,
 }
 
@@ -260,18 +261,27 @@ fn short_ids(m: pb::ShortIds) -> Result<ShortIds, DecodeError> {
     let list = ShortIds {
         salt: m.salt,
         width,
+        parts: m.parts,
         ids: m.ids,
     };
     let ok = list.is_consistent();
     checked(list, ok, "short IDs")
 }
 
+fn sketch(m: pb::Sketch) -> Result<Sketch, DecodeError> {
+    let pb::Sketch { salt, parts, sums } = m;
+    let sketch = Sketch { salt, parts, sums };
+    let ok = sketch.is_consistent();
+    checked(sketch, ok, "sketch")
+}
+
 fn delta(m: pb::Delta) -> Result<Delta, DecodeError> {
-    let content = match (m.records, m.announced) {
-        (None, None) => Content::Empty,
-        (Some(r), None) => Content::Records(records(r)?),
-        (None, Some(s)) => Content::Announced(short_ids(s)?),
-        (Some(_), Some(_)) => return Err(DecodeError::Delta),
+    let content = match (m.records, m.announced, m.sketch) {
+        (None, None, None) => Content::Empty,
+        (Some(r), None, None) => Content::Records(records(r)?),
+        (None, Some(s), None) => Content::Announced(short_ids(s)?),
+        (None, None, Some(s)) => Content::Sketch(sketch(s)?),
+        _ => return Err(DecodeError::Delta),
     };
     if m.to < m.from {
         return Err(DecodeError::Delta);
@@ -304,6 +314,13 @@ fn request(m: pb::Request) -> Result<Request, DecodeError> {
         fetch: prefixes(m.fetch, "fetch")?,
         overdue: prefixes(m.overdue, "overdue")?,
         own_check: m.own_check as u16,
+        // Of another length, it is a later version's.
+        strata: if m.strata.len() == Strata::LEN {
+            m.strata
+        } else {
+            Bytes::new()
+        },
+        plain: m.plain,
     })
 }
 

@@ -10,7 +10,7 @@ use super::generated as pb;
 use super::generated::envelope::Kind;
 use crate::id::NodeId;
 use crate::record::Sequence;
-use crate::wire::columns::{Records, Refusals, Renewals, ShortIds};
+use crate::wire::columns::{Records, Refusals, Renewals, ShortIds, Sketch};
 use crate::wire::message::{
     Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
     Response, Trace, Update,
@@ -141,21 +141,28 @@ fn short_ids(m: ShortIds) -> pb::ShortIds {
         salt: m.salt,
         width: u32::from(m.width),
         ids: m.ids,
+        parts: m.parts,
     }
 }
 
+fn sketch(m: Sketch) -> pb::Sketch {
+    let Sketch { salt, parts, sums } = m;
+    pb::Sketch { salt, parts, sums }
+}
+
 fn delta(m: Delta) -> pb::Delta {
-    let (records, announced) = match m.content {
-        Content::Empty => (None, None),
-        Content::Records(r) => (Some(self::records(r)), None),
-        Content::Announced(s) => (None, Some(short_ids(s))),
-    };
-    pb::Delta {
+    let mut out = pb::Delta {
         from: m.from,
         to: m.to,
-        records,
-        announced,
+        ..pb::Delta::default()
+    };
+    match m.content {
+        Content::Empty => {}
+        Content::Records(r) => out.records = Some(records(r)),
+        Content::Announced(s) => out.announced = Some(short_ids(s)),
+        Content::Sketch(s) => out.sketch = Some(sketch(s)),
     }
+    out
 }
 
 fn request(m: Request) -> pb::Request {
@@ -177,6 +184,8 @@ fn request(m: Request) -> pb::Request {
         fetch: m.fetch,
         overdue: m.overdue,
         own_check: u32::from(m.own_check),
+        strata: m.strata,
+        plain: m.plain,
     }
 }
 

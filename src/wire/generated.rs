@@ -39,8 +39,8 @@ pub struct Hello {
     pub min_version: u32,
     #[prost(uint32, tag = "2")]
     pub max_version: u32,
-    /// Bit set of optional abilities; none is defined in version 1. A kind that
-    /// needs a bit is not sent to a peer that has not set it.
+    /// Bit set of optional abilities; a kind or field that needs a bit is not sent
+    /// to a peer that has not set it. 1: takes sketches.
     #[prost(uint64, tag = "3")]
     pub features: u64,
     /// Drawn at random at every start of the node. Cursors into the sender's log
@@ -120,9 +120,28 @@ pub struct ShortIds {
     pub width: u32,
     #[prost(bytes = "bytes", tag = "3")]
     pub ids: ::prost::bytes::Bytes,
+    /// As cut for a sketch of so many parts: 16 bits, and above them the part.
+    /// 0: plain.
+    #[prost(uint32, tag = "4")]
+    pub parts: u32,
 }
-/// The changes of the sender's table after `from`, up to `to`. As records, or
-/// as an announcement of which the receiver fetches what it lacks.
+/// A set, such that two of them tell what the sets differ by: the set is cut into
+/// parts, and of each part these are the sums of the powers 1, 3, 5, ... of its
+/// elements in GF(2^16).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sketch {
+    #[prost(fixed32, tag = "1")]
+    pub salt: u32,
+    /// 1 to 2,000.
+    #[prost(uint32, tag = "2")]
+    pub parts: u32,
+    /// Two bytes a sum, little-endian; for each part the same number, 1 to 14.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub sums: ::prost::bytes::Bytes,
+}
+/// The changes of the sender's table after `from`, up to `to`. As records, as
+/// an announcement of which the receiver fetches what it lacks, or as a sketch
+/// of the whole table.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Delta {
     #[prost(uint64, tag = "1")]
@@ -133,6 +152,9 @@ pub struct Delta {
     pub records: ::core::option::Option<Records>,
     #[prost(message, optional, tag = "4")]
     pub announced: ::core::option::Option<ShortIds>,
+    /// In an answer to whoever takes sketches.
+    #[prost(message, optional, tag = "5")]
+    pub sketch: ::core::option::Option<Sketch>,
 }
 /// Node IDs with the sequence below or at which the sender refuses their
 /// records.
@@ -187,6 +209,12 @@ pub struct Request {
     /// content under the own sequence is noticed.
     #[prost(uint32, tag = "13")]
     pub own_check: u32,
+    /// 32 bytes, to estimate how much the two tables differ; or absent.
+    #[prost(bytes = "bytes", tag = "14")]
+    pub strata: ::prost::bytes::Bytes,
+    /// No sketch: the last ones could not be told.
+    #[prost(bool, tag = "15")]
+    pub plain: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Response {

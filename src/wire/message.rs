@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::id::{NodeId, RequestId};
 use crate::record::Sequence;
 use crate::wire::Kind;
-use crate::wire::columns::{Records, Refusals, Renewals, ShortIds};
+use crate::wire::columns::{Records, Refusals, Renewals, ShortIds, Sketch};
 
 /// Any message.
 #[derive(Clone, PartialEq, Debug)]
@@ -56,7 +56,7 @@ pub struct Hello {
     pub min_version: u32,
     /// The highest.
     pub max_version: u32,
-    /// Optional abilities; none is defined in version 1.
+    /// Optional abilities: [`SKETCHES`](super::SKETCHES).
     pub features: u64,
     /// Redrawn at every start.
     pub epoch: u64,
@@ -94,6 +94,8 @@ pub enum Content {
     Records(Records),
     /// Short IDs, of which the receiver fetches what it lacks (R27).
     Announced(ShortIds),
+    /// The whole table, so that the receiver can tell what it lacks, and what the sender lacks.
+    Sketch(Sketch),
 }
 
 /// Changes of the sender's table, after `from` and up to `to`; a rumour if `to` is 0.
@@ -141,6 +143,10 @@ pub struct Request {
     pub fetch: Bytes,
     /// Overdue renewals, likewise.
     pub overdue: Bytes,
+    /// To estimate how much the tables differ: 32 bytes or none.
+    pub strata: Bytes,
+    /// No sketch, please.
+    pub plain: bool,
 }
 
 impl Request {

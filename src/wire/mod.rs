@@ -23,9 +23,10 @@ mod kind;
 mod message;
 mod snapshot;
 
+pub(crate) use columns::Cut;
 pub use columns::{
     Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal, Renewals, RenewalsBuilder,
-    ShortIds, WireRecord,
+    ShortIds, Sketch, WireRecord,
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::encode;
@@ -43,6 +44,9 @@ pub fn is_request(bytes: &[u8]) -> bool {
     // The envelope's version, then the key of field 3.
     matches!(bytes, [0x08, 0x01, 0x1a, ..])
 }
+
+/// The bit of `Hello.features` of whoever takes sketches.
+pub const SKETCHES: u64 = 1;
 
 /// The version of the wire contract.
 pub const VERSION: u32 = 1;

@@ -220,6 +220,8 @@ pub(crate) fn request(number: u64) -> Request {
         want: None,
         fetch: Default::default(),
         overdue: Default::default(),
+        strata: Default::default(),
+        plain: false,
     }
 }
 

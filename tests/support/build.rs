@@ -172,6 +172,8 @@ pub(crate) fn request(id: u64) -> Request {
         want: None,
         fetch: Bytes::new(),
         overdue: Bytes::new(),
+        strata: Bytes::new(),
+        plain: false,
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) struct Report {
 pub(super) struct ByKind {
     pub(super) records: u64,
     pub(super) announcements: u64,
+    pub(super) sketches: u64,
     pub(super) fetches: u64,
     pub(super) requests: u64,
     pub(super) unchanged: u64,

@@ -60,6 +60,7 @@ impl Watch {
                 &mut self.by_kind.records
             }
             Some(Content::Announced(_)) => &mut self.by_kind.announcements,
+            Some(Content::Sketch(_)) => &mut self.by_kind.sketches,
             _ => otherwise,
         }
     }
