@@ -102,7 +102,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         want: None,
         fetch: vec![1, 1, 1, 1].into(),
         overdue: vec![2, 2, 2, 2].into(),
-        strata: vec![0x5a; 32].into(),
+        strata: vec![0x5a; 40].into(),
         plain: false,
     };
     let response = Response {
@@ -178,6 +178,10 @@ fn others() -> Vec<(&'static str, Vec<u8>)> {
             envelope(5, &[&[0x1a, both.len() as u8][..], &both].concat()),
         ),
         ("delta_backwards", envelope(5, &[0x1a, 2, 0x08, 9])),
+        (
+            "sketch_empty",
+            envelope(4, &[0x22, 4, 0x2a, 2, 0x10, 1]),
+        ),
         ("short_ids_wide", envelope(3, &[0x52, 2, 0x10, 9])),
         ("head_absent", envelope(4, &[0x09, 1, 0, 0, 0, 0, 0, 0, 0])),
         ("columns_unpacked", {

@@ -8,7 +8,7 @@ use peer_exchange::wire::{
     Response, Trace, Update, Walk,
 };
 
-use super::parts::{Cast, short_ids};
+use super::parts::{Cast, short_ids, sketch, strata};
 use super::source::Source;
 
 /// A message of any kind.
@@ -41,7 +41,8 @@ pub fn hello(source: &mut Source<'_>, cast: &Cast) -> Hello {
     Hello {
         min_version,
         max_version,
-        features: source.number(),
+        // Mostly: takes sketches.
+        features: source.number() | u64::from(source.u8() < 200),
         epoch: cast.epoch(source),
     }
 }
@@ -59,8 +60,8 @@ pub fn request(source: &mut Source<'_>, cast: &Cast) -> Request {
         want: source.maybe(short_ids),
         fetch: cast.prefixes(source),
         overdue: cast.prefixes(source),
-        strata: super::parts::strata(source),
-        plain: source.one_in(8),
+        strata: strata(source),
+        plain: source.u8() % 8 == 1,
     }
 }
 
@@ -129,6 +130,7 @@ fn delta(source: &mut Source<'_>, cast: &Cast) -> Delta {
         content: match source.u8() % 8 {
             0 => Content::Empty,
             1 | 2 => Content::Announced(short_ids(source)),
+            3 => Content::Sketch(sketch(source)),
             _ => Content::Records(cast.records(source)),
         },
     }

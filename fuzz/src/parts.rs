@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use bytes::Bytes;
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
-    Decoded, Message, Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal, Renewals,
-    RenewalsBuilder, ShortIds, WireRecord, decode,
+    Content, Decoded, Message, Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal, Renewals,
+    RenewalsBuilder, ShortIds, Sketch, WireRecord, decode,
 };
 use peer_exchange::{Multiaddr, NodeId, RequestId, Sequence};
 
@@ -266,6 +266,10 @@ pub fn short_ids(source: &mut Source<'_>) -> ShortIds {
     let mut list = vec![0x0d];
     list.extend_from_slice(&source.u32().to_le_bytes());
     list.extend_from_slice(&[0x10, width as u8]);
+    if source.u8() % 4 == 1 {
+        // As cut for a sketch.
+        list.extend_from_slice(&[0x20, source.u8() & 0x7f]);
+    }
     let mut ids = source.bytes(600).to_vec();
     ids.truncate(ids.len() / width * width);
     put_bytes(&mut list, 3, &ids);
@@ -275,6 +279,42 @@ pub fn short_ids(source: &mut Source<'_>) -> ShortIds {
     match decode(envelope.into()) {
         Ok(Decoded::Message(Message::Request(request))) => request.want.expect("it was written"),
         other => panic!("a request was written, this was read: {other:?}"),
+    }
+}
+
+/// A sketch of a few parts, as they come off the wire: of sums that may be of nothing.
+pub fn sketch(source: &mut Source<'_>) -> Sketch {
+    let (parts, capacity) = (1 + source.below(4), 1 + source.below(14));
+    let mut inner = vec![0x0d];
+    inner.extend_from_slice(&source.u32().to_le_bytes());
+    inner.extend_from_slice(&[0x10, parts as u8]);
+    let mut sums = source.bytes(2 * parts * capacity).to_vec();
+    sums.resize(2 * parts * capacity, 0);
+    put_bytes(&mut inner, 3, &sums);
+    let (mut delta, mut response, mut envelope) = (Vec::new(), Vec::new(), vec![0x08, 1]);
+    put_bytes(&mut delta, 5, &inner);
+    put_bytes(&mut response, 4, &delta);
+    put_bytes(&mut envelope, 4, &response);
+    let content = match decode(envelope.into()) {
+        Ok(Decoded::Message(Message::Response(response))) => response.delta.map(|d| d.content),
+        other => panic!("a response was written, this was read: {other:?}"),
+    };
+    match content {
+        Some(Content::Sketch(sketch)) => sketch,
+        other => panic!("a sketch was written, this was read: {other:?}"),
+    }
+}
+
+/// What a request has to estimate a difference from, or nothing.
+pub fn strata(source: &mut Source<'_>) -> Bytes {
+    match source.u8() % 4 {
+        1 => Bytes::copy_from_slice(&[source.u8(); 40]),
+        2 => {
+            let mut bytes = source.bytes(40).to_vec();
+            bytes.resize(40, 0);
+            bytes.into()
+        }
+        _ => Bytes::new(),
     }
 }
 

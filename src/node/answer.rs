@@ -10,7 +10,7 @@ use crate::id::{LinkId, NodeId};
 use crate::limits::caps;
 use crate::limits::gate::Cost;
 use crate::node::Node;
-use crate::node::ask::{Ended, FEW};
+use crate::node::ask::{Ended, FEW, SKETCHED};
 use crate::node::links::Class;
 use crate::node::merge::Source;
 use crate::record::Sequence;
@@ -218,8 +218,10 @@ impl Node {
         let takes = |l: &crate::node::links::Link| l.sketches;
         let link = self.links.of(node).and_then(|l| self.links.get(l));
         let ours = self.table.len();
+        let small = (theirs.count as usize) < SKETCHED;
         let partial = theirs.partial || self.table.is_full();
-        if request.plain || partial || !link.is_some_and(takes) || knows_little(theirs, ours) {
+        let plain = request.plain || small || partial || !link.is_some_and(takes);
+        if plain || knows_little(theirs, ours) {
             return self.changes(from, theirs, node);
         }
         let counted = ours.abs_diff(theirs.count as usize);

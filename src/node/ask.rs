@@ -79,7 +79,7 @@ const PAGES: u8 = 64;
 /// Records that go along with a request or an answer instead of being announced.
 pub(super) const FEW: usize = 6;
 /// A smaller table than this is announced: a sketch would save nothing.
-const SKETCHED: usize = 32;
+pub(super) const SKETCHED: usize = 32;
 
 impl Ask {
     pub(super) fn new(round: Duration) -> Self {
@@ -246,7 +246,7 @@ impl Node {
             self.ask.interval = (self.ask.interval * 2).min(quiet);
         }
         self.timers.set(Timer::Round, self.now + wait);
-        if !self.ask.news {
+        if !self.is_rushing() {
             self.send_waiting_traces();
         }
         self.keep_successor();

@@ -1,6 +1,6 @@
 //! Links: who is connected, what may be sent, and which of two links stays (R18, R22, R23).
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -125,9 +125,14 @@ impl Links {
             .map(|(id, _)| id)
     }
 
-    /// Whether there is another link to the same node.
-    fn has_twin(&self, link: &Link, id: LinkId) -> bool {
-        self.links.len() > self.by_node.len() && self.others_of(&link.node, id).is_some()
+    /// Nodes with more than one link.
+    fn doubled(&self) -> BTreeSet<NodeId> {
+        if self.links.len() == self.by_node.len() {
+            return BTreeSet::new();
+        }
+        let mut seen = BTreeSet::new();
+        let nodes = self.links.values().map(|l| l.node);
+        nodes.filter(|node| !seen.insert(*node)).collect()
     }
 
     fn remove(&mut self, id: LinkId) -> Option<Link> {
@@ -436,8 +441,9 @@ impl Node {
         let idle = self.config.link_idle;
         let mut close = Vec::new();
         let mut held = Vec::new();
+        let doubled = self.links.doubled();
         for (id, link) in self.links.iter() {
-            let twin = self.links.has_twin(link, id);
+            let twin = doubled.contains(&link.node);
             let mute = link.epoch.is_none() && now.saturating_since(link.up_at) > HELLO_TIMEOUT;
             let unused = now.saturating_since(link.used_at) > idle;
             if twin && mute {

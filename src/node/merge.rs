@@ -376,7 +376,9 @@ impl Node {
         let news = report.news > 0;
         self.send_refusals(link, report);
         let ended = if news { Ended::News } else { Ended::NoNews };
-        if !fetching {
+        // A sketch that told nothing is no exchange: the upstream is asked again (R20).
+        let untold = told.is_some_and(|t| !t.complete && t.missing.is_empty());
+        if !fetching && !untold {
             self.exchange_over(link, news);
         }
         if !(pages && news && self.ask_next_page(link)) {

@@ -151,9 +151,10 @@ impl Node {
         }
     }
 
-    /// Many records are new just now: news first, traces of others afterwards.
-    fn is_rushing(&self) -> bool {
-        self.table.len() > SMALL && self.ask.interval() <= self.config.round
+    /// Many records are new just now: news first, traces of others afterwards. One round without
+    /// news is no end: it may have met a partner who knew no more.
+    pub(super) fn is_rushing(&self) -> bool {
+        self.table.len() > SMALL && self.ask.interval() <= self.config.round * 2
     }
 
     /// Forwards what has waited for the end of the rush.

@@ -1,89 +1,129 @@
-//! Arithmetic in GF(2^16), modulo x^16 + x^5 + x^3 + x + 1 (that of minisketch), without tables:
-//! a table of logarithms would take a quarter of a megabyte. What is done to many elements is done
-//! lane by lane, in loops that compilers turn into vector code.
+//! Arithmetic in GF(2^16), as pairs over GF(2^8): tables of 1.5 KiB do, where one of logarithms in
+//! GF(2^16) would take a quarter of a megabyte.
+//!
+//! GF(2^8) is taken modulo x^8 + x^4 + x^3 + x^2 + 1, GF(2^16) modulo y^2 + y + 32 over it. The low
+//! byte of an element is the constant, the high byte the factor of y.
 
-/// Elements that are handled at once.
-pub(super) const LANES: usize = 16;
-pub(super) type Lanes = [u16; LANES];
+/// The constant of y's polynomial: the smallest power of two with which it is irreducible.
+const NORM: u8 = 32;
+/// The logarithm of zero: any sum with it leads to where the powers are zero.
+const ZERO: u16 = 511;
 
-/// x^16, reduced.
-const LOW: u16 = 0b10_1011;
+/// The powers of x, twice over, then zeros.
+const POWERS: [u8; 1024] = {
+    let mut powers = [0; 1024];
+    let (mut power, mut i) = (1_u16, 0);
+    while i < 510 {
+        powers[i] = power as u8;
+        power = (power << 1) ^ (if power & 0x80 == 0 { 0 } else { 0x11d });
+        i += 1;
+    }
+    powers
+};
 
-const fn reduce(x: u32) -> u16 {
-    let high = x >> 16;
-    let folded = high ^ (high << 1) ^ (high << 3) ^ (high << 5);
-    let over = folded >> 16;
-    (x ^ folded ^ over ^ (over << 1) ^ (over << 3) ^ (over << 5)) as u16
+const LOGS: [u16; 256] = {
+    let mut logs = [ZERO; 256];
+    let mut i = 0;
+    while i < 255 {
+        logs[POWERS[i] as usize] = i as u16;
+        i += 1;
+    }
+    logs
+};
+
+const fn log(a: u8) -> u16 {
+    LOGS[a as usize]
+}
+
+const fn product(log_a: u16, log_b: u16) -> u8 {
+    POWERS[(log_a + log_b) as usize & 1023]
+}
+
+/// Multiplies by one element.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    low: u16,
+    /// With the constant of y's polynomial.
+    high: u16,
+    both: u16,
+}
+
+impl Times {
+    pub(super) const fn new(k: u16) -> Self {
+        let [low, high] = k.to_le_bytes();
+        Self {
+            low: log(low),
+            high: log(product(log(high), log(NORM))),
+            both: log(low ^ high),
+        }
+    }
+
+    /// Karatsuba's three products.
+    pub(super) const fn of(self, a: u16) -> u16 {
+        let [low, high] = a.to_le_bytes();
+        let lows = product(log(low), self.low);
+        let highs = product(log(high), self.high);
+        let both = product(log(low ^ high), self.both);
+        u16::from_le_bytes([lows ^ highs, both ^ lows])
+    }
 }
 
 pub(super) const fn mul(a: u16, b: u16) -> u16 {
-    let mut product = 0_u32;
-    let mut bit = 0;
-    while bit < 16 {
-        let mask = 0_u32.wrapping_sub((b >> bit) as u32 & 1);
-        product ^= ((a as u32) << bit) & mask;
-        bit += 1;
-    }
-    reduce(product)
+    Times::new(b).of(a)
 }
 
-/// Squaring only spreads the bits.
 pub(super) const fn square(a: u16) -> u16 {
-    let mut x = a as u32;
-    x = (x | (x << 8)) & 0x00ff_00ff;
-    x = (x | (x << 4)) & 0x0f0f_0f0f;
-    x = (x | (x << 2)) & 0x3333_3333;
-    x = (x | (x << 1)) & 0x5555_5555;
-    reduce(x)
+    let [low, high] = a.to_le_bytes();
+    let (low, high) = (product(log(low), log(low)), product(log(high), log(high)));
+    u16::from_le_bytes([low ^ product(log(high), log(NORM)), high])
 }
 
-/// a^(2^n).
-const fn squares(mut a: u16, n: usize) -> u16 {
+/// The inverse, by that of the norm; 0 for 0.
+pub(super) const fn inverse(a: u16) -> u16 {
+    let [low, high] = a.to_le_bytes();
+    let [norm, _] = mul(a, u16::from_le_bytes([low ^ high, high])).to_le_bytes();
+    if norm == 0 {
+        return 0;
+    }
+    let inverse = 255 - log(norm);
+    u16::from_le_bytes([
+        product(log(low ^ high), inverse),
+        product(log(high), inverse),
+    ])
+}
+
+/// w with w^2 + w = e, if there is one; the other is w + 1.
+pub(super) fn solve(e: u16) -> Option<u16> {
+    let (mut rest, mut w) = (e, 0);
+    for (image, root) in ROOTS {
+        // Its highest bit is in no image after it.
+        if image != 0 && rest & (1 << image.ilog2()) != 0 {
+            rest ^= image;
+            w ^= root;
+        }
+    }
+    (rest == 0).then_some(w)
+}
+
+/// A basis of what w^2 + w can be, highest bits first and distinct, each with its w.
+const ROOTS: [(u16, u16); 16] = {
+    let mut basis = [(0, 0); 16];
     let mut i = 0;
-    while i < n {
-        a = square(a);
+    while i < 16 {
+        let (mut w, mut e) = (1_u16 << i, square(1 << i) ^ (1 << i));
+        // Gauss: slot k has the image whose highest bit is 15 - k.
+        while e != 0 {
+            let k = e.leading_zeros() as usize;
+            if basis[k].0 == 0 {
+                basis[k] = (e, w);
+                break;
+            }
+            (e, w) = (e ^ basis[k].0, w ^ basis[k].1);
+        }
         i += 1;
     }
-    a
-}
-
-/// 1/a = a^(2^16 - 2), by an addition chain for 15 = 2^4 - 1 (Itoh and Tsujii, 1988).
-pub(super) const fn inverse(a: u16) -> u16 {
-    let two = mul(squares(a, 1), a);
-    let three = mul(squares(two, 1), a);
-    let six = mul(squares(three, 3), three);
-    let twelve = mul(squares(six, 6), six);
-    square(mul(squares(twelve, 3), three))
-}
-
-/// Times x, in every lane.
-fn times_x(v: u16) -> u16 {
-    (v << 1) ^ (LOW & 0_u16.wrapping_sub(v >> 15))
-}
-
-/// `to` plus `k` times `from`.
-pub(super) fn add_scaled(to: &mut [u16; LANES], from: &Lanes, k: u16) {
-    let mut shifted = *from;
-    for bit in 0..16 {
-        let mask = 0_u16.wrapping_sub((k >> bit) & 1);
-        for (to, s) in to.iter_mut().zip(&mut shifted) {
-            *to ^= *s & mask;
-            *s = times_x(*s);
-        }
-    }
-}
-
-/// The products, lane by lane.
-pub(super) fn mul_lanes(a: &Lanes, b: &Lanes) -> Lanes {
-    let (mut shifted, mut product) = (*a, [0; LANES]);
-    for bit in 0..16 {
-        for ((p, s), b) in product.iter_mut().zip(&mut shifted).zip(b) {
-            *p ^= *s & 0_u16.wrapping_sub((b >> bit) & 1);
-            *s = times_x(*s);
-        }
-    }
-    product
-}
+    basis
+};
 
 #[cfg(test)]
 mod tests {
@@ -91,19 +131,23 @@ mod tests {
 
     #[test]
     fn it_is_a_field() {
+        assert_eq!(mul(0, 77), 0);
         for a in (1..=u16::MAX).step_by(7) {
+            let b = a.wrapping_mul(31).wrapping_add(5);
+            let c = a.wrapping_mul(77).wrapping_add(9);
+            assert_eq!(mul(a, 1), a);
             assert_eq!(mul(a, inverse(a)), 1, "{a}");
             assert_eq!(mul(a, a), square(a), "{a}");
-            assert_eq!(mul(a, 2), times_x(a), "{a}");
-            let b = a.wrapping_mul(31).wrapping_add(5);
             assert_eq!(mul(a, b), mul(b, a));
-            let mut lanes = [b; LANES];
-            add_scaled(&mut lanes, &[a; LANES], b);
-            assert_eq!(lanes, [b ^ mul(a, b); LANES]);
-            assert_eq!(mul_lanes(&[a; LANES], &[b; LANES]), [mul(a, b); LANES]);
+            assert_eq!(mul(a, b ^ c), mul(a, b) ^ mul(a, c));
+            assert_eq!(mul(mul(a, b), c), mul(a, mul(b, c)));
         }
-        // Frobenius: 2^16 is the order of the field, and of no smaller one.
-        assert_eq!(squares(2, 16), 2);
-        assert!((1..16).all(|n| squares(2, n) != 2));
+    }
+
+    #[test]
+    fn half_of_all_quadratic_equations_have_roots() {
+        let solved = (0..=u16::MAX).filter_map(|e| Some((e, solve(e)?)));
+        let n = solved.inspect(|(e, w)| assert_eq!(square(*w) ^ w, *e)).count();
+        assert_eq!(n, 1 << 15);
     }
 }

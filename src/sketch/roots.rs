@@ -1,10 +1,12 @@
 //! From power sums to the elements that they are of: Berlekamp and Massey's locator polynomial, and
-//! its roots by Berlekamp's trace algorithm. All polynomials have a degree below [`LANES`].
+//! its roots by Berlekamp's trace algorithm.
 
 use alloc::vec::Vec;
 
-use super::field::{LANES, Lanes, add_scaled, inverse, mul_lanes, square};
+use super::field::{Times, inverse, mul, solve, square};
 
+/// Coefficients of a polynomial: one more than the elements of a part.
+pub(super) const LEN: usize = 16;
 /// Bits of an element.
 const BITS: usize = 16;
 
@@ -14,125 +16,123 @@ pub(super) fn elements(sums: &[u16]) -> Option<Vec<u16>> {
     if sums.iter().all(|sum| *sum == 0) {
         return Some(Vec::new());
     }
-    let locator = locator(sums)?;
-    Splitter::new(locator)?.roots()
+    Splitter::new(locator(sums)?)?.roots()
 }
 
-/// A polynomial, lowest coefficient first.
-#[derive(Clone, Copy)]
+/// A polynomial, lowest coefficient first. The highest is not zero, and there is none of zero.
+#[derive(Clone, Copy, PartialEq, Debug)]
 struct Poly {
-    c: Lanes,
+    c: [u16; LEN],
+    len: usize,
 }
 
 impl Poly {
-    const ONE: Self = {
-        let mut c = [0; LANES];
-        c[0] = 1;
-        Self { c }
+    const ZERO: Self = Self {
+        c: [0; LEN],
+        len: 0,
     };
 
-    fn degree(&self) -> Option<usize> {
-        self.c.iter().rposition(|c| *c != 0)
+    const fn constant(c: u16) -> Self {
+        let mut one = Self::ZERO;
+        (one.c[0], one.len) = (c, 1);
+        one
     }
 
-    fn scaled(&self, k: u16) -> Self {
-        let mut c = [0; LANES];
-        add_scaled(&mut c, &self.c, k);
-        Self { c }
-    }
-
-    fn add_scaled(&mut self, other: &Self, k: u16) {
-        add_scaled(&mut self.c, &other.c, k);
-    }
-
-    /// Times x^n; what goes beyond the lanes is lost, and `false`.
-    fn shifted(&self, n: usize) -> (Self, bool) {
-        let mut c = [0; LANES];
-        let n = n.min(LANES);
-        c[n..].copy_from_slice(&self.c[..LANES - n]);
-        (Self { c }, self.c[LANES - n..].iter().all(|c| *c == 0))
-    }
-
-    fn monic(&self) -> Self {
-        self.degree()
-            .map_or(*self, |d| self.scaled(inverse(self.c[d])))
-    }
-
-    /// The remainder by `other`, but for a factor of the field.
-    fn reduce(&mut self, other: &Self) {
-        let Some(d) = other.degree() else { return };
-        while let Some(top) = self.degree().filter(|top| *top >= d) {
-            let (shifted, _) = other.shifted(top - d);
-            let lead = self.c[top];
-            *self = self.scaled(other.c[d]);
-            self.add_scaled(&shifted, lead);
+    fn trimmed(mut self) -> Self {
+        while self.len > 0 && self.c[self.len - 1] == 0 {
+            self.len -= 1;
         }
+        self
+    }
+
+    fn lead(&self) -> u16 {
+        self.len.checked_sub(1).map_or(0, |top| self.c[top])
+    }
+
+    fn scale(&mut self, k: u16) {
+        let times = Times::new(k);
+        self.c[..self.len].iter_mut().for_each(|c| *c = times.of(*c));
+    }
+
+    /// Adds `k` times `other` times x^`shift`; false if that is too long.
+    fn add(&mut self, other: &Self, k: u16, shift: usize) -> bool {
+        let end = other.len + shift;
+        if end > LEN {
+            return false;
+        }
+        let times = Times::new(k);
+        for (to, c) in self.c[shift..end].iter_mut().zip(&other.c) {
+            *to ^= times.of(*c);
+        }
+        self.len = self.len.max(end);
+        *self = self.trimmed();
+        true
+    }
+
+    fn monic(mut self) -> Self {
+        self.scale(inverse(self.lead()));
+        self
+    }
+
+    /// Leaves the remainder by a monic divisor, and gives the quotient.
+    fn divide(&mut self, by: &Self) -> Self {
+        let mut quotient = Self::ZERO;
+        while by.len > 0 && self.len >= by.len {
+            let (k, shift) = (self.lead(), self.len - by.len);
+            quotient.c[shift] = k;
+            quotient.len = quotient.len.max(shift + 1);
+            self.add(by, k, shift);
+        }
+        quotient
     }
 
     /// The greatest common divisor, monic.
     fn gcd(mut a: Self, mut b: Self) -> Self {
-        while b.degree().is_some() {
-            a.reduce(&b);
+        while b.len > 0 {
+            b = b.monic();
+            a.divide(&b);
             core::mem::swap(&mut a, &mut b);
         }
         a.monic()
-    }
-
-    /// The quotient by a monic divisor without remainder.
-    fn divided(mut self, by: &Self) -> Self {
-        let mut quotient = [0; LANES];
-        let Some(d) = by.degree() else { return self };
-        while let Some(top) = self.degree().filter(|top| *top >= d) {
-            let lead = self.c[top];
-            quotient[top - d] = lead;
-            self.add_scaled(&by.shifted(top - d).0, lead);
-        }
-        Self { c: quotient }
     }
 }
 
 /// The monic polynomial whose roots are the elements: Massey's algorithm without inversions. In
 /// characteristic two every second discrepancy is zero.
 fn locator(odd: &[u16]) -> Option<Poly> {
-    let mut sums = Vec::with_capacity(2 * odd.len());
-    for (i, sum) in odd.iter().enumerate() {
-        sums.push(*sum);
+    let mut sums = [0; 2 * LEN];
+    for (i, sum) in odd.iter().enumerate().take(LEN) {
+        sums[2 * i] = *sum;
         // The sum of the power 2k is the square of that of k.
-        sums.push(square(sums[i]));
+        sums[2 * i + 1] = square(sums[i]);
     }
-    let (mut c, mut before, mut last) = (Poly::ONE, Poly::ONE, 1);
-    let (mut len, mut gap) = (0, 1);
-    for n in (0..sums.len()).step_by(2) {
-        let mut window = [0; LANES];
-        (0..=n.min(LANES - 1)).for_each(|i| window[i] = sums[n - i]);
-        let products = mul_lanes(&c.c, &window);
-        let discrepancy = products.iter().fold(0, |sum, p| sum ^ p);
+    let (mut c, mut before, mut last) = (Poly::constant(1), Poly::constant(1), 1);
+    let (mut degree, mut gap) = (0, 1);
+    for n in (0..2 * odd.len()).step_by(2) {
+        let terms = c.c[..c.len.min(n + 1)].iter().enumerate();
+        let discrepancy = terms.fold(0, |sum, (i, c)| sum ^ mul(*c, sums[n - i]));
         if discrepancy != 0 {
-            let (shifted, fits) = before.shifted(gap);
-            if !fits {
+            let old = c;
+            c.scale(last);
+            if !c.add(&before, discrepancy, gap) {
                 return None;
             }
-            let old = c;
-            c = c.scaled(last);
-            c.add_scaled(&shifted, discrepancy);
-            if 2 * len <= n {
-                (len, before, last, gap) = (n + 1 - len, old, discrepancy, 0);
+            if 2 * degree <= n {
+                (degree, before, last, gap) = (n + 1 - degree, old, discrepancy, 0);
             }
         }
         gap += 2;
     }
-    if len > odd.len() || c.degree() != Some(len) {
+    if degree > odd.len() || c.len != degree + 1 {
         return None;
     }
-    let mut reversed = [0; LANES];
-    (0..=len).for_each(|i| reversed[i] = c.c[len - i]);
-    Some(Poly { c: reversed }.monic())
+    c.c[..c.len].reverse();
+    Some(c.trimmed().monic())
 }
 
-/// Splits a polynomial into its linear factors.
+/// Splits a monic polynomial into its linear factors.
 struct Splitter {
     poly: Poly,
-    degree: usize,
     /// x^(2^i) modulo the polynomial.
     powers: [Poly; BITS],
 }
@@ -140,102 +140,108 @@ struct Splitter {
 impl Splitter {
     /// `None` unless all roots are in the field, and distinct.
     fn new(poly: Poly) -> Option<Self> {
-        let degree = poly.degree()?;
-        let mut power = Poly { c: [0; LANES] };
-        power.c[1] = 1;
-        power.reduce(&poly);
+        let even = EvenPowers::new(&poly);
+        let mut power = Poly::ZERO;
+        (power.c[1], power.len) = (1, 2);
+        power.divide(&poly);
         let first = power;
         let mut powers = [power; BITS];
-        for i in 0..BITS {
-            powers[i] = power;
-            power = squared(&power, &poly, degree);
+        for slot in &mut powers {
+            *slot = power;
+            power = even.square(&power);
         }
-        (power.c == first.c).then_some(Self {
-            poly,
-            degree,
-            powers,
-        })
+        (power == first).then_some(Self { poly, powers })
     }
 
-    /// The trace of `b` times x: half of all elements are its roots, another half for each `b`.
+    /// The trace of `b` times x: for half of all elements it is zero, another half for each `b`.
     fn trace(&self, mut b: u16) -> Poly {
-        let mut trace = Poly { c: [0; LANES] };
+        let mut trace = Poly::ZERO;
         for power in &self.powers {
-            trace.add_scaled(power, b);
+            trace.add(power, b, 0);
             b = square(b);
         }
         trace
     }
 
     fn roots(&self) -> Option<Vec<u16>> {
-        let mut roots = Vec::with_capacity(self.degree);
+        let mut roots = Vec::with_capacity(self.poly.len);
         let mut parts = Vec::from([self.poly]);
         // Two elements differ in the trace of some power of x.
         for bit in 0..=BITS {
             let mut whole = Vec::new();
             for part in parts {
-                match part.degree() {
-                    Some(1) => roots.push(part.c[0]),
-                    Some(d) if d > 1 => whole.push(part),
-                    _ => {}
+                match part.len {
+                    0 | 1 => {}
+                    2 => roots.push(part.c[0]),
+                    3 => roots.extend(quadratic(&part)?),
+                    _ => whole.push(part),
                 }
             }
-            if whole.is_empty() {
-                return (roots.len() == self.degree).then_some(roots);
-            }
-            if bit == BITS {
+            if whole.is_empty() || bit == BITS {
+                parts = whole;
                 break;
             }
             let trace = self.trace(1 << bit);
             parts = Vec::with_capacity(2 * whole.len());
-            for part in whole {
+            for mut part in whole {
                 let mut rest = trace;
-                rest.reduce(&part);
+                rest.divide(&part);
                 let half = Poly::gcd(part, rest);
-                parts.push(part.divided(&half));
+                parts.push(part.divide(&half));
                 parts.push(half);
             }
         }
-        None
+        (parts.is_empty() && roots.len() + 1 == self.poly.len).then_some(roots)
     }
 }
 
-/// The square, modulo a monic polynomial of this degree.
-fn squared(p: &Poly, modulus: &Poly, degree: usize) -> Poly {
-    let mut wide = [0_u16; 2 * LANES];
-    for (i, c) in p.c.iter().enumerate() {
-        wide[2 * i] = square(*c);
-    }
-    for top in (degree..2 * degree.max(1)).rev() {
-        let k = wide[top];
-        if k == 0 {
-            continue;
+/// The roots of x^2 + px + q.
+fn quadratic(poly: &Poly) -> Option<[u16; 2]> {
+    let [q, p, ..] = poly.c;
+    let w = solve(mul(q, square(inverse(p))))?;
+    Some([mul(p, w), mul(p, w) ^ p])
+}
+
+/// x^(2i) modulo a monic polynomial: what squaring needs.
+struct EvenPowers {
+    powers: [Poly; LEN],
+}
+
+impl EvenPowers {
+    fn new(modulus: &Poly) -> Self {
+        let mut powers = [Poly::ZERO; LEN];
+        let mut power = Poly::constant(1);
+        power.divide(modulus);
+        let degree = modulus.len.saturating_sub(1);
+        for slot in powers.iter_mut().take(degree) {
+            *slot = power;
+            for _ in 0..2 {
+                let mut shifted = Poly::ZERO;
+                if power.len < LEN {
+                    shifted.add(&power, 1, 1);
+                }
+                shifted.divide(modulus);
+                power = shifted;
+            }
         }
-        let at = top - degree;
-        let mut window = [0; LANES];
-        window.copy_from_slice(&wide[at..at + LANES]);
-        add_scaled(&mut window, &modulus.c, k);
-        wide[at..at + LANES].copy_from_slice(&window);
+        Self { powers }
     }
-    let mut c = [0; LANES];
-    c.copy_from_slice(&wide[..LANES]);
-    Poly { c }
-}
 
-/// The product of all (x - root), for tests.
-#[cfg(test)]
-fn product(roots: &[u16]) -> Poly {
-    roots.iter().fold(Poly::ONE, |p, root| {
-        let mut next = p.shifted(1).0;
-        next.add_scaled(&p, *root);
-        next
-    })
+    fn square(&self, p: &Poly) -> Poly {
+        let mut out = Poly::ZERO;
+        for (c, power) in p.c[..p.len].iter().zip(&self.powers) {
+            out.add(power, square(*c), 0);
+        }
+        out
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::field::mul;
     use super::*;
+
+    /// As many elements as a part can have.
+    const MOST: usize = LEN - 2;
 
     fn power_sums(elements: &[u16], capacity: usize) -> Vec<u16> {
         let mut sums = alloc::vec![0; capacity];
@@ -266,9 +272,9 @@ mod tests {
 
     #[test]
     fn elements_come_back_from_their_power_sums() {
-        for n in 0..=LANES - 2 {
-            for capacity in n.max(1)..=LANES - 2 {
-                for seed in 0..20 {
+        for n in 0..=MOST {
+            for capacity in n.max(1)..=MOST {
+                for seed in 0..40 {
                     let expected = some(n, seed);
                     let found = elements(&power_sums(&expected, capacity)).map(|mut found| {
                         found.sort_unstable();
@@ -283,8 +289,13 @@ mod tests {
     #[test]
     fn a_locator_has_the_elements_as_roots() {
         let expected = some(9, 3);
-        let locator = locator(&power_sums(&expected, 12)).map(|p| p.c);
-        assert_eq!(locator, Some(product(&expected).c));
+        let product = expected.iter().fold(Poly::constant(1), |p, root| {
+            let mut next = Poly::ZERO;
+            next.add(&p, 1, 1);
+            next.add(&p, *root, 0);
+            next
+        });
+        assert_eq!(locator(&power_sums(&expected, 12)), Some(product));
     }
 
     /// Sums of more elements than there are sums are nearly always seen to be that.

@@ -1,7 +1,7 @@
 //! Who stays when the table is full (R22): the smallest keyed hashes of node IDs, within quotas
 //! per subnet and per relay. Nothing is kept while the table has room.
 
-use alloc::collections::{BTreeMap, BinaryHeap};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -22,8 +22,10 @@ pub(super) struct Evictor {
 /// Kept from the time at which the table is first full until it is half empty.
 #[derive(Default)]
 struct Active {
-    /// By keyed hash; an entry that has gone since is skipped.
-    worst: BinaryHeap<(u64, Slot, NodeId)>,
+    /// By keyed hash.
+    ranked: BTreeSet<(u64, Slot)>,
+    /// Likewise: those that were found pinned, and are looked at again when there is time.
+    pinned: BTreeSet<(u64, Slot)>,
     /// Members of groups that were over quota when the table became full, best first.
     excess: Vec<(u64, Slot, NodeId)>,
     subnets: BTreeMap<Subnet, usize>,
@@ -52,13 +54,17 @@ impl Evictor {
     pub(super) fn added(&mut self, slot: Slot, entry: &Entry) {
         let rank = self.keyed.hash(entry.node.as_bytes());
         if let Some(active) = &mut self.active {
-            active.worst.push((rank, slot, entry.node));
+            active.ranked.insert((rank, slot));
             active.count(entry, true);
         }
     }
 
-    pub(super) fn removed(&mut self, entry: &Entry) {
+    pub(super) fn removed(&mut self, slot: Slot, entry: &Entry) {
+        let rank = self.keyed.hash(entry.node.as_bytes());
         if let Some(active) = &mut self.active {
+            if !active.ranked.remove(&(rank, slot)) {
+                active.pinned.remove(&(rank, slot));
+            }
             active.count(entry, false);
         }
     }
@@ -120,16 +126,19 @@ impl Table {
         victim.is_some()
     }
 
-    /// Called when the table has shrunk: below half there is nothing to keep.
+    /// Called now and then: below half there is nothing to keep, and what was pinned may not be so
+    /// any more.
     pub(crate) fn relax(&mut self) {
         if self.len() < self.capacity / 2 {
             self.evictor.active = None;
         }
+        if let Some(active) = &mut self.evictor.active {
+            active.ranked.append(&mut active.pinned);
+        }
     }
 
     fn activate(&mut self) {
-        let stale = |a: &Active| a.worst.len() > 4 * self.capacity + 64;
-        if self.evictor.active.as_ref().is_some_and(|a| !stale(a)) {
+        if self.evictor.active.is_some() {
             return;
         }
         let mut active = Active::default();
@@ -150,7 +159,10 @@ impl Table {
             .copied()
             .filter(|(_, slot, _)| over(*slot))
             .collect();
-        active.worst = ranked.into();
+        active.ranked = ranked
+            .into_iter()
+            .map(|(rank, slot, _)| (rank, slot))
+            .collect();
         self.evictor.active = Some(active);
     }
 
@@ -198,25 +210,17 @@ impl Table {
         rank: u64,
         is_pinned: &dyn Fn(&NodeId) -> bool,
     ) -> Option<Slot> {
-        let mut kept = Vec::new();
-        let mut victim = None;
-        while let Some(top) = active.worst.pop() {
-            let (hash, slot, node) = top;
-            if !self.is_at(slot, &node) {
-                continue;
-            }
+        while let Some((hash, slot)) = active.ranked.last().copied() {
             if hash <= rank {
-                kept.push(top);
                 break;
             }
-            if node == self.own || is_pinned(&node) {
-                kept.push(top);
-                continue;
+            let stays = |e: &Entry| e.node == self.own || is_pinned(&e.node);
+            if !self.get(slot).is_some_and(stays) {
+                return Some(slot);
             }
-            victim = Some(slot);
-            break;
+            active.ranked.remove(&(hash, slot));
+            active.pinned.insert((hash, slot));
         }
-        active.worst.extend(kept);
-        victim
+        None
     }
 }

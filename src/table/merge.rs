@@ -132,9 +132,6 @@ impl Table {
         info: BodyInfo,
         via: Via,
     ) -> Slot {
-        // It comes back at once: no need to look for another successor in the whole table.
-        let stays = |s: &mut NodeId| *s == record.node && !info.tombstone;
-        let _ = self.successor.take_if(stays);
         let before = self.remove(slot);
         let reachable = before.as_ref().is_some_and(|e| e.reachable);
         let returns = |e: &Entry| e.is_tombstone() && !info.tombstone;

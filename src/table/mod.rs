@@ -29,6 +29,7 @@ use self::dead::Dead;
 use self::deadlines::Deadlines;
 use self::evict::Evictor;
 use self::log::Log;
+use self::ring::Ring;
 use crate::id::NodeId;
 use crate::record::Sequence;
 use crate::rng::{Keyed, Purpose, Stream};
@@ -55,7 +56,7 @@ pub(crate) struct Table {
     /// For sets of short IDs that others choose.
     set_key: u64,
     live: usize,
-    successor: Option<NodeId>,
+    ring: Ring,
     evicted: Option<NodeId>,
 }
 
@@ -77,7 +78,7 @@ impl Table {
             strata: Strata::default(),
             set_key: Keyed::new(seed, Purpose::Index).hash(b"sets"),
             live: 0,
-            successor: None,
+            ring: Ring::default(),
             evicted: None,
         }
     }
@@ -158,7 +159,7 @@ impl Table {
 
     /// The next live node in the order of IDs, round the ring (R21).
     pub(crate) fn successor(&self) -> Option<NodeId> {
-        self.successor
+        self.ring.successor()
     }
 
     /// The sequence at or below which records of `node` are refused.
@@ -256,7 +257,7 @@ impl Table {
         self.free.push(slot);
         self.fingerprint = self.fingerprint.wrapping_sub(entry.hash);
         self.strata.toggle(entry.hash);
-        self.evictor.removed(&entry);
+        self.evictor.removed(slot, &entry);
         if self.own_slot == Some(slot) {
             self.own_slot = None;
         }
@@ -304,7 +305,7 @@ impl Table {
             .map(|e| e.node)
             .collect();
         ring.sort_unstable_by_key(|n| (*n < self.own, *n));
-        assert_eq!(self.successor, ring.first().copied());
+        self.check_ring(&ring);
         self.log.check(&self.entries);
     }
 }

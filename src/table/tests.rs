@@ -8,7 +8,7 @@ use crate::addr::Multiaddr;
 use crate::limits::caps;
 use crate::record::{RecordError, write_body};
 use crate::rng::Stream;
-use crate::wire::WireRecord;
+use crate::wire::{Cut, ShortIds, WireRecord};
 
 fn node(n: u64) -> NodeId {
     let mut id = [0; 32];

@@ -143,7 +143,7 @@ pub struct Request {
     pub fetch: Bytes,
     /// Overdue renewals, likewise.
     pub overdue: Bytes,
-    /// To estimate how much the tables differ: 32 bytes or none.
+    /// To estimate how much the tables differ: 40 bytes or none.
     pub strata: Bytes,
     /// No sketch, please.
     pub plain: bool,

@@ -9,6 +9,7 @@ mod departures;
 mod forge;
 mod numbers;
 mod properties;
+mod recovery_cost;
 mod step;
 mod traps;
 mod world;

@@ -35,11 +35,15 @@ fn golden(name: &str) -> Bytes {
 }
 
 fn decoded(name: &str) -> Message {
+    decoded_as(name, name)
+}
+
+fn decoded_as(name: &str, kind: &str) -> Message {
     let bytes = golden(name);
     let Ok(Decoded::Message(message)) = wire::decode(bytes.clone()) else {
         panic!("{name} does not decode");
     };
-    assert_eq!(message.kind().name(), name);
+    assert_eq!(message.kind().name(), kind);
     assert_eq!(wire::encode(message.clone()), bytes, "{name} encodes anew");
     message
 }
@@ -152,6 +156,27 @@ fn update() {
     assert_eq!(ids.iter().collect::<Vec<_>>(), [1, 0x00ab_cdef]);
     assert_renewals(&m.renewals);
     assert_refusals(&m.refusals);
+}
+
+/// A sketch, and what is fetched by it: fields that came after the first golden bytes.
+#[test]
+fn sketches() {
+    let Message::Response(m) = decoded_as("sketch", "response") else {
+        panic!()
+    };
+    let delta = m.delta.unwrap();
+    let Content::Sketch(sketch) = delta.content else {
+        panic!()
+    };
+    assert_eq!((delta.from, delta.to), (0, 300));
+    assert_eq!((sketch.parts(), sketch.capacity()), (2, 3));
+    let Message::Request(m) = decoded_as("sketch_fetch", "request") else {
+        panic!()
+    };
+    assert_eq!((m.strata.len(), m.plain), (40, true));
+    let want = m.want.unwrap();
+    assert_eq!((want.salt(), want.width()), (7, 3));
+    assert_eq!(want.iter().collect::<Vec<_>>(), [0x01_1234, 0x00_ffff]);
 }
 
 #[test]

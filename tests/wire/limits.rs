@@ -200,6 +200,32 @@ fn short_ids_have_2_to_8_bytes() {
 }
 
 #[test]
+fn a_sketch_has_1_to_2000_parts_of_1_to_14_sums() {
+    let sketch = |parts: u64, len: usize| {
+        let mut content = Vec::new();
+        varint_field(2, parts, &mut content);
+        bytes_field(3, &vec![1; len], &mut content);
+        part(4, &with(5, &content))
+    };
+    let bad = Some(DecodeError::Columns("sketch"));
+    for (parts, len) in [(1, 2), (1, 28), (2, 4), (2_000, 4_000)] {
+        assert_eq!(sketch(parts, len), None, "{parts} {len}");
+    }
+    let others = [(0, 0), (0, 2), (1, 0), (1, 3), (1, 30), (3, 4)];
+    for (parts, len) in others.into_iter().chain([(2_001, 4_002), (1 << 32, 2)]) {
+        assert_eq!(sketch(parts, len), bad, "{parts} {len}");
+    }
+    let list = |parts: u64| {
+        let mut content = Vec::new();
+        varint_field(2, 4, &mut content);
+        varint_field(4, parts, &mut content);
+        part(4, &with(4, &content))
+    };
+    assert_eq!(list(2_000), None);
+    assert_eq!(list(2_001), Some(DecodeError::Columns("short IDs")));
+}
+
+#[test]
 fn a_delta_has_one_content_and_ends_after_it_begins() {
     let delta = |from, to| {
         let mut content = Vec::new();
@@ -211,6 +237,9 @@ fn a_delta_has_one_content_and_ends_after_it_begins() {
     assert_eq!(part(4, &delta(6, 5)), Some(DecodeError::Delta));
     let mut both = with(3, &[]);
     bytes_field(4, &[0x10, 8], &mut both);
+    assert_eq!(part(4, &both), Some(DecodeError::Delta));
+    let mut both = with(4, &[0x10, 8]);
+    bytes_field(5, &[0x10, 1, 0x1a, 2, 0, 0], &mut both);
     assert_eq!(part(4, &both), Some(DecodeError::Delta));
 }
 

@@ -3,6 +3,7 @@
 mod plot;
 mod report;
 mod run;
+mod sample;
 mod watch;
 
 use crate::topology::{Graph, Topology};
@@ -20,6 +21,7 @@ Topologies:
 Examples:
   peerx sim --topology ring --nodes 3 --json
   peerx sim --topology star --nodes 1024 --loss 0.1 --steady 600
+  peerx sim --nodes 5000 --capacity 500 --leave
   peerx sim --topology p2p-Gnutella08.txt --plot spread.svg
 
 Exit codes: 0 converged; 1 not converged within the limit; 2 bad input.")]
@@ -48,6 +50,13 @@ pub(crate) struct SimArgs {
     /// Five virtual seconds after convergence, one node changes its addresses
     #[arg(long)]
     change: bool,
+    /// Room for so many records in each node's table, its own included [default: for all]. With
+    /// less than all, the run is done when every table is full
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_048_576))]
+    capacity: Option<u32>,
+    /// Afterwards one node leaves: measure how fast it is forgotten
+    #[arg(long)]
+    leave: bool,
     /// Measure so many virtual seconds afterwards, in which nothing changes
     #[arg(long, value_name = "SECONDS")]
     steady: Option<u32>,

@@ -33,6 +33,14 @@ pub(crate) struct Report {
     pub(super) change: Option<Change>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) steady: Option<Steady>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) leave: Option<Leave>,
+    /// Records that a table has room for.
+    pub(super) capacity: usize,
+    /// In how many other tables a node is.
+    pub(super) in_degree: InDegree,
+    /// Traces and reports of cycles, until they have gone round.
+    pub(super) trace_bytes: u64,
     pub(super) trace_hash: String,
     pub(super) cpu_ms: u64,
     pub(super) peak_rss_bytes: Option<u64>,
@@ -69,6 +77,31 @@ pub(super) struct Steady {
     pub(super) bytes_per_node_per_s: f64,
 }
 
+/// How a leaver is forgotten: nodes that still know it as a peer, and when.
+#[derive(Serialize, Debug)]
+pub(super) struct Leave {
+    pub(super) known_by: u64,
+    pub(super) messages: u64,
+    /// Until half of those, nine tenths, and all have forgotten it; none within the limit.
+    pub(super) half_ms: Option<f64>,
+    pub(super) tenth_left_ms: Option<f64>,
+    pub(super) all_ms: Option<f64>,
+}
+
+/// In how many other tables a node is, over all nodes.
+#[derive(Serialize, Default, Debug)]
+pub(super) struct InDegree {
+    pub(super) min: u32,
+    pub(super) percent_1: u32,
+    pub(super) median: u32,
+    pub(super) percent_99: u32,
+    pub(super) max: u32,
+    pub(super) mean: f64,
+    pub(super) deviation: f64,
+    /// Of as many entries drawn at random: sqrt(mean (1 - mean / (nodes - 1))).
+    pub(super) deviation_at_random: f64,
+}
+
 /// Rounds of 200 ms, begun ones counted.
 pub(super) fn rounds(virtual_ms: f64) -> u64 {
     (virtual_ms / 200.0).ceil() as u64
@@ -89,10 +122,10 @@ impl Report {
         };
     }
 
-    /// Every node receives every other node's record once.
+    /// Every node receives every other node's record once, as far as it has room.
     fn least_bytes(&self) -> f64 {
-        let n = self.nodes as f64;
-        n * (n - 1.0) * self.record_bytes
+        let room = self.nodes.min(self.capacity).saturating_sub(1);
+        self.nodes as f64 * room as f64 * self.record_bytes
     }
 
     pub(super) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -136,6 +169,31 @@ impl Report {
             self.bytes_ratio,
             self.record_bytes
         )?;
+        let ByKind {
+            records,
+            announcements,
+            sketches,
+            fetches,
+            ..
+        } = self.bytes_by_kind;
+        let told = announcements + sketches + fetches;
+        writeln!(
+            out,
+            "  of these          {} records, {} announcements, sketches and fetches, {} the rest",
+            bytes(records as f64),
+            bytes(told as f64),
+            bytes(self.bytes.saturating_sub(records + told) as f64)
+        )?;
+        if self.capacity < self.nodes {
+            let InDegree {
+                min, median, max, ..
+            } = self.in_degree;
+            writeln!(
+                out,
+                "  tables            {} records each; a node is in {min} to {max} of them, median {median}",
+                count(self.capacity as u64)
+            )?;
+        }
         writeln!(
             out,
             "  walks             at most {} hops; no request forwarded by one node more than {}",
@@ -170,6 +228,17 @@ impl Report {
                 out,
                 "  nothing changing  {:.2} messages sent, {:.1} B sent and received, a node and second",
                 steady.messages_per_node_per_s, steady.bytes_per_node_per_s
+            )?;
+        }
+        if let Some(leave) = &self.leave {
+            let when = |ms: Option<f64>| ms.map_or("not".to_owned(), |ms| format!("in {ms:.0} ms"));
+            writeln!(
+                out,
+                "  one leaves        known by {}; forgotten by half {}, by nine tenths {}, by all {}",
+                count(leave.known_by),
+                when(leave.half_ms),
+                when(leave.tenth_left_ms),
+                when(leave.all_ms)
             )?;
         }
         writeln!(

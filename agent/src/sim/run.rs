@@ -26,17 +26,28 @@ pub(super) type Point = (Duration, u64, u64);
 pub(super) struct Curve {
     pub(super) points: Vec<Point>,
     pub(super) askers: Vec<usize>,
+    /// In how many other tables each node is.
+    pub(super) degrees: Vec<u32>,
+    /// What there is to know.
+    pub(super) pairs: u64,
 }
 
 pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
     let cpu = usage::cpu_time();
     let mut net = build(args, graph);
     let limit = Duration::from_secs(args.limit_s.into());
-    let points = converge(
-        &mut net,
-        limit,
-        (graph.len() as u64) * (graph.len() as u64 - 1),
-    );
+    let capacity = args.capacity.map_or(usize::MAX, |n| n as usize);
+    let room = graph.len().min(capacity).saturating_sub(1);
+    let pairs = graph.len() as u64 * room as u64;
+    let bounded = capacity < graph.len();
+    let done = move |net: &Network<Watch>| {
+        if bounded {
+            net.known_pairs() >= pairs
+        } else {
+            net.converged()
+        }
+    };
+    let points = converge(&mut net, limit, pairs, &done);
     let mut report = Report {
         topology: args.topology.to_string(),
         nodes: graph.len(),
@@ -46,7 +57,8 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
         duplicate: args.duplicate,
         reorder: args.reorder,
         latency_ms: args.latency_ms,
-        converged: net.converged(),
+        converged: done(&net),
+        capacity: capacity.min(graph.len() + 1),
         ..Report::default()
     };
     report.set_spread(net.now(), net.messages(), net.bytes(), record_bytes(&net));
@@ -56,6 +68,9 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
         // The last upstreams come up and the traces go round; nothing of it counts above.
         net.run_for(WALK + 2 * caps::HOPS as u32 * Duration::from_secs_f64(args.latency_ms / 1e3));
     }
+    report.trace_bytes = net.observer().by_kind.traces;
+    let degrees = super::sample::in_degrees(&net);
+    report.in_degree = super::sample::summary(&degrees);
     let askers = net.observer().askers();
     report.max_askers_per_round = net.observer().max_askers();
     if args.change && report.converged {
@@ -64,13 +79,22 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
     if let Some(seconds) = args.steady {
         report.steady = Some(steady(&mut net, seconds));
     }
+    if args.leave {
+        report.leave = Some(super::sample::leave(&mut net, args.seed, limit));
+    }
     report.max_hops = net.observer().max_hops;
     report.max_forwards = net.observer().max_forwards;
     report.loops = loops(&net, graph);
     report.trace_hash = format!("{:016x}", net.trace_hash());
     report.cpu_ms = (usage::cpu_time() - cpu).as_millis() as u64;
     report.peak_rss_bytes = usage::peak_rss_bytes();
-    (report, Curve { points, askers })
+    let curve = Curve {
+        points,
+        askers,
+        degrees,
+        pairs,
+    };
+    (report, curve)
 }
 
 fn build(args: &SimArgs, graph: &Graph) -> Network<Watch> {
@@ -82,8 +106,11 @@ fn build(args: &SimArgs, graph: &Graph) -> Network<Watch> {
         ..Faults::default()
     };
     let mut config = Config::default();
-    // Every node has room for all.
-    config.capacity = config.capacity.max(graph.len() + 1);
+    config.capacity = match args.capacity {
+        Some(n) => n as usize,
+        // Every node has room for all.
+        None => config.capacity.max(graph.len() + 1),
+    };
     let mut net = Network::with_observer(
         Setup {
             seed: args.seed,
@@ -100,7 +127,12 @@ fn build(args: &SimArgs, graph: &Graph) -> Network<Watch> {
     net
 }
 
-fn converge(net: &mut Network<Watch>, limit: Duration, pairs: u64) -> Vec<Point> {
+fn converge(
+    net: &mut Network<Watch>,
+    limit: Duration,
+    pairs: u64,
+    done: &dyn Fn(&Network<Watch>) -> bool,
+) -> Vec<Point> {
     const MOST_POINTS: usize = 2_000;
     let bar = ProgressBar::new(pairs);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% known  {msg}") {
@@ -124,7 +156,7 @@ fn converge(net: &mut Network<Watch>, limit: Duration, pairs: u64) -> Vec<Point>
                 step *= 2;
             }
         }
-        net.converged()
+        done(net)
     });
     points.push((net.now(), net.known_pairs(), net.bytes()));
     bar.finish_and_clear();
