@@ -57,6 +57,8 @@ pub(super) struct Ask {
     newest: Option<NodeId>,
     /// Sketches in a row of which nothing could be told.
     pub(super) untold: u8,
+    /// The table has been at rest, or comes from a snapshot: it may have old versions.
+    pub(super) rested: bool,
 }
 
 /// Things are calm when the pace has come down to so many times the fast one.
@@ -78,8 +80,8 @@ const TIMEOUTS: u8 = 5;
 const PAGES: u8 = 64;
 /// Records that go along with a request or an answer instead of being announced.
 pub(super) const FEW: usize = 6;
-/// A smaller table than this is announced: a sketch would save nothing.
-pub(super) const SKETCHED: usize = 32;
+/// A smaller table than this is announced: a sketch would save little.
+pub(super) const SKETCHED: usize = 64;
 
 impl Ask {
     pub(super) fn new(round: Duration) -> Self {
@@ -94,6 +96,7 @@ impl Ask {
             fresh_count: 0,
             newest: None,
             untold: 0,
+            rested: false,
         }
     }
 
@@ -244,6 +247,7 @@ impl Node {
             };
         } else if last == Ended::NoNews {
             self.ask.interval = (self.ask.interval * 2).min(quiet);
+            self.ask.rested |= self.is_calm();
         }
         self.timers.set(Timer::Round, self.now + wait);
         if !self.is_rushing() {

@@ -383,6 +383,7 @@ impl Node {
                 }
             }
             Dialled::Peer(node) => {
+                self.drop_parked(&node);
                 self.peer_unreachable(node);
                 self.ask_dial_failed(dial);
             }

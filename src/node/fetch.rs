@@ -13,6 +13,7 @@ use crate::id::{LinkId, NodeId, Prefix, RequestId};
 use crate::limits::caps;
 use crate::node::answer::PAGE_BYTES;
 use crate::node::ask::Ended;
+use crate::node::back::Back;
 use crate::node::links::Class;
 use crate::node::merge::Source;
 use crate::node::{Node, Timer};
@@ -41,6 +42,8 @@ pub(super) struct Offer {
     news: bool,
     /// Short IDs that were missing when its last page was asked for.
     before: usize,
+    /// This node's half of the exchange, when it goes out afterwards.
+    back: Option<Back>,
 }
 
 struct Fetching {
@@ -57,6 +60,13 @@ pub(super) struct Fetcher {
 impl Fetcher {
     fn queued_bytes(&self) -> usize {
         self.queue.iter().map(|o| o.wanted.byte_len()).sum()
+    }
+
+    /// With the offer that has just come first: the other half of its exchange.
+    pub(super) fn send_afterwards(&mut self, back: Back) {
+        if let Some(offer) = self.queue.front_mut() {
+            offer.back = Some(back);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -101,6 +111,7 @@ impl Node {
                 cursor,
                 news,
                 before: usize::MAX,
+                back: None,
             },
             first,
         )
@@ -122,6 +133,7 @@ impl Node {
                     cursor: None,
                     news: false,
                     before: usize::MAX,
+                    back: None,
                 },
                 false,
             );
@@ -144,9 +156,9 @@ impl Node {
                 None
             };
             self.fetcher.queue.push_front(offer);
-            if let Some(dropped) = dropped {
+            if let Some(mut dropped) = dropped {
                 // A round may wait for it.
-                self.fetch_failed(&dropped);
+                self.fetch_failed(&mut dropped);
             }
         } else {
             self.fetcher.queue.push_back(offer);
@@ -190,11 +202,11 @@ impl Node {
         }
         let link = offer.link;
         if missing >= offer.before || !self.may_ask(link) {
-            self.fetch_failed(&offer);
+            self.fetch_failed(&mut offer);
             return;
         }
         if !self.send(link, Message::Request(request), Class::Ask) {
-            self.fetch_failed(&offer);
+            self.fetch_failed(&mut offer);
             return;
         }
         self.stats.fetches_sent += 1;
@@ -244,7 +256,7 @@ impl Node {
             if let Some(node) = self.links.get(link).map(|l| l.node) {
                 self.defer(node, *wait);
             }
-            self.fetch_failed(&fetching.offer);
+            self.fetch_failed(&mut fetching.offer);
             self.pump();
             return true;
         }
@@ -267,7 +279,10 @@ impl Node {
     }
 
     /// Everything announced is here, or its announcer has it no more.
-    fn fetched(&mut self, offer: Offer) {
+    fn fetched(&mut self, mut offer: Offer) {
+        if let Some(back) = offer.back.take() {
+            self.send_back(offer.link, back);
+        }
         if let Some(cursor) = offer.cursor {
             self.advance_cursor(offer.link, cursor);
         }
@@ -280,7 +295,10 @@ impl Node {
         self.fetch_ended(offer.link, ended);
     }
 
-    fn fetch_failed(&mut self, offer: &Offer) {
+    fn fetch_failed(&mut self, offer: &mut Offer) {
+        if let Some(back) = offer.back.take() {
+            self.send_back(offer.link, back);
+        }
         self.fetch_ended(
             offer.link,
             if offer.news {
@@ -292,12 +310,12 @@ impl Node {
     }
 
     pub(super) fn on_fetch_timeout(&mut self) {
-        if let Some(fetching) = self.fetcher.current.take() {
+        if let Some(mut fetching) = self.fetcher.current.take() {
             self.stats.timeouts += 1;
             if let Some(link) = self.links.get_mut(fetching.offer.link) {
                 link.finish(fetching.id);
             }
-            self.fetch_failed(&fetching.offer);
+            self.fetch_failed(&mut fetching.offer);
         }
         self.pump();
     }

@@ -356,10 +356,10 @@ impl Node {
         }
         let told = self.read_sketch(&mut response);
         // What goes back is chosen before what comes in is merged.
-        let push = if same {
+        let back = if same {
             None
         } else {
-            self.push_back(link, &response, told.as_ref())
+            self.choose_back(link, &response, told.as_ref())
         };
         let pages = response
             .delta
@@ -370,8 +370,12 @@ impl Node {
             None => (Report::default(), false),
         };
         self.take_renewals(link, &response.renewals);
-        if let Some(push) = push {
-            self.send_delta(link, None, push);
+        if let Some(back) = back {
+            if fetching && self.ask.rested {
+                self.fetcher.send_afterwards(back);
+            } else {
+                self.send_back(link, back);
+            }
         }
         let news = report.news > 0;
         self.send_refusals(link, report);

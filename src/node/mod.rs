@@ -8,6 +8,7 @@
 
 mod answer;
 mod ask;
+mod back;
 mod blame;
 mod dial;
 mod fetch;

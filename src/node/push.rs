@@ -1,6 +1,6 @@
-//! What goes out unasked: rumours, renewals, the second half of an exchange (R21, R26).
+//! What goes out unasked: rumours, renewals (R21, R26).
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -12,8 +12,8 @@ use crate::node::ask::FEW;
 use crate::node::links::Class;
 use crate::node::merge::Source;
 use crate::node::{Node, Timer};
-use crate::table::{Differences, Slot};
-use crate::wire::{Content, Cut, Delta, Message, Renewals, RenewalsBuilder, Response, Update};
+use crate::table::Slot;
+use crate::wire::{Content, Delta, Message, Renewals, RenewalsBuilder, Update};
 
 #[derive(Default)]
 pub(super) struct Push {
@@ -62,6 +62,11 @@ impl Node {
             self.push.parked.push_back((to, *node));
         }
         self.dial_peer(to);
+    }
+
+    /// It cannot be reached: once it is, it asks.
+    pub(super) fn drop_parked(&mut self, to: &NodeId) {
+        self.push.parked.retain(|(node, _)| node != to);
     }
 
     pub(super) fn send_parked(&mut self, link: LinkId, to: NodeId) {
@@ -118,83 +123,6 @@ impl Node {
             from,
             to,
             content: Content::Records(records),
-        })
-    }
-
-    /// What the answerer lacks, as far as its answer tells.
-    pub(super) fn push_back(
-        &self,
-        link: LinkId,
-        response: &Response,
-        told: Option<&Differences>,
-    ) -> Option<Delta> {
-        let node = self.links.get(link)?.node;
-        let cursor = response
-            .cursor
-            .filter(|c| c.epoch == self.epoch && c.version <= self.table.version());
-        let from = cursor.map_or(0, |c| c.version);
-        let mut listed = match told {
-            // In the order of change, as far as it has not had them.
-            Some(told) => self.table.of_these_since(&told.surplus, from),
-            None => self.table.since(from),
-        };
-        let cut = match response.delta.as_ref().map(|d| (d.from, d.to, &d.content)) {
-            Some((0, to, Content::Announced(ids))) if to == response.head.version => {
-                listed.slots = self.table.unannounced(&listed.slots, ids);
-                Some(ids.cut())
-            }
-            Some((_, _, Content::Records(records))) => {
-                // Nor what the answer has replaced, a tombstone included.
-                let known: BTreeMap<_, _> = records
-                    .iter()
-                    .map(|r| (r.node, r.sequence.version))
-                    .collect();
-                let lacks = |slot: &Slot| {
-                    self.table.get(*slot).is_some_and(|e| {
-                        let theirs = known.get(&e.node);
-                        theirs.is_none_or(|theirs| e.sequence().version > *theirs)
-                    })
-                };
-                listed.slots.retain(lacks);
-                None
-            }
-            _ => told.map(|told| told.missing.cut()),
-        };
-        listed
-            .slots
-            .retain(|slot| self.table.get(*slot).is_some_and(|e| e.node != node));
-        let nothing = from == listed.to || told.is_some_and(|t| !t.complete);
-        if listed.slots.is_empty() && nothing {
-            return None;
-        }
-        // What begins where it ends moves no cursor.
-        let complete = told.is_none_or(|t| t.complete);
-        let few =
-            listed.slots.len() <= FEW || response.head.count as usize * 16 <= listed.slots.len();
-        if few {
-            let (records, to) = self.table.page_to(self.now, &listed, None, PAGE_BYTES);
-            return Some(Delta {
-                from: if complete { from } else { to },
-                to,
-                content: Content::Records(records),
-            });
-        }
-        let cut = cut.unwrap_or_else(|| {
-            let width = self.table.short_width(response.head.count);
-            Cut::plain(response.id.0 as u32, width)
-        });
-        let most = PAGE_BYTES / cut.width;
-        let to = listed
-            .slots
-            .get(most)
-            .and_then(|s| self.table.get(*s))
-            .map_or(listed.to, |e| e.stamp - 1);
-        listed.slots.truncate(most);
-        let ids = self.table.announce(&listed.slots, cut);
-        Some(Delta {
-            from: if complete { from } else { to },
-            to,
-            content: Content::Announced(ids),
         })
     }
 

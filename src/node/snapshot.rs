@@ -123,6 +123,7 @@ impl Node {
         for record in snapshot.records.iter() {
             node.restore_record(record, elapsed);
         }
+        node.ask.rested = true;
         Ok(node)
     }
 

@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 
 use hashbrown::HashTable;
 
-pub(crate) use self::delta::Differences;
+pub(crate) use self::delta::{Differences, Listed};
 pub(crate) use self::entry::Entry;
 pub(crate) use self::merge::{Merged, Via};
 pub(crate) use self::renew::Renewed;
