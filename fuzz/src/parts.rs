@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use bytes::Bytes;
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
-    Content, Decoded, Message, Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal, Renewals,
-    RenewalsBuilder, ShortIds, Sketch, WireRecord, decode,
+    Content, Decoded, Message, Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal,
+    Renewals, RenewalsBuilder, ShortIds, Sketch, WireRecord, decode,
 };
 use peer_exchange::{Multiaddr, NodeId, RequestId, Sequence};
 

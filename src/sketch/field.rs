@@ -147,7 +147,9 @@ mod tests {
     #[test]
     fn half_of_all_quadratic_equations_have_roots() {
         let solved = (0..=u16::MAX).filter_map(|e| Some((e, solve(e)?)));
-        let n = solved.inspect(|(e, w)| assert_eq!(square(*w) ^ w, *e)).count();
+        let n = solved
+            .inspect(|(e, w)| assert_eq!(square(*w) ^ w, *e))
+            .count();
         assert_eq!(n, 1 << 15);
     }
 }

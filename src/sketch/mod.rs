@@ -142,7 +142,10 @@ impl Strata {
     }
 
     pub(crate) fn to_bytes(self) -> Vec<u8> {
-        self.0.iter().flat_map(|level| level.to_le_bytes()).collect()
+        self.0
+            .iter()
+            .flat_map(|level| level.to_le_bytes())
+            .collect()
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -208,8 +211,7 @@ mod tests {
                 let [ours, theirs] = sets(plan, common, a, b, salt);
                 let bytes = Sums::of(plan, theirs.iter().copied()).to_bytes();
                 assert_eq!(bytes.len(), plan.byte_len());
-                let (found, complete) =
-                    Sums::of(plan, ours.iter().copied()).differences(&bytes);
+                let (found, complete) = Sums::of(plan, ours.iter().copied()).differences(&bytes);
                 full += u32::from(complete && found.len() == (a + b) as usize);
             }
             assert!(full >= 24, "{common}, {a}, {b}: {full} of 40");
@@ -239,7 +241,10 @@ mod tests {
             let mut estimates: Vec<_> = estimates.collect();
             estimates.sort_unstable();
             let (low, mid, high) = (estimates[2], estimates[25], estimates[47]);
-            assert!(low * 3 + 4 >= n && high <= 2 * n + 4, "{n}: {low} to {high}");
+            assert!(
+                low * 3 + 4 >= n && high <= 2 * n + 4,
+                "{n}: {low} to {high}"
+            );
             assert!(mid * 4 >= n * 3 && mid <= n * 4 / 3 + 3, "{n}: {mid}");
         }
         assert_eq!(Strata::from_bytes(&[0; 39]), None);

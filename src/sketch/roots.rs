@@ -51,7 +51,9 @@ impl Poly {
 
     fn scale(&mut self, k: u16) {
         let times = Times::new(k);
-        self.c[..self.len].iter_mut().for_each(|c| *c = times.of(*c));
+        self.c[..self.len]
+            .iter_mut()
+            .for_each(|c| *c = times.of(*c));
     }
 
     /// Adds `k` times `other` times x^`shift`; false if that is too long.

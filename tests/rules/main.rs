@@ -10,6 +10,7 @@ mod events;
 mod exchanges;
 mod own;
 mod renewals;
+mod sketches;
 mod snapshots;
 mod tables;
 mod upstreams;

@@ -38,9 +38,21 @@ pub(super) fn draw(path: &Path, report: &Report, curve: &Curve) -> Result<(), Bo
     let least = pairs / n * report.record_bytes / 1e3;
     let most = sent.last().map_or(1.0, |p| p.1).max(least).max(0.1);
     line(first, "records known, %", &known, 100.0, None, KNOWLEDGE)?;
-    line(second, "sent by a node so far, kB", &sent, most, Some(least), BYTES)?;
+    line(
+        second,
+        "sent by a node so far, kB",
+        &sent,
+        most,
+        Some(least),
+        BYTES,
+    )?;
     let askers: Vec<_> = curve.askers.iter().map(|n| *n as u32).collect();
-    histogram(third, &askers, "nodes that asked it within 200 ms, at most", ASKERS)?;
+    histogram(
+        third,
+        &askers,
+        "nodes that asked it within 200 ms, at most",
+        ASKERS,
+    )?;
     histogram(fourth, &curve.degrees, "nodes that know it", KNOWN_BY)?;
     root.present()?;
     Ok(())
@@ -81,6 +93,8 @@ fn line(
         .bold_line_style(GRID)
         .axis_style(GRID)
         .x_desc("virtual time, ms")
+        .x_label_formatter(&|x| short(*x, end))
+        .y_label_formatter(&|y| short(*y, most))
         .x_labels(8)
         .y_labels(6)
         .label_style(("sans-serif", LABELS).into_font().color(&TEXT))
@@ -99,6 +113,15 @@ fn line(
         chart.draw_series([label])?;
     }
     Ok(())
+}
+
+/// A number on an axis that ends at `end`.
+fn short(x: f64, end: f64) -> String {
+    if end < 10.0 {
+        format!("{x:.1}")
+    } else {
+        format!("{x:.0}")
+    }
 }
 
 fn histogram(
