@@ -25,6 +25,8 @@ pub(super) struct Upstream {
     pub(super) completed: bool,
     /// Reported as up, and not as down since.
     told_up: bool,
+    /// Orderly ends in a row of links that had not held.
+    brief: u32,
     pub(super) last_news: Option<Instant>,
 }
 
@@ -39,6 +41,7 @@ impl Upstream {
             dialing: false,
             completed: false,
             told_up: false,
+            brief: 0,
             last_news: None,
         }
     }
@@ -79,6 +82,9 @@ const BUDGET: Rate = Rate::new(96, Duration::from_millis(500));
 const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Before an upstream that turned out to be this node is tried again.
 const SELF_CONNECTION: Duration = Duration::from_secs(300);
+
+/// Doublings of the wait after links that ended in an orderly way and had not held: 16 s by default.
+const MOST_BRIEF: u32 = 5;
 
 impl Dialer {
     pub(super) fn new(
@@ -142,6 +148,7 @@ impl Dialer {
     pub(super) fn held(&mut self, node: &NodeId) {
         for upstream in self.upstreams.iter_mut().filter(|u| u.node == Some(*node)) {
             upstream.backoff.reset();
+            upstream.brief = 0;
         }
     }
 
@@ -438,12 +445,18 @@ impl Node {
             }
             if held {
                 self.dialer.upstreams[i].backoff.reset();
+                self.dialer.upstreams[i].brief = 0;
             }
             if failed {
                 self.upstream_failed(i);
             } else {
-                // An orderly close is no failure; yet nobody is dialled in a tight loop.
-                let wait = self.choices.jitter(self.config.backoff_base, 50);
+                // An orderly close is no failure; yet nobody is dialled in a tight loop, such as by
+                // two nodes of one key that replace each other.
+                let base = self.config.backoff_base;
+                let upstream = &mut self.dialer.upstreams[i];
+                let wait = base.saturating_mul(1 << upstream.brief.min(MOST_BRIEF));
+                upstream.brief = upstream.brief.saturating_add(1);
+                let wait = self.choices.jitter(wait, 50);
                 let upstream = &mut self.dialer.upstreams[i];
                 upstream.told_up = false;
                 upstream.backoff.hold(self.now, wait);

@@ -54,6 +54,8 @@ pub(super) struct Loops {
     forwarded: Bucket,
     provoked: Bucket,
     pub(super) cycles: Vec<Cycle>,
+    /// Reports whose next node could not be told: its link is just being replaced.
+    untold: Vec<(NodeId, LoopFound)>,
 }
 
 impl Loops {
@@ -72,7 +74,10 @@ impl Loops {
     pub(super) fn counts(&self) -> (usize, usize, usize) {
         (
             self.seen.len(),
-            self.held.len().max(self.waiting.len()),
+            self.held
+                .len()
+                .max(self.waiting.len())
+                .max(self.untold.len()),
             self.cycles.len(),
         )
     }
@@ -99,6 +104,8 @@ impl Node {
             self.timers.set(Timer::Trace, self.loops.periodic_at);
             return;
         }
+        // What is still there is found anew.
+        self.loops.untold.clear();
         // Whom nobody asks is on no cycle: its trace would only be carried along. Those who ask
         // have said so with a trace of their own in the last two intervals.
         let asked = self
@@ -135,6 +142,7 @@ impl Node {
     /// An upstream is there: it gets a trace, and those that passed before it was. Upstreams that
     /// come up together get one, not a flood each.
     pub(super) fn upstream_came_up(&mut self, link: LinkId) {
+        self.tell_untold();
         let recent = |(_, at): &(u64, Instant)| self.now.saturating_since(*at) < PROVOKED_GAP;
         let same = self.loops.fresh.filter(recent);
         let (id, at) = same.unwrap_or_else(|| (self.request_ids.next_u64(), self.now));
@@ -260,23 +268,36 @@ impl Node {
     /// `cycle` begins with this node. Its next must be one of this node's upstreams: the first
     /// hop of a request may have gone to any partner.
     pub(super) fn found_loop(&mut self, cycle: Vec<NodeId>) {
-        let next = cycle.get(1).or(cycle.first()).copied();
-        let Some(link) = next.and_then(|n| self.link_of_upstream(&n)) else {
+        let Some(next) = cycle.get(1).or(cycle.first()).copied() else {
             return;
         };
+        if !self.dialer.is_upstream(&next) {
+            return;
+        }
         let hops = (cycle.len() - 1) as u8;
         self.report_loop(cycle.clone());
         if hops > 0 {
-            self.send(
-                link,
-                Message::LoopFound(LoopFound { path: cycle, hops }),
-                Class::Push,
-            );
+            self.tell_next(next, LoopFound { path: cycle, hops });
         }
     }
 
-    fn link_of_upstream(&self, node: &NodeId) -> Option<LinkId> {
-        self.dialer.is_upstream(node).then(|| self.links.of(node))?
+    /// Passes a report on. One that is lost is a cycle of which some hear an interval later; so it
+    /// goes with the answers, and waits for a link that is just not there.
+    fn tell_next(&mut self, next: NodeId, found: LoopFound) {
+        let link = self.links.of(&next);
+        let message = || Message::LoopFound(found.clone());
+        if link.is_some_and(|link| self.send(link, message(), Class::Answer)) {
+            return;
+        }
+        if self.loops.untold.len() < caps::HELD_TRACES {
+            self.loops.untold.push((next, found));
+        }
+    }
+
+    fn tell_untold(&mut self) {
+        for (next, found) in core::mem::take(&mut self.loops.untold) {
+            self.tell_next(next, found);
+        }
     }
 
     pub(super) fn on_loop_found(&mut self, id: LinkId, found: LoopFound) {
@@ -288,10 +309,11 @@ impl Node {
             self.blame(id, PeerFault::NotMyLoop);
             return;
         };
-        // No blame: the teller cannot know which upstreams are connected here.
-        let Some(link) = self.link_of_upstream(&path[(at + 1) % path.len()]) else {
+        // No blame: the teller cannot know which upstreams there are here.
+        let next = path[(at + 1) % path.len()];
+        if !self.dialer.is_upstream(&next) {
             return;
-        };
+        }
         let hops = found.hops.min(path.len() as u8);
         self.report_loop(found.path.clone());
         if hops > 1 {
@@ -299,7 +321,7 @@ impl Node {
                 path: found.path,
                 hops: hops - 1,
             };
-            self.send(link, Message::LoopFound(on), Class::Push);
+            self.tell_next(next, on);
         }
     }
 

@@ -75,6 +75,43 @@ fn an_upstream_that_comes_back_by_itself_is_up() {
     assert_eq!(rig.take_events(up).len(), 0, "told once");
 }
 
+/// A link that is just being replaced must not cost a cycle its report (R13).
+#[test]
+fn a_report_waits_for_the_next_nodes_link() {
+    let mut rig = Rig::new(50, below(9));
+    let link = rig.upstream(9);
+    let teller = rig.link(2);
+    rig.pass_answering(2);
+    let orderly = true;
+    rig.input(Input::LinkDown { link, orderly });
+    let path = vec![id(2), id(50), id(9)];
+    rig.message(teller, Message::LoopFound(LoopFound { path, hops: 2 }));
+    let found = |e: &Event| matches!(e, Event::LoopDetected { .. });
+    assert_eq!(rig.take_events(found).len(), 1);
+    let again = rig.link(9);
+    let sent = rig.take(again);
+    let told = sent.iter().filter(|m| matches!(m, Message::LoopFound(_)));
+    assert_eq!(told.count(), 1, "{sent:?}");
+}
+
+/// Two nodes of one key replace each other's links at their upstream for ever; not in a storm.
+#[test]
+fn links_that_are_replaced_again_and_again_are_dialled_ever_more_seldom() {
+    let mut rig = Rig::new(1, below(9));
+    let mut links = 0;
+    for _ in 0..6_000 {
+        if let Some((dial, _)) = rig.dials.pop() {
+            let link = rig.land(dial, id(9), 1);
+            links += 1;
+            let orderly = true;
+            rig.input(Input::LinkDown { link, orderly });
+        }
+        rig.pass(Duration::from_millis(20));
+    }
+    // In two minutes: each wait is double the one before, up to 16 s.
+    assert!((8..=24).contains(&links), "{links}");
+}
+
 fn walks(sent: &[Message]) -> Vec<&Request> {
     sent.iter()
         .filter_map(|m| match m {
