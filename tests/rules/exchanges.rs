@@ -134,6 +134,50 @@ fn answers_are_deltas() {
     assert_eq!(ask(&mut rig, cursor, 4), (0, all));
 }
 
+/// Both cursors are current and yet the sets differ: a push was lost, and a delta would not tell
+/// which (R15).
+#[test]
+fn current_cursors_with_other_sets_are_told_everything() {
+    let mut rig = Rig::new(9, config(|_| {}));
+    let asker = rig.link(5);
+    let asked = rig.asked(asker);
+    rig.message(asker, answer(asked.id, 30, &[rec(20), rec(21)]));
+    let head = |fingerprint| Head {
+        version: 30,
+        count: 3,
+        fingerprint,
+        partial: false,
+    };
+    let first = rig.ask(
+        asker,
+        Request {
+            head: head(1),
+            ..request(1)
+        },
+    );
+    let epoch = epoch_of(&mut rig);
+    let cursor = Some(Cursor {
+        epoch,
+        version: first.head.version,
+    });
+    let mut ask = |id, fingerprint| {
+        let asked = Request {
+            cursor,
+            head: head(fingerprint),
+            ..request(id)
+        };
+        let answer = rig.ask(asker, asked);
+        let from = answer.delta.as_ref().map(|d| d.from);
+        (
+            from,
+            records_in(&Message::Response(answer)).map(|r| r.len()),
+        )
+    };
+    assert_eq!(ask(2, 1), (Some(0), Some(3)));
+    // With equal sets there is nothing to tell.
+    assert_eq!(ask(3, first.head.fingerprint), (None, None));
+}
+
 /// What the node says in its Hello.
 fn epoch_of(rig: &mut Rig) -> u64 {
     let probe = rig.mute_link(4_000);
