@@ -90,6 +90,13 @@ impl Plan {
         self
     }
 
+    /// Told this; its upstreams stay.
+    #[must_use]
+    pub fn with(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
     /// With this membership.
     #[must_use]
     pub fn member(mut self, membership: Membership) -> Self {

@@ -5,6 +5,7 @@
 
 pub mod addresses;
 mod authority;
+pub mod bench;
 pub mod idle;
 mod lab;
 pub mod membership;
@@ -33,6 +34,7 @@ macro_rules! scenarios {
             nodes::a_node_that_connects_to_itself_says_so,
             nodes::a_restart_with_a_new_port_is_noticed,
             nodes::a_restart_on_the_same_port_works_at_once,
+            nodes::an_upstream_that_restarts_is_up_again,
             nodes::shutdown_says_goodbye,
             nodes::leaving_is_told_to_everybody,
             nodes::a_crash_is_noticed,

@@ -1,7 +1,7 @@
 //! What nodes do over a transport.
 
 use peer_exchange::driver::{DialError, Ended};
-use peer_exchange::{CloseReason, Event, Multiaddr, Notice};
+use peer_exchange::{CloseReason, Event, Multiaddr, NodeId, Notice};
 
 use crate::lab::{Kind, Plan, Running, eventually, until};
 
@@ -109,6 +109,27 @@ pub async fn a_restart_on_the_same_port_works_at_once<K: Kind>() {
     assert!(peer.is_some());
 }
 
+/// Its downstream says so, whichever of the two dials first.
+pub async fn an_upstream_that_restarts_is_up_again<K: Kind>() {
+    let mut plan = Plan::new();
+    let mut one = plan.start::<K>();
+    let mut two = Plan::new().upstream(&one.address).start::<K>();
+    assert_eq!(upstream_up(&mut two).await, one.node);
+    one.knows(&[two.node]).await;
+    plan.listen = K::sockets(&one.transport).to_vec();
+    for _ in 0..2 {
+        plan.snapshot = Some(one.handle.snapshot().await.unwrap());
+        until("shutdown", one.handle.shutdown()).await;
+        two.notice(|n| match n {
+            Notice::Node(Event::UpstreamDown { .. }) => Some(()),
+            _ => None,
+        })
+        .await;
+        one = plan.start::<K>();
+        assert_eq!(upstream_up(&mut two).await, one.node);
+    }
+}
+
 /// The other end hears it before the connection ends.
 pub async fn shutdown_says_goodbye<K: Kind>() {
     let mut one = Plan::new().start::<K>();
@@ -196,6 +217,14 @@ pub async fn no_answer_is_a_failed_dial<K: Kind>() {
         matches!(*error, DialError::Io(_) | DialError::NoAddress),
         "{error}"
     );
+}
+
+async fn upstream_up<K: Kind>(node: &mut Running<K>) -> NodeId {
+    node.notice(|n| match n {
+        Notice::Node(Event::UpstreamUp { node, .. }) => Some(*node),
+        _ => None,
+    })
+    .await
 }
 
 async fn link_down<K: Kind>(node: &mut Running<K>) -> Ended {

@@ -8,6 +8,8 @@ use crate::lab::{Kind, Plan, eventually};
 /// Its records fill several messages of 64 KiB.
 const PEERS: u16 = 1_200;
 const METADATA: [u8; 256] = [7; 256];
+/// So many records go along with a request, without being announced first.
+const GROUP: u16 = 6;
 
 /// A node with a large table, and another that learns all of it over one link.
 pub async fn a_large_table_arrives_whole<K: Kind>() {
@@ -32,16 +34,23 @@ pub async fn a_large_table_arrives_whole<K: Kind>() {
 }
 
 /// The snapshot of a node that has met so many others, each with a long record.
-fn large_table(own: NodeId, peers: u16, metadata: &[u8]) -> Vec<u8> {
+pub(crate) fn large_table(own: NodeId, peers: u16, metadata: &[u8]) -> Vec<u8> {
     let mut node = start(own, Vec::new(), metadata);
-    for n in 0..peers {
+    let peer = |n: u16| {
         let [high, low] = n.to_be_bytes();
         let mut id = [1; 32];
         (id[0], id[1]) = (high, low);
         // Link-local: nobody dials it (R7), so that all there is to do is to pass it on.
         let socket = ([169, 254, high, low], 7).into();
-        let mut peer = start(NodeId::new(id), vec![Multiaddr::tcp(socket)], metadata);
-        meet(&mut node, &mut peer, LinkId(n.into()));
+        start(NodeId::new(id), vec![Multiaddr::tcp(socket)], metadata)
+    };
+    // In groups, of which it meets the first: whomever it meets learns all it knows.
+    for first in (0..peers).step_by(GROUP.into()) {
+        let mut group = peer(first);
+        for n in first + 1..peers.min(first + GROUP) {
+            meet(&mut group, &mut peer(n), LinkId(n.into()));
+        }
+        meet(&mut node, &mut group, LinkId(first.into()));
     }
     assert_eq!(node.peer_count(), peers.into());
     node.snapshot(node.now())

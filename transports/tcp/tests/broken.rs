@@ -1,0 +1,95 @@
+//! Connections that break under way.
+
+mod kind;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kind::OverTcp;
+use peer_exchange::driver::Ended;
+use peer_exchange::{Event, NodeId, Notice};
+use peer_exchange_scenarios::{Kind, Plan, Running};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// Passes connections on to a server, and cuts them.
+struct Relay {
+    address: SocketAddr,
+    accepted: Arc<AtomicU64>,
+    cut: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Relay {
+    async fn before(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (accepted, cut) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
+        let (count, cutting) = (accepted.clone(), cut.clone());
+        let task = tokio::spawn(async move {
+            while let Ok((mut inside, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
+                let mut outside = TcpStream::connect(server).await.unwrap();
+                // One at a time; whatever ends this, both sockets close.
+                tokio::select! {
+                    _ = copy_bidirectional(&mut inside, &mut outside) => {}
+                    () = cutting.notified() => {}
+                }
+            }
+        });
+        Self {
+            address,
+            accepted,
+            cut,
+            task,
+        }
+    }
+}
+
+async fn upstream_up(node: &mut Running<OverTcp>) -> NodeId {
+    node.notice(|n| match n {
+        Notice::Node(Event::UpstreamUp { node, .. }) => Some(*node),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_cut_is_dialled_again() {
+    let mut plan = Plan::new();
+    // It dials nobody on this machine (R7): the way back is the other's to find.
+    plan.config.local = false;
+    let mut server = plan.start::<OverTcp>();
+    let relay = Relay::before(OverTcp::socket(&server.transport)).await;
+    let address = format!("/ip4/127.0.0.1{}", OverTcp::suffix(relay.address.port()));
+    let upstream = address.parse().unwrap();
+    let mut client = Plan::new().upstream(&upstream).start::<OverTcp>();
+    assert_eq!(upstream_up(&mut client).await, server.node);
+
+    for cuts in 1..=2 {
+        relay.cut.notify_one();
+        for node in [&mut client, &mut server] {
+            let ended = node
+                .notice(|n| match n {
+                    Notice::LinkDown { ended, .. } => Some(*ended),
+                    _ => None,
+                })
+                .await;
+            // Without TLS's own end, a closed socket is no orderly close.
+            assert_eq!(ended, Ended::Broken);
+        }
+        assert_eq!(upstream_up(&mut client).await, server.node);
+        assert_eq!(relay.accepted.load(Ordering::Relaxed), cuts + 1);
+        let links = client.handle.links().await.unwrap();
+        assert_eq!(links.len(), 1, "{links:?}");
+    }
+}
