@@ -182,10 +182,15 @@ fn same_on_both(records: u32) -> (Bench, Bytes) {
 fn answer_an_unchanged_request(bencher: Bencher<'_, '_>, records: u32) {
     let (mut bench, request) = same_on_both(records);
     bench.message(request.clone());
-    assert!(
-        request.len() <= 64 && bench.sent.pop().expect("answers").len() <= 64,
-        "N3"
-    );
+    // Beside its answer the node asks for itself: it has just learned so much.
+    let is_answer = |b: &&Bytes| {
+        matches!(
+            wire::decode((*b).clone()),
+            Ok(wire::Decoded::Message(Message::Response(_)))
+        )
+    };
+    let answer = bench.sent.iter().find(is_answer).expect("answers");
+    assert!(request.len() <= 64 && answer.len() <= 64, "N3");
     bencher.bench_local(|| {
         bench.now = bench.now + Duration::from_micros(100);
         bench.message(request.clone());
