@@ -1,5 +1,5 @@
 //! Exchanges over QUIC on loopback, beside quinn alone that moves the same messages:
-//! `cargo bench -p peer-exchange-quic`.
+//! `cargo bench -p peer-exchange-quic --bench exchanges`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

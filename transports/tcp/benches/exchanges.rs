@@ -1,5 +1,5 @@
 //! Exchanges over TCP and TLS on loopback, beside tokio and rustls alone that move the same
-//! messages: `cargo bench -p peer-exchange-tcp`.
+//! messages: `cargo bench -p peer-exchange-tcp --bench exchanges`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

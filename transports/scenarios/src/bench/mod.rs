@@ -46,6 +46,9 @@ pub fn compare<K: Kind, B: Bare>(name: &str) {
             // Over a new connection too: how much may be under way grows with its age.
             let mut fresh = Peer::connect::<B>().await;
             plain.push(fresh.replay(&script.transfer).await);
+            // Its end takes no time from what is measured next.
+            drop(fresh);
+            sleep(PAUSE * 20).await;
             alone.push(Script::record(&snapshot, RECORDS).took);
         }
         let title = format!(
