@@ -178,12 +178,13 @@ pub async fn a_crash_is_noticed<K: Kind>() {
         let _ = sender.send(two.node);
         let _ = stopped.recv();
         runtime.shutdown_background();
-        drop(two);
+        // Not dropped here: a worker that is still up would take it for the order to say goodbye.
+        two
     });
     let two = receiver.await.unwrap();
     one.knows(&[two]).await;
     drop(stop);
-    thread.join().unwrap();
+    let _crashed = thread.join().unwrap();
     let ended = link_down(&mut one).await;
     // Whoever notices first: the transport, or the node whose requests get no answer.
     let unresponsive = Ended::Closed(CloseReason::Unresponsive);
