@@ -209,7 +209,7 @@ pub struct Request {
     /// content under the own sequence is noticed.
     #[prost(uint32, tag = "13")]
     pub own_check: u32,
-    /// 32 bytes, to estimate how much the two tables differ; or absent.
+    /// 40 bytes, to estimate how much the two tables differ; or absent.
     #[prost(bytes = "bytes", tag = "14")]
     pub strata: ::prost::bytes::Bytes,
     /// No sketch: the last ones could not be told.
