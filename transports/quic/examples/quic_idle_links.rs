@@ -12,8 +12,8 @@ struct OverQuic;
 impl Kind for OverQuic {
     type Transport = Quic;
 
-    fn bind(at: &[SocketAddr], tls: Tls) -> io::Result<Quic> {
-        Quic::bind(at, tls, Options::default())
+    fn bind(plan: &Plan) -> io::Result<Quic> {
+        Quic::bind(&plan.listen, plan.tls(), Options::default())
     }
 
     fn sockets(quic: &Quic) -> &[SocketAddr] {

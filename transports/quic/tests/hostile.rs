@@ -20,11 +20,11 @@ const ROOM: usize = 4;
 impl Kind for Strict {
     type Transport = Quic;
 
-    fn bind(at: &[SocketAddr], tls: Tls) -> io::Result<Quic> {
+    fn bind(plan: &Plan) -> io::Result<Quic> {
         let mut options = Options::default();
         options.handshake_timeout = Duration::from_millis(500);
         options.half_open = ROOM;
-        Quic::bind(at, tls, options)
+        Quic::bind(&plan.listen, plan.tls(), options)
     }
 
     fn sockets(quic: &Quic) -> &[SocketAddr] {

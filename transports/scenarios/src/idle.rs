@@ -58,7 +58,7 @@ pub async fn measure<K: Kind>(links: usize) {
 
 /// A node that only dials and announces nothing, so that no record adds to the measure.
 fn unannounced<K: Kind>(plan: &Plan) -> peer_exchange::Handle {
-    let transport = K::bind(&plan.listen, plan.tls()).expect("a free port");
+    let transport = K::bind(plan).expect("a free port");
     let identity = Identity {
         node: plan.key.node(),
         addresses: Vec::new(),

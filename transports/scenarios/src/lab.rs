@@ -17,11 +17,11 @@ pub trait Kind: Send + Sync + 'static {
     /// It.
     type Transport: Transport;
 
-    /// Listens at these addresses.
+    /// Listens where the plan says, as the node and the member that it describes.
     ///
     /// # Errors
     /// When that is not possible.
-    fn bind(at: &[SocketAddr], tls: Tls) -> io::Result<Self::Transport>;
+    fn bind(plan: &Plan) -> io::Result<Self::Transport>;
 
     /// Where it listens, in that order.
     fn sockets(transport: &Self::Transport) -> &[SocketAddr];
@@ -57,6 +57,8 @@ pub struct Plan {
     pub key: NodeKey,
     /// Who may join it.
     pub membership: Membership,
+    /// The token, where that is the membership: what a transport without TLS compares.
+    pub token: Option<Token>,
     /// Whom it asks.
     pub upstreams: Vec<Multiaddr>,
     /// Where it listens.
@@ -77,6 +79,7 @@ impl Plan {
             config,
             key: NodeKey::generate().expect("randomness"),
             membership: Membership::token(token()),
+            token: Some(token()),
             upstreams: Vec::new(),
             listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
             snapshot: None,
@@ -97,10 +100,19 @@ impl Plan {
         self
     }
 
-    /// With this membership.
+    /// With this membership, which is not by a token.
     #[must_use]
     pub fn member(mut self, membership: Membership) -> Self {
         self.membership = membership;
+        self.token = None;
+        self
+    }
+
+    /// A member by this token.
+    #[must_use]
+    pub fn token(mut self, token: Token) -> Self {
+        self.membership = Membership::token(token.clone());
+        self.token = Some(token);
         self
     }
 
@@ -123,7 +135,7 @@ impl Plan {
     /// When that fails.
     #[must_use]
     pub fn start<K: Kind>(&self) -> Running<K> {
-        let transport = K::bind(&self.listen, self.tls()).expect("a free port");
+        let transport = K::bind(self).expect("a free port");
         let transport = Arc::new(transport);
         let sockets = K::sockets(&transport).iter();
         let addresses: Vec<_> = sockets.map(|socket| address::<K>(*socket)).collect();

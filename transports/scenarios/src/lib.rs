@@ -1,5 +1,5 @@
-//! What every network transport of peer-exchange has to pass: over real sockets on this machine,
-//! each bounded in time. A transport's tests name its [`Kind`] to [`scenarios!`].
+//! What every transport of peer-exchange has to pass: over real sockets on this machine, or in
+//! memory, each bounded in time. A transport's tests name its [`Kind`] to [`scenarios!`].
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -15,18 +15,11 @@ pub mod volume;
 pub use authority::Authority;
 pub use lab::{Kind, Plan, Running, eventually, token, until};
 
-/// One test for each scenario.
+/// One test for each scenario: all of them, or those `in_memory`, which need neither names nor
+/// certificates nor the machine's IPv6.
 #[macro_export]
 macro_rules! scenarios {
-    ($kind:ty: $($module:ident::$scenario:ident),* $(,)?) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $scenario() {
-                $crate::$module::$scenario::<$kind>().await;
-            }
-        )*
-    };
-    ($kind:ty) => {
+    ($kind:ty: in_memory) => {
         $crate::scenarios! { $kind:
             nodes::two_nodes_learn_each_other,
             nodes::a_ring_of_three_converges_and_names_its_cycle,
@@ -38,19 +31,32 @@ macro_rules! scenarios {
             nodes::shutdown_says_goodbye,
             nodes::leaving_is_told_to_everybody,
             nodes::a_crash_is_noticed,
+            addresses::an_idle_link_closes_and_opens_again,
+            volume::a_large_table_arrives_whole,
+            membership::a_wrong_token_is_refused_and_told_nothing,
+            membership::another_node_at_the_address_is_told_nothing,
+            membership::the_insecure_mode_needs_nothing,
+        }
+    };
+    ($kind:ty: $($module:ident::$scenario:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $scenario() {
+                $crate::$module::$scenario::<$kind>().await;
+            }
+        )*
+    };
+    ($kind:ty) => {
+        $crate::scenarios! { $kind: in_memory }
+        $crate::scenarios! { $kind:
             nodes::an_upstream_by_name_is_found,
             nodes::no_answer_is_a_failed_dial,
             addresses::a_ring_over_ipv6_converges,
             addresses::a_node_of_both_families_joins_those_of_one,
-            addresses::an_idle_link_closes_and_opens_again,
-            volume::a_large_table_arrives_whole,
-            membership::a_wrong_token_is_refused_and_told_nothing,
             membership::members_of_one_authority_meet,
             membership::another_authority_is_refused,
             membership::a_certificate_out_of_its_time_is_refused,
             membership::a_token_does_not_open_an_authority,
-            membership::another_node_at_the_address_is_told_nothing,
-            membership::the_insecure_mode_needs_nothing,
         }
     };
 }

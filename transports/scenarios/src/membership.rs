@@ -10,8 +10,8 @@ use crate::lab::{Kind, Plan, Running, eventually, until};
 /// Both stay alone, and the acceptor counts it.
 pub async fn a_wrong_token_is_refused_and_told_nothing<K: Kind>() {
     let one = Plan::new().start::<K>();
-    let other = Membership::token(Token::generate().unwrap());
-    let outsider = Plan::new().member(other).upstream(&one.address);
+    let other = Token::generate().unwrap();
+    let outsider = Plan::new().token(other).upstream(&one.address);
     let outsider = outsider.start::<K>();
     assert_refused(&one, outsider).await;
     assert!(one.stats().wrong_token > 0);
@@ -51,7 +51,7 @@ pub async fn a_token_does_not_open_an_authority<K: Kind>() {
 /// A peer's address may have changed hands: the dialler does not even prove itself.
 pub async fn another_node_at_the_address_is_told_nothing<K: Kind>() {
     let one = Plan::new().start::<K>();
-    let dialler = K::bind(&[([127, 0, 0, 1], 0).into()], Plan::new().tls()).unwrap();
+    let dialler = K::bind(&Plan::new()).unwrap();
     let mut config = Config::default();
     config.local = true;
     let expected = NodeKey::generate().unwrap().node();
@@ -76,11 +76,9 @@ pub async fn the_insecure_mode_needs_nothing<K: Kind>() {
 }
 
 fn plan((key, membership): (NodeKey, Membership)) -> Plan {
-    Plan {
-        key,
-        membership,
-        ..Plan::new()
-    }
+    let mut plan = Plan::new().member(membership);
+    plan.key = key;
+    plan
 }
 
 /// The outsider has dialled `one`.

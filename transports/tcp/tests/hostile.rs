@@ -22,11 +22,11 @@ const ROOM: usize = 4;
 impl Kind for Strict {
     type Transport = Tcp;
 
-    fn bind(at: &[SocketAddr], tls: Tls) -> io::Result<Tcp> {
+    fn bind(plan: &Plan) -> io::Result<Tcp> {
         let mut options = Options::default();
         options.handshake_timeout = Duration::from_millis(500);
         options.half_open = ROOM;
-        Tcp::bind(at, tls, options)
+        Tcp::bind(&plan.listen, plan.tls(), options)
     }
 
     fn sockets(tcp: &Tcp) -> &[SocketAddr] {

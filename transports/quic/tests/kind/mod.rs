@@ -13,12 +13,12 @@ pub(crate) struct OverQuic;
 impl Kind for OverQuic {
     type Transport = Quic;
 
-    fn bind(at: &[SocketAddr], tls: Tls) -> io::Result<Quic> {
+    fn bind(plan: &Plan) -> io::Result<Quic> {
         let mut options = Options::default();
         // A crash shows by silence alone.
         options.keep_alive = Duration::from_secs(1);
         options.idle_timeout = Duration::from_secs(5);
-        Quic::bind(at, tls, options)
+        Quic::bind(&plan.listen, plan.tls(), options)
     }
 
     fn sockets(quic: &Quic) -> &[SocketAddr] {

@@ -12,8 +12,8 @@ pub(crate) struct OverTcp;
 impl Kind for OverTcp {
     type Transport = Tcp;
 
-    fn bind(at: &[SocketAddr], tls: Tls) -> io::Result<Tcp> {
-        Tcp::bind(at, tls, Options::default())
+    fn bind(plan: &Plan) -> io::Result<Tcp> {
+        Tcp::bind(&plan.listen, plan.tls(), Options::default())
     }
 
     fn sockets(tcp: &Tcp) -> &[SocketAddr] {
