@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use peer_exchange_quic::{Options, Quic};
-use peer_exchange_scenarios::{Kind, idle};
-use peer_exchange_tls::{HandshakeStats, Tls};
+use peer_exchange_scenarios::{Kind, Plan, idle};
+use peer_exchange_tls::HandshakeStats;
 
 struct OverQuic;
 

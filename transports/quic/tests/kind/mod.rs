@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use peer_exchange_quic::{Options, Quic};
-use peer_exchange_scenarios::Kind;
-use peer_exchange_tls::{HandshakeStats, Tls};
+use peer_exchange_scenarios::{Kind, Plan};
+use peer_exchange_tls::HandshakeStats;
 
 pub(crate) struct OverQuic;
 

@@ -3,9 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 
-use peer_exchange_scenarios::Kind;
+use peer_exchange_scenarios::{Kind, Plan};
 use peer_exchange_tcp::{Options, Tcp};
-use peer_exchange_tls::{HandshakeStats, Tls};
+use peer_exchange_tls::HandshakeStats;
 
 pub(crate) struct OverTcp;
 
