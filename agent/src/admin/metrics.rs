@@ -52,7 +52,7 @@ struct Upstream {
     address: String,
     up: bool,
     failures: u8,
-    since_news: Option<Duration>,
+    since_news: Duration,
 }
 
 impl Seen {
@@ -61,7 +61,8 @@ impl Seen {
             address: u.address.to_string(),
             up: matches!(u.state, UpstreamState::Up),
             failures: u.failures,
-            since_news: u.last_news.map(|at| node.now().saturating_since(at)),
+            // The node's time begins with the agent.
+            since_news: node.now().saturating_since(u.last_news.unwrap_or_default()),
         });
         Self {
             stats: node.stats(),
@@ -264,9 +265,8 @@ impl Sample {
         )?;
         page.gauges(
             "upstream_last_news_seconds",
-            "Since the upstream last brought news; absent if it never has.",
-            all.iter()
-                .filter_map(|u| Some((label(u), u.since_news?.as_secs_f64()))),
+            "Since the upstream last brought news, or since the agent's start if it never has.",
+            all.iter().map(|u| (label(u), u.since_news.as_secs_f64())),
         )
     }
 
