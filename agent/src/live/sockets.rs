@@ -161,7 +161,8 @@ fn source_towards(to: IpAddr) -> Option<IpAddr> {
 
 /// Whether this is an address of this machine.
 pub(crate) fn is_own(ip: IpAddr) -> bool {
-    source_towards(ip) == Some(ip)
+    // From all of 127.0.0.0/8 the system sends as 127.0.0.1.
+    ip.is_loopback() || source_towards(ip) == Some(ip)
 }
 
 #[cfg(test)]

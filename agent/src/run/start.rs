@@ -32,9 +32,9 @@ pub(super) async fn start(settings: Settings, insecure: bool) -> Result<Started,
     let sockets = Sockets::open(&settings, &tls)?;
     let admin = admin::bind(settings.admin).await?;
 
-    let own_ports = sockets.bound.iter().map(|(_, at)| at.port()).collect();
+    let listening = sockets.bound.iter().map(|(_, at)| *at).collect();
     let default = settings.default_transport();
-    let mut upstreams = Upstreams::new(settings.upstreams.clone(), default, own_ports);
+    let mut upstreams = Upstreams::new(settings.upstreams.clone(), default, listening);
     // Names that do not resolve are told, and tried again, by the task that follows them.
     let (found, _) = upstreams.resolve().await;
     let mut own = sockets.advertised(&settings, &found);

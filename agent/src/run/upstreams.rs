@@ -25,8 +25,8 @@ const AT_ONCE: usize = 16;
 pub(super) struct Upstreams {
     endpoints: Vec<Endpoint>,
     default: Option<Transport>,
-    /// Ports on which this node listens.
-    own_ports: Vec<u16>,
+    /// Where this node listens.
+    own: Vec<SocketAddr>,
     /// The last answer for each (name, port).
     answers: HashMap<(String, u16), Vec<IpAddr>>,
 }
@@ -38,11 +38,11 @@ pub(super) struct Failed {
 }
 
 impl Upstreams {
-    pub(super) fn new(endpoints: Vec<Endpoint>, default: Transport, own_ports: Vec<u16>) -> Self {
+    pub(super) fn new(endpoints: Vec<Endpoint>, default: Transport, own: Vec<SocketAddr>) -> Self {
         Self {
             endpoints,
             default: Some(default),
-            own_ports,
+            own,
             answers: HashMap::new(),
         }
     }
@@ -116,7 +116,11 @@ impl Upstreams {
             return None;
         };
         let ips = self.answers.get(&(name.clone(), endpoint.port))?;
-        let own = |ip: &IpAddr| self.own_ports.contains(&endpoint.port) && live::is_own(*ip);
+        let listens = |at: &SocketAddr, ip: &IpAddr| {
+            let every = at.ip().is_unspecified() && at.is_ipv4() == ip.is_ipv4();
+            at.port() == endpoint.port && (at.ip() == *ip || (every && live::is_own(*ip)))
+        };
+        let own = |ip: &IpAddr| self.own.iter().any(|at| listens(at, ip));
         let others: Vec<_> = ips.iter().copied().filter(|ip| !own(ip)).collect();
         // With nobody else, the name is this node's: asking itself is worth a report.
         Some(if others.is_empty() {
@@ -143,11 +147,15 @@ async fn look_up((name, port): &(String, u16)) -> io::Result<Vec<IpAddr>> {
 mod tests {
     use super::*;
 
-    fn upstreams(entries: &[&str], own_ports: &[u16]) -> Upstreams {
+    fn upstreams(entries: &[&str], own: &[&str]) -> Upstreams {
         let endpoints = entries
             .iter()
             .map(|e| Endpoint::parse("upstreams", e).unwrap());
-        Upstreams::new(endpoints.collect(), Transport::Quic, own_ports.to_vec())
+        Upstreams::new(
+            endpoints.collect(),
+            Transport::Quic,
+            own.iter().map(|at| at.parse().unwrap()).collect(),
+        )
     }
 
     fn texts(addresses: &[Multiaddr]) -> Vec<String> {
@@ -174,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_name_gives_all_its_addresses_but_the_own() {
-        let mut upstreams = upstreams(&["peers.example:7"], &[7]);
+        let mut upstreams = upstreams(&["peers.example:7"], &["0.0.0.0:7"]);
         let name = ("peers.example".to_owned(), 7);
         let ips = |texts: &[&str]| texts.iter().map(|t| t.parse().unwrap()).collect::<Vec<_>>();
         let all = ips(&["127.0.0.1", "192.0.2.7", "192.0.2.8"]);
@@ -189,11 +197,14 @@ mod tests {
         let itself = ["/ip4/127.0.0.1/udp/7/quic-v1"];
         assert_eq!(texts(&upstreams.addresses()), itself);
         // Another port of this machine is another program.
-        upstreams.own_ports = vec![8];
+        upstreams.own = vec!["0.0.0.0:8".parse().unwrap()];
         upstreams
             .answers
             .insert(name, ips(&["127.0.0.1", "192.0.2.7"]));
         assert_eq!(upstreams.addresses().len(), 2);
+        // One of several addresses of this machine, of which the others are other nodes.
+        upstreams.own = vec!["127.0.0.1:7".parse().unwrap()];
+        assert_eq!(texts(&upstreams.addresses()), others[..1]);
     }
 
     #[tokio::test]
