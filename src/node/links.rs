@@ -1,5 +1,6 @@
 //! Links: who is connected, what may be sent, and which of two links stays (R18, R22, R23).
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -35,7 +36,8 @@ pub(super) struct Link {
     /// The peer takes sketches.
     pub(super) sketches: bool,
     pub(super) asking: Option<Asking>,
-    recent: [Option<RequestId>; caps::RECENT_REQUESTS],
+    /// Finished requests, the latest first, and how many there are.
+    recent: ([RequestId; caps::RECENT_REQUESTS], usize),
     /// Nodes whose records are to be sent as a rumour when there is room.
     pub(super) waiting: Vec<NodeId>,
     pub(super) srtt: Option<Duration>,
@@ -51,12 +53,15 @@ pub(super) struct Link {
 impl Link {
     /// Remembers a finished request: its answer may yet come again (R14).
     pub(super) fn finish(&mut self, id: RequestId) {
-        self.recent.rotate_right(1);
-        self.recent[0] = Some(id);
+        let (ids, n) = &mut self.recent;
+        ids.rotate_right(1);
+        ids[0] = id;
+        *n = ids.len().min(*n + 1);
     }
 
     pub(super) fn is_recent(&self, id: RequestId) -> bool {
-        self.recent.contains(&Some(id))
+        let (ids, n) = &self.recent;
+        ids[..*n].contains(&id)
     }
 
     /// The other end has answered something.
@@ -74,7 +79,8 @@ impl Link {
 
 #[derive(Default)]
 pub(super) struct Links {
-    links: BTreeMap<LinkId, Link>,
+    /// Boxed: the nodes of the map are half empty.
+    links: BTreeMap<LinkId, Box<Link>>,
     /// The oldest link of each node that has one.
     by_node: BTreeMap<NodeId, LinkId>,
     order: u64,
@@ -86,11 +92,11 @@ impl Links {
     }
 
     pub(super) fn get(&self, link: LinkId) -> Option<&Link> {
-        self.links.get(&link)
+        self.links.get(&link).map(|link| &**link)
     }
 
     pub(super) fn get_mut(&mut self, link: LinkId) -> Option<&mut Link> {
-        self.links.get_mut(&link)
+        self.links.get_mut(&link).map(|link| &mut **link)
     }
 
     pub(super) fn of(&self, node: &NodeId) -> Option<LinkId> {
@@ -102,7 +108,7 @@ impl Links {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
-        self.links.iter().map(|(id, link)| (*id, link))
+        self.links.iter().map(|(id, link)| (*id, &**link))
     }
 
     /// A random link that `accept` likes.
@@ -143,7 +149,7 @@ impl Links {
                 None => self.by_node.remove(&link.node),
             };
         }
-        Some(link)
+        Some(*link)
     }
 }
 
@@ -232,7 +238,7 @@ impl Node {
             epoch: None,
             sketches: false,
             asking: None,
-            recent: [None; caps::RECENT_REQUESTS],
+            recent: ([RequestId(0); caps::RECENT_REQUESTS], 0),
             waiting: Vec::new(),
             srtt: self.partners.get(&node).and_then(|p| p.srtt).or(took),
             timeouts: 0,
@@ -240,7 +246,7 @@ impl Node {
             surplus,
             told_to_wait: None,
         };
-        self.links.links.insert(id, link);
+        self.links.links.insert(id, Box::new(link));
         self.links.by_node.entry(node).or_insert(id);
         self.table.set_reachable(&node, true);
     }

@@ -203,9 +203,12 @@ impl Node {
 
     /// The next effect; [`Effect::WaitUntil`] when there is none.
     pub fn poll(&mut self) -> Effect {
-        self.effects
-            .pop_front()
-            .unwrap_or_else(|| Effect::WaitUntil(self.next_deadline()))
+        if let Some(effect) = self.effects.pop_front() {
+            return effect;
+        }
+        // A page of new peers is a thousand events: the room for them is not kept.
+        self.effects.shrink_to(EFFECTS_KEPT);
+        Effect::WaitUntil(self.next_deadline())
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -317,3 +320,5 @@ fn close_effect(link: LinkId) -> Effect {
 
 const SWEEP: Duration = Duration::from_secs(10);
 const MAX_DUE: usize = 1024;
+/// Room for effects that is kept from one input to the next.
+const EFFECTS_KEPT: usize = 32;

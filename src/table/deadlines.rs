@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use crate::table::slab::Slab;
 use crate::table::{Entry, Slot};
 use crate::time::Instant;
 
@@ -19,7 +20,7 @@ impl Deadlines {
         self.heap.capacity() * size_of::<Slot>()
     }
 
-    pub(super) fn first(&self, entries: &[Option<Entry>]) -> Option<Instant> {
+    pub(super) fn first(&self, entries: &Slab) -> Option<Instant> {
         self.heap.first().map(|slot| at(entries, *slot))
     }
 
@@ -27,7 +28,7 @@ impl Deadlines {
         self.heap.first().copied()
     }
 
-    pub(super) fn insert(&mut self, entries: &mut [Option<Entry>], slot: Slot) {
+    pub(super) fn insert(&mut self, entries: &mut Slab, slot: Slot) {
         if self.heap.len() == self.heap.capacity() {
             self.heap.reserve_exact(self.heap.len() / 8 + 16);
         }
@@ -35,7 +36,7 @@ impl Deadlines {
         self.up(entries, self.heap.len() - 1);
     }
 
-    pub(super) fn remove(&mut self, entries: &mut [Option<Entry>], slot: Slot) {
+    pub(super) fn remove(&mut self, entries: &mut Slab, slot: Slot) {
         let Some(pos) = position(entries, slot) else {
             return;
         };
@@ -49,7 +50,7 @@ impl Deadlines {
     }
 
     /// The entry's deadline has changed.
-    pub(super) fn moved(&mut self, entries: &mut [Option<Entry>], slot: Slot) {
+    pub(super) fn moved(&mut self, entries: &mut Slab, slot: Slot) {
         if let Some(pos) = position(entries, slot) {
             self.settle(entries, pos);
         }
@@ -59,7 +60,7 @@ impl Deadlines {
     /// it does not.
     pub(super) fn collect(
         &self,
-        entries: &[Option<Entry>],
+        entries: &Slab,
         most: usize,
         mut due: impl FnMut(&Entry) -> bool,
     ) -> Vec<Slot> {
@@ -69,7 +70,7 @@ impl Deadlines {
             let Some(&slot) = self.heap.get(pos) else {
                 continue;
             };
-            let Some(entry) = &entries[slot as usize] else {
+            let Some(entry) = entries.get(slot) else {
                 continue;
             };
             if found.len() < most && due(entry) {
@@ -80,7 +81,7 @@ impl Deadlines {
         found
     }
 
-    fn settle(&mut self, entries: &mut [Option<Entry>], pos: usize) {
+    fn settle(&mut self, entries: &mut Slab, pos: usize) {
         let slot = self.heap[pos];
         self.up(entries, pos);
         if let Some(pos) = position(entries, slot) {
@@ -88,7 +89,7 @@ impl Deadlines {
         }
     }
 
-    fn up(&mut self, entries: &mut [Option<Entry>], mut pos: usize) {
+    fn up(&mut self, entries: &mut Slab, mut pos: usize) {
         let slot = self.heap[pos];
         let deadline = at(entries, slot);
         while pos > 0 {
@@ -105,7 +106,7 @@ impl Deadlines {
         place(entries, slot, pos as u32);
     }
 
-    fn down(&mut self, entries: &mut [Option<Entry>], mut pos: usize) {
+    fn down(&mut self, entries: &mut Slab, mut pos: usize) {
         let slot = self.heap[pos];
         let deadline = at(entries, slot);
         loop {
@@ -129,19 +130,17 @@ impl Deadlines {
     }
 }
 
-fn at(entries: &[Option<Entry>], slot: Slot) -> Instant {
-    entries[slot as usize]
-        .as_ref()
-        .map_or(Instant::ZERO, |e| e.deadline)
+fn at(entries: &Slab, slot: Slot) -> Instant {
+    entries.get(slot).map_or(Instant::ZERO, |e| e.deadline)
 }
 
-fn position(entries: &[Option<Entry>], slot: Slot) -> Option<usize> {
-    let pos = entries[slot as usize].as_ref()?.heap_pos;
+fn position(entries: &Slab, slot: Slot) -> Option<usize> {
+    let pos = entries.get(slot)?.heap_pos;
     (pos != Deadlines::NOWHERE).then_some(pos as usize)
 }
 
-fn place(entries: &mut [Option<Entry>], slot: Slot, pos: u32) {
-    if let Some(entry) = &mut entries[slot as usize] {
+fn place(entries: &mut Slab, slot: Slot, pos: u32) {
+    if let Some(entry) = entries.get_mut(slot) {
         entry.heap_pos = pos;
     }
 }

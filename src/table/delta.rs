@@ -130,9 +130,9 @@ impl Table {
     pub(crate) fn wanted(&self, want: &ShortIds) -> Vec<Slot> {
         let (theirs, cut) = (IdSet::of(want, self.set_key), want.cut());
         let named = |e: &Entry| theirs.contains(cut.id(e.hash));
-        let all = self.entries.iter().enumerate();
-        all.filter(|(_, e)| e.as_ref().is_some_and(named))
-            .map(|(i, _)| i as Slot)
+        let all = self.entries.iter();
+        all.filter(|(_, e)| named(e))
+            .map(|(slot, _)| slot)
             .collect()
     }
 
@@ -153,16 +153,14 @@ impl Table {
         let wanted = IdSet::collect(2, 0, found.iter().map(|id| u64::from(id & 0xffff)), 0);
         let mut missing = found.clone();
         let mut surplus = Vec::new();
-        for (slot, entry) in self.entries.iter().enumerate() {
-            let Some(id) = entry.as_ref().map(|e| cut.id(e.hash)) else {
-                continue;
-            };
+        for (slot, entry) in self.entries.iter() {
+            let id = cut.id(entry.hash);
             if !wanted.contains(id & 0xffff) {
                 continue;
             }
             if let Ok(i) = found.binary_search(&(id as u32)) {
                 missing[i] = u32::MAX;
-                surplus.push(slot as Slot);
+                surplus.push(slot);
             }
         }
         missing.retain(|id| *id != u32::MAX);

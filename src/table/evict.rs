@@ -143,11 +143,10 @@ impl Table {
         }
         let mut active = Active::default();
         let mut ranked = Vec::with_capacity(self.len());
-        for (slot, entry) in self.entries.iter().enumerate() {
-            let Some(entry) = entry else { continue };
+        for (slot, entry) in self.entries.iter() {
             active.count(entry, true);
             let rank = self.evictor.keyed.hash(entry.node.as_bytes());
-            ranked.push((rank, slot as Slot, entry.node));
+            ranked.push((rank, slot, entry.node));
         }
         ranked.sort_unstable();
         let over = |slot: Slot| {

@@ -1,5 +1,6 @@
 //! The change log: a list through the entries, oldest change first (R15).
 
+use crate::table::slab::Slab;
 use crate::table::{Entry, Slot};
 
 const NONE: Slot = Slot::MAX;
@@ -26,9 +27,9 @@ impl Log {
     }
 
     /// Appends an entry as the newest change.
-    pub(super) fn push(&mut self, entries: &mut [Option<Entry>], slot: Slot) {
+    pub(super) fn push(&mut self, entries: &mut Slab, slot: Slot) {
         self.version += 1;
-        if let Some(entry) = &mut entries[slot as usize] {
+        if let Some(entry) = entries.get_mut(slot) {
             entry.stamp = self.version;
             entry.older = self.newest;
             entry.newer = NONE;
@@ -40,9 +41,8 @@ impl Log {
         self.newest = slot;
     }
 
-    pub(super) fn unlink(&mut self, entries: &mut [Option<Entry>], slot: Slot) {
-        let Some((older, newer)) = entries[slot as usize].as_ref().map(|e| (e.older, e.newer))
-        else {
+    pub(super) fn unlink(&mut self, entries: &mut Slab, slot: Slot) {
+        let Some((older, newer)) = entries.get(slot).map(|e| (e.older, e.newer)) else {
             return;
         };
         match older {
@@ -58,19 +58,19 @@ impl Log {
     /// The entries changed after `version`, newest first.
     pub(super) fn since<'a>(
         &self,
-        entries: &'a [Option<Entry>],
+        entries: &'a Slab,
         version: u64,
     ) -> impl Iterator<Item = (Slot, &'a Entry)> + use<'a> {
         let mut at = self.newest;
         core::iter::from_fn(move || {
             let slot = at;
-            let entry = entries.get(slot as usize)?.as_ref()?;
+            let entry = entries.get(slot)?;
             at = entry.older;
             (entry.stamp > version).then_some((slot, entry))
         })
     }
 
-    pub(super) fn check(&self, entries: &[Option<Entry>]) {
+    pub(super) fn check(&self, entries: &Slab) {
         let mut last = u64::MAX;
         let mut n = 0;
         for (_, entry) in self.since(entries, 0) {
@@ -78,12 +78,12 @@ impl Log {
             last = entry.stamp;
             n += 1;
         }
-        assert_eq!(n, entries.iter().flatten().count());
+        assert_eq!(n, entries.iter().count());
     }
 }
 
-fn set(entries: &mut [Option<Entry>], slot: Slot, change: impl FnOnce(&mut Entry)) {
-    if let Some(entry) = entries.get_mut(slot as usize).and_then(Option::as_mut) {
+fn set(entries: &mut Slab, slot: Slot, change: impl FnOnce(&mut Entry)) {
+    if let Some(entry) = entries.get_mut(slot) {
         change(entry);
     }
 }

@@ -91,7 +91,7 @@ impl Table {
         record: WireRecord<'_>,
         via: Via,
     ) -> Merged {
-        let Some(known) = &self.entries[slot as usize] else {
+        let Some(known) = self.entries.get(slot) else {
             return Merged::Known;
         };
         let (sequence, same_body) = (known.sequence(), known.body() == record.body);
@@ -154,7 +154,7 @@ impl Table {
 
     /// A higher beat of the same content. It is no change of the set: the log stays (R1).
     pub(super) fn renew(&mut self, now: Instant, slot: Slot, beat: u32, remaining_s: u32) {
-        if let Some(entry) = &mut self.entries[slot as usize] {
+        if let Some(entry) = self.entries.get_mut(slot) {
             let info = BodyInfo {
                 lifetime_s: entry.lifetime().as_secs() as u16,
                 tombstone: entry.is_tombstone(),

@@ -15,6 +15,7 @@ mod merge;
 mod renew;
 mod ring;
 mod sets;
+mod slab;
 
 use alloc::vec::Vec;
 
@@ -24,26 +25,24 @@ pub(crate) use self::delta::{Differences, Listed};
 pub(crate) use self::entry::Entry;
 pub(crate) use self::merge::{Merged, Via};
 pub(crate) use self::renew::Renewed;
+pub(crate) use self::slab::Slot;
 
 use self::dead::Dead;
 use self::deadlines::Deadlines;
 use self::evict::Evictor;
 use self::log::Log;
 use self::ring::Ring;
+use self::slab::Slab;
 use crate::id::NodeId;
 use crate::record::Sequence;
 use crate::rng::{Keyed, Purpose, Stream};
 use crate::sketch::Strata;
 use crate::time::Instant;
 
-/// The number of an entry in the slab.
-pub(crate) type Slot = u32;
-
 pub(crate) struct Table {
     own: NodeId,
     own_slot: Option<Slot>,
-    entries: Vec<Option<Entry>>,
-    free: Vec<Slot>,
+    entries: Slab,
     index: HashTable<Slot>,
     keyed: Keyed,
     deadlines: Deadlines,
@@ -65,8 +64,7 @@ impl Table {
         Self {
             own,
             own_slot: None,
-            entries: Vec::new(),
-            free: Vec::new(),
+            entries: Slab::default(),
             index: HashTable::new(),
             keyed: Keyed::new(seed, Purpose::Index),
             deadlines: Deadlines::default(),
@@ -115,7 +113,7 @@ impl Table {
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&Entry> {
-        self.entries.get(slot as usize)?.as_ref()
+        self.entries.get(slot)
     }
 
     pub(crate) fn lookup(&self, node: &NodeId) -> Option<&Entry> {
@@ -128,7 +126,7 @@ impl Table {
 
     /// All entries, in the order of the slab: the same for the same history.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().flatten()
+        self.entries.iter().map(|(_, entry)| entry)
     }
 
     /// A random entry that `accept` likes, of a bounded number drawn.
@@ -138,13 +136,13 @@ impl Table {
         mut accept: impl FnMut(Slot, &Entry) -> bool,
     ) -> Option<Slot> {
         const DRAWS: usize = 16;
-        let n = self.entries.len();
+        let n = self.entries.slots();
         if n == 0 {
             return None;
         }
         let mut ok = |slot: usize| {
-            let entry = self.entries[slot].as_ref()?;
-            accept(slot as Slot, entry).then_some(slot as Slot)
+            let slot = slot as Slot;
+            accept(slot, self.entries.get(slot)?).then_some(slot)
         };
         if n > DRAWS {
             if let Some(slot) = (0..DRAWS).find_map(|_| ok(random.below(n))) {
@@ -187,10 +185,9 @@ impl Table {
 
     /// Bytes on the heap, for the memory benchmark.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<Option<Entry>>()
+        self.entries.heap_bytes()
             + self.index.allocation_size()
             + self.deadlines.heap_bytes()
-            + self.free.capacity() * size_of::<Slot>()
             + self.dead.heap_bytes()
     }
 
@@ -202,34 +199,31 @@ impl Table {
     /// Marks whether dialling this peer has failed.
     pub(crate) fn set_reachable(&mut self, node: &NodeId, reachable: bool) {
         if let Some(slot) = self.find(node) {
-            if let Some(entry) = &mut self.entries[slot as usize] {
+            if let Some(entry) = self.entries.get_mut(slot) {
                 entry.reachable = reachable;
             }
         }
     }
 
     fn is_at(&self, slot: Slot, node: &NodeId) -> bool {
-        self.entries[slot as usize]
-            .as_ref()
-            .is_some_and(|e| e.node == *node)
+        self.entries.get(slot).is_some_and(|e| e.node == *node)
     }
 
     /// Puts a new entry into slab, index, log, heap and ring.
     fn insert(&mut self, mut entry: Entry) -> Slot {
-        let slot = self.free.pop().unwrap_or_else(|| self.grow());
         let node = entry.node;
         entry.heap_pos = Deadlines::NOWHERE;
         self.fingerprint = self.fingerprint.wrapping_add(entry.hash);
         self.strata.toggle(entry.hash);
         let live = !entry.is_tombstone();
-        self.evictor.added(slot, &entry);
-        self.entries[slot as usize] = Some(entry);
+        let slot = self.entries.insert(entry);
+        if let Some(entry) = self.entries.get(slot) {
+            self.evictor.added(slot, entry);
+        }
         let hash = self.keyed.hash(node.as_bytes());
         let (keyed, entries) = (&self.keyed, &self.entries);
         self.index.insert_unique(hash, slot, |s| {
-            entries[*s as usize]
-                .as_ref()
-                .map_or(0, |e| keyed.hash(e.node.as_bytes()))
+            entries.get(*s).map_or(0, |e| keyed.hash(e.node.as_bytes()))
         });
         self.log.push(&mut self.entries, slot);
         if node == self.own {
@@ -253,8 +247,7 @@ impl Table {
         if let Ok(found) = self.index.find_entry(hash, |s| *s == slot) {
             found.remove();
         }
-        let entry = self.entries[slot as usize].take()?;
-        self.free.push(slot);
+        let entry = self.entries.take(slot)?;
         self.fingerprint = self.fingerprint.wrapping_sub(entry.hash);
         self.strata.toggle(entry.hash);
         self.evictor.removed(slot, &entry);
@@ -266,16 +259,6 @@ impl Table {
             self.ring_removed(node);
         }
         Some(entry)
-    }
-
-    /// Grows the slab by an eighth: doubling would waste up to the memory of a full table.
-    fn grow(&mut self) -> Slot {
-        let n = self.entries.len();
-        if n == self.entries.capacity() {
-            self.entries.reserve_exact(n / 8 + 16);
-        }
-        self.entries.push(None);
-        n as Slot
     }
 
     /// Checks every index against the entries themselves, for tests and fuzzing.

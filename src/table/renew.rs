@@ -34,8 +34,8 @@ impl Table {
             .map(|r| (Prefix(r.prefix), r, Renewed::Missing(Prefix(r.prefix))))
             .collect();
         wanted.sort_by_key(|(prefix, _, _)| *prefix);
-        for slot in 0..self.entries.len() {
-            let Some(entry) = &self.entries[slot] else {
+        for slot in 0..self.entries.slots() as Slot {
+            let Some(entry) = self.entries.get(slot) else {
                 continue;
             };
             let prefix = entry.node.prefix();
@@ -43,7 +43,7 @@ impl Table {
             let same = wanted[first..].iter_mut().take(TWINS);
             for (_, renewal, outcome) in same.take_while(|(p, _, _)| *p == prefix) {
                 // Of two nodes with one prefix, the one that fits decides.
-                if let Some(fits) = self.apply_renewal(now, slot as Slot, *renewal) {
+                if let Some(fits) = self.apply_renewal(now, slot, *renewal) {
                     *outcome = fits;
                 }
             }
@@ -82,8 +82,7 @@ impl Table {
                 .binary_search(&&node.as_bytes()[..Prefix::LEN])
                 .is_ok()
         };
-        let all = self.entries.iter().enumerate();
-        let named = all.filter(|(_, e)| e.as_ref().is_some_and(|e| named(&e.node)));
-        named.map(|(i, _)| i as Slot).collect()
+        let named = self.entries.iter().filter(|(_, e)| named(&e.node));
+        named.map(|(slot, _)| slot).collect()
     }
 }
