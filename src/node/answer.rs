@@ -182,6 +182,10 @@ impl Node {
         }
         response.refusals = self.refusals_about(&node, request.own, request.own_check);
         response.renewals = self.renewals_of(&request.overdue);
+        let all = |d: &Delta| d.to == ours.version && matches!(d.content, Content::Records(_));
+        if response.delta.as_ref().is_none_or(all) {
+            self.set_even(node);
+        }
         self.respond(id, response);
         if surplus {
             self.goodbye(id, GoodbyeReason::Full, CloseReason::Full);

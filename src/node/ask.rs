@@ -2,27 +2,11 @@
 
 use core::time::Duration;
 
-use bytes::Bytes;
-
-use crate::effect::{CloseReason, Event};
-use crate::id::{DialId, LinkId, NodeId, RequestId};
+use crate::id::{DialId, LinkId, NodeId};
 use crate::limits::bucket::{Bucket, Rate};
-use crate::node::links::Class;
 use crate::node::pick::Pick;
 use crate::node::{Node, Timer};
 use crate::table::Table;
-use crate::time::Instant;
-use crate::wire::{Head, Message, Request, Walk};
-
-/// The request under way on a link (R14: one exchange, own and forwarded alike).
-pub(super) struct Asking {
-    pub(super) id: RequestId,
-    pub(super) sent_at: Instant,
-    /// When the node turns to others.
-    pub(super) deadline: Instant,
-    /// The version of the own log that it showed.
-    pub(super) version: u64,
-}
 
 /// What the round is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,6 +37,10 @@ pub(super) struct Ask {
     /// The newest ID: one at random of those learned since the last round.
     fresh: Option<NodeId>,
     fresh_count: usize,
+    /// When a fast round has brought nothing, the ring successor is asked before the node rests.
+    /// News that goes to two at random stops short of one node in five (as s = e^(-2(1 - s)) has
+    /// it); round the ring it reaches all.
+    closing: u8,
     /// The one to be asked in this round.
     newest: Option<NodeId>,
     /// Sketches in a row of which nothing could be told.
@@ -65,16 +53,12 @@ pub(super) struct Ask {
 const CALM: u32 = 8;
 /// In a round, at most (R20).
 const EXCHANGES: u8 = 2;
+/// How often the ring successor is tried before a node rests.
+const CLOSING: u8 = 3;
 /// A round waits for its dial for so many times the fast pace, a second by default.
 const DIAL_PATIENCE: u32 = 5;
 /// The burst allowance comes back at one exchange in so long.
 const BURST_REFILL: Duration = Duration::from_secs(5);
-/// The least time after which a node turns to another partner.
-const PATIENCE: Duration = Duration::from_millis(20);
-/// The round-trip time that is assumed until one is measured.
-const FIRST_RTT: Duration = Duration::from_millis(100);
-/// A link is given up after so many unanswered requests in a row, over at least the time-out.
-const TIMEOUTS: u8 = 5;
 /// Pages of one table in one exchange: 90,000 records. A log that never ends must not keep the node
 /// from its other partners.
 const PAGES: u8 = 64;
@@ -95,6 +79,7 @@ impl Ask {
             fresh: None,
             fresh_count: 0,
             newest: None,
+            closing: 0,
             untold: 0,
             rested: false,
         }
@@ -198,14 +183,24 @@ impl Node {
         self.ask.left = EXCHANGES;
         self.ask.news = false;
         self.ask.newest = self.ask.take_newest(&self.table);
+        let fast = self.ask.interval <= self.config.round;
+        self.ask.closing = if fast { CLOSING } else { 0 };
         self.next_exchange(Ended::NoNews);
     }
 
     fn next_exchange(&mut self, before: Ended) {
         self.ask.pages = 0;
-        while self.ask.left > 0 {
-            self.ask.left -= 1;
-            match self.pick_partner() {
+        loop {
+            let pick = if self.ask.left > 0 {
+                self.ask.left -= 1;
+                self.pick_partner()
+            } else if self.ask.closing > 0 && !self.ask.news {
+                self.ask.closing -= 1;
+                self.pick_successor()
+            } else {
+                break;
+            };
+            match pick {
                 Pick::Link(link) => {
                     if self.start_exchange(link, None) {
                         self.ask.stage = Stage::Asking(link);
@@ -328,109 +323,6 @@ impl Node {
         }
     }
 
-    /// Sends a request; `walk` if it is a forwarded one.
-    pub(super) fn start_exchange(
-        &mut self,
-        link: LinkId,
-        walk: Option<(RequestId, u8, Walk)>,
-    ) -> bool {
-        let request = match walk {
-            Some((id, hop_limit, walk)) => self.request(link, id, hop_limit, Some(walk)),
-            None => {
-                let id = RequestId(self.request_ids.next_u64());
-                self.request(link, id, self.config.hop_limit, None)
-            }
-        };
-        let Some(request) = request else { return false };
-        let (id, version) = (request.id, request.head.version);
-        if !self.send(link, Message::Request(request), Class::Ask) {
-            return false;
-        }
-        self.stats.requests_sent += 1;
-        let (now, deadline) = (self.now, self.now + self.patience(link, 4));
-        self.timers.set_request(link, deadline);
-        if let Some(link) = self.links.get_mut(link) {
-            link.asking = Some(Asking {
-                id,
-                sent_at: now,
-                deadline,
-                version,
-            });
-        }
-        true
-    }
-
-    fn request(
-        &self,
-        link: LinkId,
-        id: RequestId,
-        hop_limit: u8,
-        walk: Option<Walk>,
-    ) -> Option<Request> {
-        let l = self.links.get(link)?;
-        if l.asking.is_some() {
-            return None;
-        }
-        Some(Request {
-            id,
-            hop_limit,
-            walk,
-            head: self.head(),
-            cursor: self.partners.cursor(&l.node, l.epoch),
-            own: self.own.sequence(),
-            own_check: self.own.check(),
-            push: self.small_push(&l.node, l.epoch),
-            want: None,
-            fetch: Default::default(),
-            overdue: self.overdue(),
-            strata: self.strata(),
-            plain: self.ask.untold > 1,
-        })
-    }
-
-    /// Beside the head, while much may be new; without it an answer assumes that little is.
-    fn strata(&self) -> Bytes {
-        let hot = self.ask.interval <= self.config.round || self.ask.untold > 0;
-        if hot && self.table.len() >= SKETCHED {
-            self.table.strata().to_bytes().into()
-        } else {
-            Bytes::new()
-        }
-    }
-
-    pub(super) fn head(&self) -> Head {
-        Head {
-            version: self.table.version(),
-            count: self.table.len() as u32,
-            fingerprint: self.table.fingerprint(),
-            partial: self.table.is_full(),
-        }
-    }
-
-    /// `trips` round trips on this link and a margin, doubled with every timeout in a row (R17).
-    pub(super) fn patience(&self, link: LinkId, trips: u32) -> Duration {
-        let link = self.links.get(link);
-        let rtt = link
-            .and_then(|l| l.srtt)
-            .or(self.partners.srtt)
-            .unwrap_or(FIRST_RTT);
-        let doubled = 1 << link.map_or(0, |l| l.timeouts).min(10);
-        let base = (rtt * trips + PATIENCE / 2).max(PATIENCE);
-        (base * doubled).min(self.config.request_timeout)
-    }
-
-    /// Takes the request off its link if this is its answer.
-    pub(super) fn take_asking(&mut self, link: LinkId, id: RequestId) -> Option<Asking> {
-        let l = self.links.get_mut(link)?;
-        let asking = l.asking.take_if(|a| a.id == id)?;
-        l.finish(id);
-        let rtt = self.now.saturating_since(asking.sent_at);
-        l.measured(rtt);
-        self.partners.measured(rtt);
-        self.timers.clear_request(link, asking.deadline);
-        Some(asking)
-    }
-
     /// The round's exchange on this link ends here, or goes on with a fetch.
     pub(super) fn exchange_answered(&mut self, link: LinkId, ended: Ended, fetching: bool) {
         if self.ask.stage != Stage::Asking(link) {
@@ -452,42 +344,6 @@ impl Node {
             self.finish_exchange(ended);
         } else if ended == Ended::News {
             self.hurry();
-        }
-    }
-
-    /// No answer in time: the node turns to others, and gives the link up when nothing comes for
-    /// long. An answer that comes yet is merged (R14).
-    pub(super) fn on_request_timeout(&mut self, id: LinkId) {
-        let (now, limit) = (self.now, self.config.request_timeout);
-        let Some(link) = self.links.get_mut(id) else {
-            return;
-        };
-        let Some(asking) = link.asking.take() else {
-            return;
-        };
-        link.finish(asking.id);
-        link.timeouts = link.timeouts.saturating_add(1);
-        let since = *link.silent_since.get_or_insert(asking.sent_at);
-        let node = link.node;
-        self.stats.timeouts += 1;
-        if link.timeouts >= TIMEOUTS && now.saturating_since(since) >= limit {
-            self.table.set_reachable(&node, false);
-            let retry_in = self.config.backoff_base;
-            self.event(Event::PeerUnreachable { node, retry_in });
-            self.close(id, CloseReason::Unresponsive);
-        } else {
-            self.exchange_answered(id, Ended::Failed, false);
-        }
-    }
-
-    /// Gives way to the other end's request, which crossed this one (R14).
-    pub(super) fn yield_exchange(&mut self, id: LinkId) {
-        let Some(link) = self.links.get_mut(id) else {
-            return;
-        };
-        if let Some(asking) = link.asking.take() {
-            link.finish(asking.id);
-            self.timers.clear_request(id, asking.deadline);
         }
     }
 }

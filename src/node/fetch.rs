@@ -291,7 +291,17 @@ impl Node {
         } else {
             Ended::NoNews
         };
-        self.exchange_over(offer.link, offer.news);
+        // A sketch of more than it was made for names what nobody has: an exchange in vain is none.
+        if offer.news || offer.cursor.is_some() {
+            self.ask.untold = 0;
+            self.exchange_over(offer.link, offer.news);
+            if let Some(node) = self.links.get(offer.link).map(|l| l.node) {
+                self.set_even(node);
+            }
+        } else if matches!(offer.wanted, Wanted::Announced(_)) {
+            self.stats.sketches_untold += 1;
+            self.ask.untold = self.ask.untold.saturating_add(1);
+        }
         self.fetch_ended(offer.link, ended);
     }
 

@@ -10,11 +10,11 @@ use crate::effect::{CloseReason, Effect};
 use crate::error::UsageError;
 use crate::id::{DialId, LinkId, NodeId, RequestId};
 use crate::limits::caps;
-use crate::node::ask::Asking;
+use crate::node::request::Asking;
 use crate::node::{Node, Timer};
 use crate::table::Via;
 use crate::time::Instant;
-use crate::wire::{self, Goodbye, GoodbyeReason, Hello, Message};
+use crate::wire::{self, Goodbye, GoodbyeReason, Hello, Kind, Message};
 
 /// A link that has held for so long resets the backoff of its node (R17).
 pub(super) const HELD: Duration = Duration::from_secs(30);
@@ -33,6 +33,8 @@ pub(super) struct Link {
     pub(super) in_flight: usize,
     /// The peer's epoch, once its Hello has come.
     pub(super) epoch: Option<u64>,
+    /// A trace has been sent on it.
+    pub(super) traced: bool,
     /// The peer takes sketches.
     pub(super) sketches: bool,
     pub(super) asking: Option<Asking>,
@@ -236,6 +238,7 @@ impl Node {
             via: self.via(&node),
             in_flight: 0,
             epoch: None,
+            traced: false,
             sketches: false,
             asking: None,
             recent: ([RequestId(0); caps::RECENT_REQUESTS], 0),
@@ -308,17 +311,27 @@ impl Node {
             if la.dialled == ours_stays { a } else { b }
         };
         let goes = if stays == a { b } else { a };
-        let node = la.node;
         let was_asking = self.ask.is_on(goes);
         self.ask.forget(goes);
         self.goodbye(goes, GoodbyeReason::Duplicate, CloseReason::Duplicate);
         if was_asking {
             self.ask_again_on(stays);
         }
-        if self.dialer.is_upstream(&node) {
-            // A trace may have been lost with the other.
-            self.upstream_came_up(stays);
-        }
+    }
+
+    /// Of a link that has just come up and another of the same node, the one that will stay unless
+    /// their epochs differ, which the Hello will tell.
+    pub(super) fn lasting(&self, new: LinkId) -> LinkId {
+        let Some(link) = self.links.get(new) else {
+            return new;
+        };
+        let Some(other) = self.links.of(&link.node).filter(|other| *other != new) else {
+            return new;
+        };
+        let crossed = |l: &Link| l.epoch.is_some() && l.dialled != link.dialled;
+        let crossed = self.links.get(other).is_some_and(crossed);
+        let new_stays = link.dialled == (self.id < link.node);
+        if crossed && !new_stays { other } else { new }
     }
 
     pub(super) fn on_link_down(&mut self, id: LinkId, orderly: bool) {
@@ -402,7 +415,11 @@ impl Node {
         match self.links.of(&link.node) {
             None => self.upstream_link_gone(link.node, held, failed),
             // What it carried was lost with it, and a trace is not asked for again.
-            Some(other) if self.dialer.is_upstream(&link.node) => self.upstream_came_up(other),
+            Some(other) if self.dialer.is_upstream(&link.node) => {
+                if link.traced || self.links.get(other).is_some_and(|l| !l.traced) {
+                    self.upstream_came_up(other);
+                }
+            }
             Some(_) => {}
         }
         self.fetch_link_gone(id);
@@ -422,6 +439,7 @@ impl Node {
         link.in_flight += 1;
         link.used_at = now;
         let kind = message.kind();
+        link.traced |= kind == Kind::Trace;
         let bytes = wire::encode(message);
         debug_assert!(bytes.len() <= caps::MESSAGE_BYTES, "{} bytes", bytes.len());
         self.stats.messages_sent += 1;

@@ -333,6 +333,7 @@ impl Node {
         let head = response.head;
         let same = head.count == 0 && head.fingerprint == 0 && response.delta.is_none();
         if same {
+            self.ask.untold = 0;
             if let Some(epoch) = epoch {
                 self.advance_cursor(
                     link,
@@ -384,6 +385,7 @@ impl Node {
         let untold = told.is_some_and(|t| !t.complete && t.missing.is_empty());
         if !fetching && !untold {
             self.exchange_over(link, news);
+            self.set_even(node);
         }
         if !(pages && news && self.ask_next_page(link)) {
             self.exchange_answered(link, ended, fetching);
@@ -398,14 +400,9 @@ impl Node {
             return None;
         };
         let told = self.table.differences(sketch);
-        let nothing = told.missing.is_empty() && told.surplus.is_empty();
-        if told.complete || !nothing {
+        if told.complete {
             self.ask.untold = 0;
         } else {
-            self.stats.sketches_untold += 1;
-            self.ask.untold = self.ask.untold.saturating_add(1);
-        }
-        if !told.complete {
             // What is not told is asked for again: the cursor stays.
             delta.to = 0;
         }

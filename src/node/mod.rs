@@ -2,9 +2,9 @@
 //!
 //! `mod.rs` is the boundary: the one place that advances the clock, the dispatch of messages, and
 //! the queue of effects. The rest is by subject: [`links`] and [`dial`] for who is connected,
-//! [`ask`], [`pick`], [`answer`], [`fetch`] and [`forward`] for exchanges, [`merge`] for what they
-//! bring, [`push`] for what goes out unasked, [`trace`] for cycles, [`own`] for the node's own
-//! record, [`blame`] for misbehaviour.
+//! [`upstreams`] for those that are configured, [`ask`], [`pick`], [`request`], [`answer`],
+//! [`fetch`] and [`forward`] for exchanges, [`merge`] for what they bring, [`push`] for what goes
+//! out unasked, [`trace`] for cycles, [`own`] for the node's own record, [`blame`] for misbehaviour.
 
 mod answer;
 mod ask;
@@ -19,9 +19,11 @@ mod own;
 mod partners;
 mod pick;
 mod push;
+mod request;
 mod snapshot;
 mod timers;
 mod trace;
+mod upstreams;
 mod views;
 
 use alloc::collections::{BTreeMap, VecDeque};

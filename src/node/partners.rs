@@ -18,6 +18,8 @@ pub(super) struct Partner {
     pub(super) told: Option<Cursor>,
     pub(super) backoff: Backoff,
     pub(super) srtt: Option<Duration>,
+    /// The version of the own log when the last exchange with it was over, and when that was.
+    even: (u64, Instant),
     /// It was told `Busy` until then, which was reported.
     pub(super) throttled_until: Instant,
     used_at: Instant,
@@ -75,6 +77,19 @@ impl Partners {
 
     pub(super) fn is_ready(&self, node: &NodeId, now: Instant) -> bool {
         self.get(node).is_none_or(|p| p.backoff.is_ready(now))
+    }
+
+    /// An exchange with this node is over: each knows what the other knew, up to this version of
+    /// the own log.
+    pub(super) fn set_even(&mut self, node: NodeId, version: u64, now: Instant) {
+        self.entry(node, now).even = (version, now);
+    }
+
+    /// Whether an exchange with this node would bring nothing that is known to be new: there has
+    /// been one since `since`, and nothing has changed here.
+    pub(super) fn is_even(&self, node: &NodeId, version: u64, since: Instant) -> bool {
+        self.get(node)
+            .is_some_and(|p| p.even.0 == version && p.even.1 > since)
     }
 
     /// The cursor into this peer's log, if it is of this epoch.

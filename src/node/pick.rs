@@ -2,6 +2,7 @@
 
 use crate::id::{LinkId, NodeId};
 use crate::node::Node;
+use crate::time::Instant;
 
 /// Whom to ask.
 pub(super) enum Pick {
@@ -22,9 +23,10 @@ impl Node {
         }
         let (table, partners, links) = (&self.table, &self.partners, &self.links);
         let (now, id, local) = (self.now, self.id, self.config.local);
+        let (version, since) = self.even_since();
         let slot = table.random(&mut self.choices, |_, entry| {
             let node = &entry.node;
-            if *node == id || entry.is_tombstone() {
+            if *node == id || entry.is_tombstone() || partners.is_even(node, version, since) {
                 return false;
             }
             match links.of(node).and_then(|l| links.get(l)) {
@@ -39,11 +41,33 @@ impl Node {
         self.linked_partner().map_or(Pick::Nobody, Pick::Link)
     }
 
+    /// The ring successor, before this node rests.
+    pub(super) fn pick_successor(&self) -> Pick {
+        let next = self.table.successor().filter(|node| self.is_partner(node));
+        next.map_or(Pick::Nobody, |node| self.reach(node))
+    }
+
     pub(super) fn linked_partner(&mut self) -> Option<LinkId> {
         let (partners, now) = (&self.partners, self.now);
+        let (version, since) = self.even_since();
         self.links.random(&mut self.choices, |_, l| {
-            l.asking.is_none() && partners.is_ready(&l.node, now)
+            let even = partners.is_even(&l.node, version, since);
+            l.asking.is_none() && !even && partners.is_ready(&l.node, now)
         })
+    }
+
+    /// An exchange with this node is over: each knows what the other knew.
+    pub(super) fn set_even(&mut self, node: NodeId) {
+        self.partners.set_even(node, self.table.version(), self.now);
+    }
+
+    /// For whom an exchange would bring nothing: those with whom there has been one in the time of
+    /// a fast round, and nothing has changed here since.
+    fn even_since(&self) -> (u64, Instant) {
+        (
+            self.table.version(),
+            self.now.saturating_sub(self.config.round),
+        )
     }
 
     fn is_partner(&self, node: &NodeId) -> bool {
@@ -52,8 +76,10 @@ impl Node {
             .of(node)
             .and_then(|l| self.links.get(l))
             .is_none_or(|l| l.asking.is_none());
+        let (version, since) = self.even_since();
         *node != self.id
             && idle
+            && !self.partners.is_even(node, version, since)
             && self.partners.is_ready(node, self.now)
             && self.table.lookup(node).is_some_and(|e| !e.is_tombstone())
     }

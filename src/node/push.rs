@@ -112,7 +112,9 @@ impl Node {
         let told = self.partners.get(node).and_then(|p| p.told);
         let told = told.filter(|t| epoch.is_none_or(|e| e == t.epoch));
         let from = told.map_or(0, |t| t.version);
-        if self.table.count_since(from, FEW + 1) > FEW {
+        // Whoever has told nothing yet may know the rest already.
+        let few = if from == 0 { 1 } else { FEW };
+        if self.table.count_since(from, few + 1) > few {
             return None;
         }
         let listed = self.table.since(from);
@@ -158,6 +160,9 @@ impl Node {
         self.send_refusals(link, report);
         if news {
             self.exchange_over(link, true);
+            if source == Source::Push {
+                self.set_even(node);
+            }
             self.hurry();
         }
     }

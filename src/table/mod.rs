@@ -2,7 +2,7 @@
 //!
 //! One slab of entries, indexed by a keyed hash of the node ID. The change log is a list threaded
 //! through the entries in the order of change, so that a delta costs what it contains (R15). The
-//! deadlines are a heap of slot numbers. A record with one IPv4 address takes about 150 bytes, all
+//! deadlines are a heap of slot numbers. A record with one IPv4 address takes about 135 bytes, all
 //! included.
 
 mod dead;

@@ -9,6 +9,7 @@ mod determinism;
 mod events;
 mod exchanges;
 mod own;
+mod partners;
 mod renewals;
 mod sketches;
 mod snapshots;

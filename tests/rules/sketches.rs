@@ -81,12 +81,16 @@ fn a_sketch_is_shorter_than_an_announcement_or_there_is_none() {
     }
 }
 
-/// An answer with a sketch of which nothing can be told.
-fn untold(id: RequestId) -> Bytes {
+/// The sums of a part of which nothing can be told.
+fn garbage() -> Vec<u8> {
+    (0..28_u8).map(|i| i.wrapping_mul(89) ^ 0x5c).collect()
+}
+
+/// An answer with a sketch of so many parts.
+fn sketched(id: RequestId, parts: u64, sums: &[u8]) -> Bytes {
     let (mut sketch, mut head, mut delta) = (vec![0x0d, 1, 2, 3, 4], Vec::new(), Vec::new());
-    varint_field(2, 1, &mut sketch);
-    let sums: Vec<u8> = (0..28_u8).map(|i| i.wrapping_mul(89) ^ 0x5c).collect();
-    bytes_field(3, &sums, &mut sketch);
+    varint_field(2, parts, &mut sketch);
+    bytes_field(3, sums, &mut sketch);
     varint_field(1, 50, &mut head);
     varint_field(2, 90, &mut head);
     varint_field(2, 50, &mut delta);
@@ -108,13 +112,34 @@ fn after_two_that_tell_nothing_an_announcement_is_asked_for() {
         let asked = rig.asked(link);
         assert!(!asked.plain);
         assert_eq!(asked.cursor, None, "no cursor moves");
-        rig.raw(link, untold(asked.id));
+        rig.raw(link, sketched(asked.id, 1, &garbage()));
         assert_eq!(rig.node.stats().sketches_untold, n);
     }
     let asked = rig.asked(link);
     assert!(asked.plain);
     rig.message(link, answer(asked.id, 60, &[rec(6)]));
     assert!(!rig.asked(link).plain);
+}
+
+/// Sums of too many elements may look like those of a few, which nobody has. An exchange in which
+/// that was all is none: else an upstream of which nothing is known is never asked again.
+#[test]
+fn a_sketch_that_tells_what_nobody_has_tells_nothing() {
+    let mut rig = Rig::new(1, below(5));
+    let link = rig.upstream(5);
+    for n in 1..=2 {
+        let asked = rig.asked(link);
+        assert!(!asked.plain);
+        // All powers of one are one.
+        let one = [1, 0].repeat(14);
+        rig.raw(link, sketched(asked.id, 2, &[one, garbage()].concat()));
+        let fetch = rig.take_requests(link).pop().expect("it asks for it");
+        assert_eq!(fetch.want.map(|w| w.len()), Some(1));
+        rig.message(link, answer(fetch.id, 0, &[]));
+        assert_eq!(rig.node.stats().sketches_untold, n);
+    }
+    let asked = rig.asked(link);
+    assert!(asked.plain && asked.cursor.is_none());
 }
 
 /// A sketch that was not asked for has no effect, and is no fault either.
