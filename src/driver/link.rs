@@ -1,6 +1,8 @@
 //! One link: what a transport hands over, and the two ends by which the driver and it talk.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::{self, Vec};
 use core::fmt;
 use core::net::SocketAddr;
 
@@ -8,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::driver::BoxFuture;
+use crate::driver::filter::{Filter, Filters};
 use crate::id::{LinkId, NodeId};
 
 type Run = dyn FnOnce(Inbox, Outbox) -> BoxFuture<LinkEnd> + Send;
@@ -17,6 +20,7 @@ pub struct Link {
     pub(super) node: NodeId,
     pub(super) remote: Option<SocketAddr>,
     run: Box<Run>,
+    filters: Filters,
 }
 
 impl fmt::Debug for Link {
@@ -50,7 +54,18 @@ impl Link {
     {
         let run =
             Box::new(move |inbox, outbox| -> BoxFuture<LinkEnd> { Box::pin(run(inbox, outbox)) });
-        Self { node, remote, run }
+        Self {
+            node,
+            remote,
+            run,
+            filters: Filters::default(),
+        }
+    }
+
+    /// Behind these too.
+    pub(super) fn filtered(mut self, filters: impl IntoIterator<Item = Arc<dyn Filter>>) -> Self {
+        self.filters.0.extend(filters);
+        self
     }
 
     /// The node at the other end.
@@ -75,12 +90,17 @@ impl Link {
         let inbox = Inbox {
             link,
             reports: reports.clone(),
+            peer: self.node,
+            filters: self.filters.clone(),
         };
         let outbox = Outbox {
             link,
             reports: reports.clone(),
             queue,
             taken: false,
+            peer: self.node,
+            filters: self.filters,
+            ready: Vec::new().into_iter(),
         };
         let end = (self.run)(inbox, outbox).await;
         let _ = reports.send(Report::Ended(link, end)).await;
@@ -101,12 +121,26 @@ pub(super) enum Report {
 pub struct Inbox {
     link: LinkId,
     reports: mpsc::Sender<Report>,
+    peer: NodeId,
+    filters: Filters,
 }
 
 impl Inbox {
     /// Delivers one message. Waits while the driver is busy, and with it the peer. `false`: the
     /// driver is gone, and nothing needs to be read any more.
     pub async fn deliver(&self, message: Bytes) -> bool {
+        if self.filters.is_empty() {
+            return self.report(message).await;
+        }
+        for message in self.filters.received(self.peer, message) {
+            if !self.report(message).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn report(&self, message: Bytes) -> bool {
         let report = Report::Message(self.link, message);
         self.reports.send(report).await.is_ok()
     }
@@ -119,6 +153,10 @@ pub struct Outbox {
     reports: mpsc::Sender<Report>,
     queue: mpsc::Receiver<Bytes>,
     taken: bool,
+    peer: NodeId,
+    filters: Filters,
+    /// What goes out in place of the message that was taken.
+    ready: vec::IntoIter<Bytes>,
 }
 
 impl Outbox {
@@ -126,13 +164,21 @@ impl Outbox {
     /// that the one before has been sent, and returns its credit. Dropping the future loses
     /// nothing.
     pub async fn next(&mut self) -> Option<Bytes> {
-        if self.taken {
-            // A driver that is gone needs no credit.
-            let _ = self.reports.send(Report::Sent(self.link)).await;
-            self.taken = false;
+        loop {
+            if let Some(message) = self.ready.next() {
+                return Some(message);
+            }
+            if self.taken {
+                // A driver that is gone needs no credit.
+                let _ = self.reports.send(Report::Sent(self.link)).await;
+                self.taken = false;
+            }
+            let message = self.queue.recv().await?;
+            self.taken = true;
+            if self.filters.is_empty() {
+                return Some(message);
+            }
+            self.ready = self.filters.sent(self.peer, message).into_iter();
         }
-        let message = self.queue.recv().await;
-        self.taken = message.is_some();
-        message
     }
 }

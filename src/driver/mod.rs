@@ -24,6 +24,7 @@
 //! ```
 
 mod clock;
+mod filter;
 mod handle;
 mod link;
 mod race;
@@ -42,6 +43,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::node::Node;
 
+pub use self::filter::{Filter, Filtered};
 pub use self::handle::{Ended, Handle, Loop, Notice, Notices, Stopped};
 pub use self::link::{Inbox, Link, LinkEnd, Outbox};
 pub use self::race::staggered;

@@ -1,5 +1,7 @@
 //! The driver over pipes in memory, in paused time.
 
+mod filters;
+
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -126,24 +128,32 @@ impl World {
         self.driver(n, upstreams, false).spawn()
     }
 
-    fn driver(&self, n: u8, upstreams: &[u8], stubborn: bool) -> Driver {
-        let config = Config {
-            upstreams: upstreams.iter().map(|u| address(*u)).collect(),
-            ..Config::default()
-        };
-        let identity = Identity {
-            node: id(n),
-            addresses: vec![address(n)],
-            metadata: Vec::new(),
-        };
-        let node = Node::new(config, identity, [n; 32], crate::Instant::ZERO).unwrap();
-        Driver::new(node).transport(Pipes {
+    fn pipes(&self, n: u8, stubborn: bool) -> Pipes {
+        Pipes {
             world: self.clone(),
             node: id(n),
             address: address(n),
             stubborn,
-        })
+        }
     }
+
+    fn driver(&self, n: u8, upstreams: &[u8], stubborn: bool) -> Driver {
+        driver_over(self.pipes(n, stubborn), n, upstreams)
+    }
+}
+
+fn driver_over(transport: impl Transport, n: u8, upstreams: &[u8]) -> Driver {
+    let config = Config {
+        upstreams: upstreams.iter().map(|u| address(*u)).collect(),
+        ..Config::default()
+    };
+    let identity = Identity {
+        node: id(n),
+        addresses: vec![address(n)],
+        metadata: Vec::new(),
+    };
+    let node = Node::new(config, identity, [n; 32], crate::Instant::ZERO).unwrap();
+    Driver::new(node).transport(transport)
 }
 
 /// Waits for what `wanted` picks; in paused time the limit costs nothing.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::addr::{self, Multiaddr, Protocol};
 use crate::config::Config;
 use crate::driver::BoxFuture;
+use crate::driver::filter::{Filter, Filters};
 use crate::driver::link::{Link, Report};
 use crate::id::NodeId;
 
@@ -130,15 +131,26 @@ impl DialError {
 #[derive(Clone, Debug)]
 pub struct Incoming {
     reports: mpsc::Sender<Report>,
+    filters: Filters,
 }
 
 impl Incoming {
-    pub(super) const fn new(reports: mpsc::Sender<Report>) -> Self {
-        Self { reports }
+    pub(super) fn new(reports: mpsc::Sender<Report>) -> Self {
+        Self {
+            reports,
+            filters: Filters::default(),
+        }
+    }
+
+    /// For links that are to be behind this too: nearer to the wire than those before.
+    pub(super) fn filtered(mut self, filter: Arc<dyn Filter>) -> Self {
+        self.filters.0.insert(0, filter);
+        self
     }
 
     /// Hands over a link. Waits while the driver is busy; when it is gone the link is dropped.
     pub async fn accept(&self, link: Link) {
+        let link = link.filtered(self.filters.0.iter().cloned());
         let _ = self.reports.send(Report::Accepted(link)).await;
     }
 
