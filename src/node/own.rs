@@ -23,6 +23,8 @@ pub(super) struct Own {
     published: bool,
     check: u16,
     recoveries: Bucket,
+    /// Recoveries in a row, and when the last one was.
+    row: (u64, Instant),
     /// A sequence to be exceeded as soon as that is allowed.
     pending: Option<Sequence>,
     reported: Option<Instant>,
@@ -40,6 +42,7 @@ impl Own {
             published: false,
             check: 0,
             recoveries: Bucket::default(),
+            row: (0, Instant::ZERO),
             pending: None,
             reported: None,
         }
@@ -172,12 +175,24 @@ impl Node {
                 // Without addresses, a record of an earlier life is withdrawn by a tombstone.
                 self.own.published = true;
                 self.announce_own();
+                self.count_recovery();
             }
             Err(wait) => {
                 self.own.pending = self.own.pending.max(Some(above));
                 self.timers.at_latest(Timer::Recover, self.now + wait);
                 self.report_duplicate();
             }
+        }
+    }
+
+    /// Of two nodes of one key that both keep to their rate, one may be allowed each of its steps.
+    fn count_recovery(&mut self) {
+        let (steps, last) = self.own.row;
+        let goes_on = self.now.saturating_since(last) < self.config.renewal() * 2;
+        let steps = if goes_on { steps.saturating_add(1) } else { 1 };
+        self.own.row = (steps, self.now);
+        if steps > RECOVERIES {
+            self.report_duplicate();
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use peer_exchange::wire::{GoodbyeReason, Message, Request};
-use peer_exchange::{Event, Identity, Input, Instant, Node};
+use peer_exchange::{Event, Identity, Input, Instant, LinkId, Node};
 
 use crate::support::build::*;
 use crate::support::pair::Pair;
@@ -49,23 +49,50 @@ fn an_echo_of_the_own_record_is_nothing() {
     assert_eq!(rig.node.stats().recoveries, 0);
 }
 
+/// The next version under the node's own ID, from elsewhere. How often it has recovered.
+fn forge(rig: &mut Rig, link: LinkId) -> u64 {
+    let version = rig.node.sequence().version;
+    rig.message(link, rumour(&[rec(1).version(version + 1)]));
+    rig.node.stats().recoveries
+}
+
+fn reports(rig: &mut Rig) -> usize {
+    rig.take_events(|e| *e == Event::DuplicateIdentity).len()
+}
+
+/// So do two nodes of one key that both keep to their rate: neither is ever refused a step.
+#[test]
+fn one_challenge_a_period_is_reported_when_it_goes_on() {
+    let mut rig = rig(1);
+    let link = rig.link(2);
+    for recoveries in 1..=4 {
+        assert_eq!(reports(&mut rig), 0);
+        assert_eq!(forge(&mut rig, link), recoveries);
+        rig.pass_answering(601);
+    }
+    assert_eq!(reports(&mut rig), 1);
+}
+
+#[test]
+fn a_challenge_now_and_then_is_no_twin() {
+    let mut rig = rig(1);
+    let link = rig.link(2);
+    for recoveries in 1..=8 {
+        assert_eq!(forge(&mut rig, link), recoveries);
+        rig.pass_answering(1_300);
+    }
+    assert_eq!(reports(&mut rig), 0);
+}
+
 #[test]
 fn three_at_once_then_one_a_period_and_it_is_reported() {
     let mut rig = rig(1);
     let link = rig.link(2);
-    let forge = |rig: &mut Rig| {
-        let version = rig.node.sequence().version;
-        rig.message(link, rumour(&[rec(1).version(version + 1)]));
-        rig.node.stats().recoveries
-    };
-    assert_eq!(
-        [forge(&mut rig), forge(&mut rig), forge(&mut rig)],
-        [1, 2, 3]
-    );
-    let is_report = |e: &Event| *e == Event::DuplicateIdentity;
-    assert!(rig.take_events(is_report).is_empty());
-    assert_eq!(forge(&mut rig), 3);
-    assert_eq!(rig.take_events(is_report).len(), 1);
+    for recoveries in [1, 2, 3, 3] {
+        assert_eq!(reports(&mut rig), 0);
+        assert_eq!(forge(&mut rig, link), recoveries);
+    }
+    assert_eq!(reports(&mut rig), 1);
     // It never stops: what is pending is done as soon as that is allowed.
     rig.pass_answering(601);
     assert_eq!(rig.node.stats().recoveries, 4);
