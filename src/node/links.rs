@@ -274,11 +274,9 @@ impl Node {
             return;
         };
         if !(hello.min_version..=hello.max_version).contains(&wire::VERSION) {
-            let node = link.node;
-            self.partners
-                .entry(node, self.now)
-                .backoff
-                .hold(self.now, self.config.backoff_cap);
+            // An upgrade takes its time, as an upstream too.
+            let (node, until) = (link.node, self.now + self.config.backoff_cap);
+            self.leave_alone(node, until);
             self.goodbye(id, GoodbyeReason::Version, CloseReason::Version);
             return;
         }
