@@ -1,6 +1,6 @@
 //! Cycles of configured upstreams: found by traces, told to all on them (R12, R13).
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -27,6 +27,8 @@ const SMALL: usize = 16;
 /// Traces of others that a node forwards beyond each downstream's share: what bounds the cost where
 /// many rings share nodes, at the price of finding some of them later.
 const FORWARDED: Rate = Rate::new(26, Duration::from_secs(60));
+/// For so long a link may be about to go, and what was sent on it with it.
+const RETOLD: Duration = Duration::from_secs(5);
 
 /// A cycle as it is remembered.
 pub(super) struct Cycle {
@@ -56,6 +58,15 @@ pub(super) struct Loops {
     pub(super) cycles: Vec<Cycle>,
     /// Reports whose next node could not be told: its link is just being replaced.
     untold: Vec<(NodeId, LoopFound)>,
+    /// The reports that were told last: a link that is replaced may have lost them.
+    told: VecDeque<Told>,
+}
+
+struct Told {
+    link: LinkId,
+    at: Instant,
+    next: NodeId,
+    found: LoopFound,
 }
 
 impl Loops {
@@ -77,7 +88,8 @@ impl Loops {
             self.held
                 .len()
                 .max(self.waiting.len())
-                .max(self.untold.len()),
+                .max(self.untold.len())
+                .max(self.told.len()),
             self.cycles.len(),
         )
     }
@@ -284,12 +296,24 @@ impl Node {
     /// Passes a report on. One that is lost is a cycle of which some hear an interval later; so it
     /// goes with the answers, and waits for a link that is just not there.
     fn tell_next(&mut self, next: NodeId, found: LoopFound) {
-        let link = self.links.of(&next);
+        self.tell_since(self.now, next, found);
+    }
+
+    fn tell_since(&mut self, at: Instant, next: NodeId, found: LoopFound) {
         let message = || Message::LoopFound(found.clone());
-        if link.is_some_and(|link| self.send(link, message(), Class::Answer)) {
-            return;
-        }
-        if self.loops.untold.len() < caps::HELD_TRACES {
+        let linked = self.links.of(&next);
+        let link = linked.filter(|link| self.send(*link, message(), Class::Answer));
+        if let Some(link) = link {
+            if self.loops.told.len() >= caps::HELD_TRACES {
+                self.loops.told.pop_front();
+            }
+            self.loops.told.push_back(Told {
+                link,
+                at,
+                next,
+                found,
+            });
+        } else if self.loops.untold.len() < caps::HELD_TRACES {
             self.loops.untold.push((next, found));
         }
     }
@@ -297,6 +321,16 @@ impl Node {
     fn tell_untold(&mut self) {
         for (next, found) in core::mem::take(&mut self.loops.untold) {
             self.tell_next(next, found);
+        }
+        for told in core::mem::take(&mut self.loops.told) {
+            if self.now.saturating_since(told.at) >= RETOLD {
+                continue;
+            }
+            if self.links.get(told.link).is_some() {
+                self.loops.told.push_back(told);
+            } else {
+                self.tell_since(told.at, told.next, told.found);
+            }
         }
     }
 

@@ -94,6 +94,33 @@ fn a_report_waits_for_the_next_nodes_link() {
     assert_eq!(told.count(), 1, "{sent:?}");
 }
 
+/// What was sent on the link that goes may never have arrived.
+#[test]
+fn a_report_is_told_again_when_its_link_is_replaced() {
+    let mut rig = Rig::new(50, below(9));
+    let link = rig.upstream(9);
+    let teller = rig.link(2);
+    let path = vec![id(2), id(50), id(9)];
+    rig.message(teller, Message::LoopFound(LoopFound { path, hops: 2 }));
+    let told = |rig: &mut Rig, link| {
+        let sent = rig.take(link);
+        let is_report = |m: &&Message| matches!(m, Message::LoopFound(_));
+        sent.iter().filter(is_report).count()
+    };
+    assert_eq!(told(&mut rig, link), 1);
+    // Of another epoch: the newer one stays.
+    let second = rig.mute_link(9);
+    assert_eq!(told(&mut rig, second), 0, "the first may be well");
+    rig.message(second, hello(77));
+    assert_eq!(rig.why_closed(link), Some(CloseReason::Duplicate));
+    assert_eq!(told(&mut rig, second), 1);
+    // Later a new link is another matter.
+    rig.pass_answering(6);
+    let third = rig.mute_link(9);
+    rig.message(third, hello(78));
+    assert_eq!(told(&mut rig, third), 0);
+}
+
 /// Two nodes of one key replace each other's links at their upstream for ever; not in a storm.
 #[test]
 fn links_that_are_replaced_again_and_again_are_dialled_ever_more_seldom() {
