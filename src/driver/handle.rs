@@ -66,7 +66,7 @@ pub enum Notice {
         link: LinkId,
         /// The node at the other end.
         node: NodeId,
-        /// Its network address.
+        /// Its network address now; over QUIC it may change while the link lasts.
         remote: Option<SocketAddr>,
         /// This node has dialled it.
         dialled: bool,

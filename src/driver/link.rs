@@ -74,7 +74,7 @@ impl Link {
         self.node
     }
 
-    /// Its network address.
+    /// Its network address when the link came up.
     #[must_use]
     pub const fn remote(&self) -> Option<SocketAddr> {
         self.remote

@@ -62,7 +62,8 @@ pub struct LinkView {
     pub link: LinkId,
     /// The node at its other end.
     pub node: NodeId,
-    /// Its network address.
+    /// Its network address when the link came up. Over QUIC it may be another one since: a link
+    /// outlives such a change, which is not reported here.
     pub remote: Option<SocketAddr>,
     /// This node has dialled it.
     pub dialled: bool,

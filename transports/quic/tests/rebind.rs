@@ -138,6 +138,7 @@ async fn a_link_outlives_a_change_of_address() {
     server.knows(&[client.node]).await;
     exchange(&client, 2).await;
     let links = (only_link(&client).await, only_link(&server).await);
+    let at_first = server.handle.links().await.unwrap()[0].remote;
 
     for _ in 0..3 {
         nat.rebind().await;
@@ -151,5 +152,8 @@ async fn a_link_outlives_a_change_of_address() {
     assert_linked(&mut client).await;
     assert_linked(&mut server).await;
     assert_eq!(server.stats().accepted, 1, "one handshake");
+    // What the view promises: where the link came from at first.
+    let seen = server.handle.links().await.unwrap()[0].remote;
+    assert_eq!(seen, at_first, "as of when the link came up");
     until("shutdown", client.handle.shutdown()).await;
 }
