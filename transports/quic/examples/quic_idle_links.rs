@@ -1,36 +1,23 @@
 //! What an idle link over QUIC costs: `cargo run --release --example quic_idle_links -- 500`.
 
-use std::io;
-use std::net::SocketAddr;
+use kind::{Over, Tuned};
+use peer_exchange_quic::Options;
+use peer_exchange_scenarios::idle;
 
-use peer_exchange_quic::{Options, Quic};
-use peer_exchange_scenarios::{Kind, Plan, idle};
-use peer_exchange_tls::HandshakeStats;
+#[path = "../tests/kind/mod.rs"]
+mod kind;
 
-struct OverQuic;
+/// As an agent that is told nothing else.
+struct Default;
 
-impl Kind for OverQuic {
-    type Transport = Quic;
-
-    fn bind(plan: &Plan) -> io::Result<Quic> {
-        Quic::bind(&plan.listen, plan.tls(), Options::default())
-    }
-
-    fn sockets(quic: &Quic) -> &[SocketAddr] {
-        quic.local_addresses()
-    }
-
-    fn suffix(port: u16) -> String {
-        format!("/udp/{port}/quic-v1")
-    }
-
-    fn stats(quic: &Quic) -> HandshakeStats {
-        quic.stats()
+impl Tuned for Default {
+    fn options() -> Options {
+        Options::default()
     }
 }
 
 #[tokio::main]
 async fn main() {
     let links = std::env::args().nth(1).and_then(|n| n.parse().ok());
-    idle::measure::<OverQuic>(links.unwrap_or(500)).await;
+    idle::measure::<Over<Default>>(links.unwrap_or(500)).await;
 }

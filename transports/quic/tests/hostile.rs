@@ -1,42 +1,32 @@
 //! What strangers try on a QUIC port.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+mod kind;
+
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peer_exchange_quic::{Options, Quic};
+use kind::{Over, Tuned};
+use peer_exchange_quic::Options;
 use peer_exchange_scenarios::{Kind, Plan, Running, eventually, until};
+use peer_exchange_tls::Tls;
 use peer_exchange_tls::rustls::ClientConfig;
-use peer_exchange_tls::{HandshakeStats, Tls};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, ConnectionError, Endpoint};
 
 /// With little patience and little room.
-struct Strict;
+struct Guarded;
+
+type Strict = Over<Guarded>;
 
 const ROOM: usize = 4;
 
-impl Kind for Strict {
-    type Transport = Quic;
-
-    fn bind(plan: &Plan) -> io::Result<Quic> {
+impl Tuned for Guarded {
+    fn options() -> Options {
         let mut options = Options::default();
         options.handshake_timeout = Duration::from_millis(500);
         options.half_open = ROOM;
-        Quic::bind(&plan.listen, plan.tls(), options)
-    }
-
-    fn sockets(quic: &Quic) -> &[SocketAddr] {
-        quic.local_addresses()
-    }
-
-    fn suffix(port: u16) -> String {
-        format!("/udp/{port}/quic-v1")
-    }
-
-    fn stats(quic: &Quic) -> HandshakeStats {
-        quic.stats()
+        options
     }
 }
 

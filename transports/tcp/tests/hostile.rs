@@ -1,44 +1,34 @@
 //! What strangers try on a TCP port.
 
+mod kind;
+
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kind::{Over, Tuned};
 use peer_exchange_scenarios::{Kind, Plan, Running, eventually, until};
-use peer_exchange_tcp::{Options, Tcp};
+use peer_exchange_tcp::Options;
 use peer_exchange_tls::rustls::{ClientConfig, pki_types::CertificateDer};
-use peer_exchange_tls::{Handshake, HandshakeStats, Role, Tls};
+use peer_exchange_tls::{Handshake, Role, Tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// With little patience and little room.
-struct Strict;
+struct Guarded;
+
+type Strict = Over<Guarded>;
 
 const ROOM: usize = 4;
 
-impl Kind for Strict {
-    type Transport = Tcp;
-
-    fn bind(plan: &Plan) -> io::Result<Tcp> {
+impl Tuned for Guarded {
+    fn options() -> Options {
         let mut options = Options::default();
         options.handshake_timeout = Duration::from_millis(500);
         options.half_open = ROOM;
-        Tcp::bind(&plan.listen, plan.tls(), options)
-    }
-
-    fn sockets(tcp: &Tcp) -> &[SocketAddr] {
-        tcp.local_addresses()
-    }
-
-    fn suffix(port: u16) -> String {
-        format!("/tcp/{port}")
-    }
-
-    fn stats(tcp: &Tcp) -> HandshakeStats {
-        tcp.stats()
+        options
     }
 }
 
@@ -125,6 +115,7 @@ async fn a_client_without_the_protocols_name_is_refused() {
     let other = vec![b"peer-exchange/2".to_vec()];
     let other = session(&target, &tls, |c| c.alpn_protocols = other).await;
     assert!(other.is_err());
+    eventually("it is counted too", async || target.stats().failed == 1).await;
     target.assert_untold().await;
 }
 
