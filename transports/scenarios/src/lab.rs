@@ -5,12 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use peer_exchange::driver::Notices;
+use peer_exchange::driver::{Filtered, Notices};
 use peer_exchange::{
-    Config, Driver, Handle, Identity, Instant, Multiaddr, Node, NodeId, Notice, Transport,
+    Config, Driver, Event, Handle, Identity, Instant, Multiaddr, Node, NodeId, Notice, Transport,
 };
 use peer_exchange_tls::{HandshakeStats, Membership, NodeKey, Tls, Token, random_seed};
 use tokio::time::{sleep, timeout};
+
+use crate::versions::Speaks;
 
 /// One kind of transport.
 pub trait Kind: Send + Sync + 'static {
@@ -67,6 +69,8 @@ pub struct Plan {
     pub config: Config,
     /// What it remembers.
     pub snapshot: Option<Vec<u8>>,
+    /// Which version of the protocol it is taken to be of.
+    pub speaks: Speaks,
 }
 
 impl Plan {
@@ -83,6 +87,7 @@ impl Plan {
             upstreams: Vec::new(),
             listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
             snapshot: None,
+            speaks: Speaks::default(),
         }
     }
 
@@ -156,7 +161,10 @@ impl Plan {
             }
         };
         let driver = Driver::new(node.expect("a valid configuration"));
-        let driver = driver.transport(transport.clone());
+        let driver = match self.speaks {
+            Speaks::This => driver.transport(transport.clone()),
+            other => driver.transport(Filtered::new(transport.clone(), other)),
+        };
         let notices = driver.handle().subscribe();
         Running {
             node: self.key.node(),
@@ -209,7 +217,34 @@ impl<K: Kind> Running<K> {
                 }
             }
         };
-        until("a notice", search).await
+        match timeout(LIMIT, search).await {
+            Ok(found) => found,
+            Err(_) => panic!("no such notice within {LIMIT:?}: {}", self.state().await),
+        }
+    }
+
+    /// Waits until a cycle is reported: its path.
+    pub async fn finds_a_loop(&mut self) -> Vec<NodeId> {
+        self.notice(|n| match n {
+            Notice::Node(Event::LoopDetected { path }) => Some(path.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Changes its record, and waits until all of these know it.
+    pub async fn tells(&self, others: &[&Self]) {
+        let changed = random_seed().expect("randomness").to_vec();
+        let change = self.handle.set_metadata(changed.clone());
+        change.await.expect("the node runs");
+        for other in others {
+            eventually("the change is known", async || {
+                let peer = other.handle.peer(self.node).await;
+                let peer = peer.expect("the node runs");
+                peer.is_some_and(|p| p.metadata == changed)
+            })
+            .await;
+        }
     }
 
     /// Waits until the node knows all of these.
@@ -220,20 +255,23 @@ impl<K: Kind> Running<K> {
             }
         };
         if timeout(LIMIT, search).await.is_err() {
-            let state = self.handle.read(|node| {
-                let links: Vec<_> = node.links().collect();
-                let upstreams: Vec<_> = node.upstreams().collect();
-                let (now, pace) = (node.now(), node.pace());
-                format!(
-                    "{now:?} {pace:?} {links:#?} {upstreams:#?} {:#?}",
-                    node.stats()
-                )
-            });
             let peers = self.handle.peers().await.expect("the node runs");
             let known = peers.iter().map(|p| p.node).collect::<Vec<_>>();
-            let state = state.await.expect("the node runs");
+            let state = self.state().await;
             panic!("{:?} knows {known:?} of {others:?}: {state}", self.node);
         }
+    }
+
+    /// What may tell why something has not happened.
+    async fn state(&self) -> String {
+        let state = self.handle.read(|node| {
+            let links: Vec<_> = node.links().collect();
+            let upstreams: Vec<_> = node.upstreams().collect();
+            let loops: Vec<_> = node.loops().collect();
+            let (now, pace, stats) = (node.now(), node.pace(), node.stats());
+            format!("{now:?} {pace:?} {links:#?} {upstreams:#?} {loops:#?} {stats:#?}")
+        });
+        state.await.expect("the node runs")
     }
 
     async fn knows_now(&self, others: &[NodeId]) -> bool {
@@ -253,6 +291,12 @@ impl<K: Kind> Running<K> {
     pub fn stats(&self) -> HandshakeStats {
         K::stats(&self.transport)
     }
+}
+
+/// How the cycle of three is reported that ask one another in this order: the smallest first.
+pub(crate) fn cycle(ids: [NodeId; 3]) -> [NodeId; 3] {
+    let smallest = (0..3).min_by_key(|i| ids[*i]).expect("three");
+    [0, 1, 2].map(|i| ids[(smallest + i) % 3])
 }
 
 /// Waits for this, not for ever.

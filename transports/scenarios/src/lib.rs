@@ -6,10 +6,13 @@
 pub mod addresses;
 mod authority;
 pub mod bench;
+pub mod identity;
 pub mod idle;
 mod lab;
 pub mod membership;
 pub mod nodes;
+pub mod rings;
+pub mod versions;
 pub mod volume;
 
 pub use authority::Authority;
@@ -31,6 +34,11 @@ macro_rules! scenarios {
             nodes::shutdown_says_goodbye,
             nodes::leaving_is_told_to_everybody,
             nodes::a_crash_is_noticed,
+            rings::a_cold_server_comes_back_to_a_warm_ring,
+            rings::a_ring_restarts_from_its_snapshots,
+            identity::two_nodes_of_one_key_say_so_and_disturb_nobody,
+            versions::a_node_of_another_version_is_told_so_and_left_alone,
+            versions::a_node_of_a_later_version_is_a_member_like_others,
             addresses::an_idle_link_closes_and_opens_again,
             volume::a_large_table_arrives_whole,
             membership::a_wrong_token_is_refused_and_told_nothing,

@@ -3,7 +3,7 @@
 use peer_exchange::driver::{DialError, Ended};
 use peer_exchange::{CloseReason, Event, Multiaddr, NodeId, Notice};
 
-use crate::lab::{Kind, Plan, Running, eventually, until};
+use crate::lab::{Kind, Plan, Running, cycle, eventually, until};
 
 /// Each has the other's record, and there is one link.
 pub async fn two_nodes_learn_each_other<K: Kind>() {
@@ -26,19 +26,10 @@ pub async fn a_ring_of_three_converges_and_names_its_cycle<K: Kind>() {
         node.handle.set_upstreams(upstreams).await.unwrap();
     }
     let ids = [0, 1, 2].map(|i| ring[i].node);
-    // The smallest first, in the order of asking.
-    let smallest = (0..3).min_by_key(|i| ids[*i]).unwrap();
-    let expected = [0, 1, 2].map(|i| ids[(smallest + i) % 3]);
     for node in &mut ring {
         let others: Vec<_> = ids.into_iter().filter(|id| *id != node.node).collect();
         node.knows(&others).await;
-        let path = node
-            .notice(|n| match n {
-                Notice::Node(Event::LoopDetected { path }) => Some(path.clone()),
-                _ => None,
-            })
-            .await;
-        assert_eq!(path, expected);
+        assert_eq!(node.finds_a_loop().await, cycle(ids));
     }
 }
 
@@ -64,13 +55,7 @@ pub async fn a_node_that_connects_to_itself_says_so<K: Kind>() {
     let mut node = Plan::new().start::<K>();
     let own = vec![node.address.clone()];
     node.handle.set_upstreams(own).await.unwrap();
-    let path = node
-        .notice(|n| match n {
-            Notice::Node(Event::LoopDetected { path }) => Some(path.clone()),
-            _ => None,
-        })
-        .await;
-    assert_eq!(path, [node.node]);
+    assert_eq!(node.finds_a_loop().await, [node.node]);
     assert_eq!(node.handle.links().await.unwrap(), []);
 }
 
