@@ -196,10 +196,11 @@ async fn left_alone<K: Kind>(node: &Running<K>, upstream: NodeId) {
 
 async fn down<K: Kind>(node: &mut Running<K>) -> (NodeId, CloseReason) {
     node.notice(|n| match n {
-        Notice::LinkDown { node, ended, .. } => match ended {
-            Ended::Closed(reason) => Some((*node, *reason)),
-            _ => None,
-        },
+        Notice::LinkDown {
+            node,
+            ended: Ended::Closed(reason),
+            ..
+        } => Some((*node, *reason)),
         _ => None,
     })
     .await
