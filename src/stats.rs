@@ -93,7 +93,7 @@ pub struct Stats {
     pub dial_failures: u64,
     /// Failures after which an upstream, a peer or a hint was left alone for a while (R17).
     pub backoffs: u64,
-    /// Traces and reports of cycles beyond the limit of their link.
+    /// Traces and reports of cycles beyond the limit of their link, in or out.
     pub traces_dropped: u64,
     /// Messages not sent because the link had no room (R21 and pulls repair it).
     pub pushes_skipped: u64,

@@ -56,6 +56,8 @@ pub const WAITING_DOWNSTREAMS: usize = 256;
 pub const SEEN_TRACES: usize = 4_096;
 /// Traces kept for upstreams that are not up yet.
 pub const HELD_TRACES: usize = 64;
+/// Traces that wait for room on one link to an upstream.
+pub const WAITING_TRACES: usize = 8;
 /// Distinct cycles remembered.
 pub const LOOPS: usize = 64;
 /// Token buckets: node IDs and address prefixes (R18).

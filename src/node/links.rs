@@ -14,7 +14,7 @@ use crate::node::request::Asking;
 use crate::node::{Node, Timer};
 use crate::table::Via;
 use crate::time::Instant;
-use crate::wire::{self, Goodbye, GoodbyeReason, Hello, Kind, Message};
+use crate::wire::{self, Goodbye, GoodbyeReason, Hello, Kind, Message, Trace};
 
 /// A link that has held for so long resets the backoff of its node (R17).
 pub(super) const HELD: Duration = Duration::from_secs(30);
@@ -42,6 +42,8 @@ pub(super) struct Link {
     recent: ([RequestId; caps::RECENT_REQUESTS], usize),
     /// Nodes whose records are to be sent as a rumour when there is room.
     pub(super) waiting: Vec<NodeId>,
+    /// Traces that wait for room: nobody asks for one that is lost.
+    pub(super) traces: Vec<Trace>,
     pub(super) srtt: Option<Duration>,
     /// Requests in a row that got no answer, and since when.
     pub(super) timeouts: u8,
@@ -243,6 +245,7 @@ impl Node {
             asking: None,
             recent: ([RequestId(0); caps::RECENT_REQUESTS], 0),
             waiting: Vec::new(),
+            traces: Vec::new(),
             srtt: self.partners.get(&node).and_then(|p| p.srtt).or(took),
             timeouts: 0,
             silent_since: None,
@@ -456,6 +459,7 @@ impl Node {
             let waiting = core::mem::take(&mut link.waiting);
             self.send_rumour(id, waiting);
         }
+        self.send_traces_of(id);
     }
 
     pub(super) fn sweep_links(&mut self) {

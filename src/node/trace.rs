@@ -139,7 +139,7 @@ impl Node {
             fresh,
         };
         for link in links {
-            self.send(link, Message::Trace(trace.clone()), Class::Push);
+            self.send_trace(link, trace.clone());
         }
     }
 
@@ -167,7 +167,7 @@ impl Node {
         };
         let held: Vec<_> = self.loops.held.iter().map(|t| self.extended(t)).collect();
         for trace in core::iter::once(own).chain(held) {
-            self.send(link, Message::Trace(trace), Class::Push);
+            self.send_trace(link, trace);
         }
     }
 
@@ -187,7 +187,30 @@ impl Node {
     fn forward_trace(&mut self, trace: &Trace) {
         let extended = self.extended(trace);
         for link in self.upstream_links() {
-            self.send(link, Message::Trace(extended.clone()), Class::Push);
+            self.send_trace(link, extended.clone());
+        }
+    }
+
+    /// At once, or when the link has room: at a start it is full of news.
+    fn send_trace(&mut self, id: LinkId, trace: Trace) {
+        if let Some(link) = self.links.get_mut(id) {
+            if link.traces.len() < caps::WAITING_TRACES {
+                link.traces.push(trace);
+                self.send_traces_of(id);
+            } else {
+                self.stats.traces_dropped += 1;
+            }
+        }
+    }
+
+    /// The traces that have waited for room on this link.
+    pub(super) fn send_traces_of(&mut self, id: LinkId) {
+        while let Some(link) = self.links.get_mut(id) {
+            if link.traces.is_empty() || link.in_flight >= caps::IN_FLIGHT_PUSHED {
+                break;
+            }
+            let trace = link.traces.remove(0);
+            self.send(id, Message::Trace(trace), Class::Push);
         }
     }
 

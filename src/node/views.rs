@@ -320,9 +320,11 @@ impl Node {
     /// Sizes of every collection beside its cap (R22), for tests and fuzzing: each pair is
     /// (what, now, cap).
     #[must_use]
-    pub fn sizes(&self) -> [(&'static str, usize, usize); 18] {
+    pub fn sizes(&self) -> [(&'static str, usize, usize); 19] {
         use crate::limits::caps;
         let (seen, held, cycles) = self.loops.counts();
+        let parked = self.links.iter().map(|(_, l)| l.traces.len()).max();
+        let parked = parked.unwrap_or_default();
         [
             ("records", self.table.len(), self.config.capacity),
             (
@@ -348,6 +350,7 @@ impl Node {
             ),
             ("traces", seen, caps::SEEN_TRACES),
             ("held traces", held, caps::HELD_TRACES),
+            ("traces that wait on a link", parked, caps::WAITING_TRACES),
             ("cycles", cycles, caps::LOOPS),
             ("buckets", self.gate.len(), caps::BUCKETS),
             ("conducts", self.conducts.len(), caps::CONDUCTS),

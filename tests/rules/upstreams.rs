@@ -325,6 +325,32 @@ fn a_trace_goes_on_only_if_its_origin_is_lower() {
     assert_eq!(sent_on(60, 2), Vec::<Vec<_>>::new(), "higher");
 }
 
+/// Nobody asks for a trace that is lost, and the next one comes ten minutes later.
+#[test]
+fn a_trace_waits_for_room() {
+    let mut rig = Rig::new(50, below(900));
+    let upstream = rig.upstream(900);
+    let peer = rig.link(60);
+    rig.pass_answering(2);
+    rig.sent.clear();
+    rig.credits = false;
+    for origin in 1..=6 {
+        let path = vec![id(origin), id(60)];
+        let (id, fresh) = (u64::from(origin), true);
+        rig.message(peer, Message::Trace(Trace { id, path, fresh }));
+    }
+    let is_trace = |m: &&Message| matches!(m, Message::Trace(_));
+    let sent_on = |rig: &mut Rig| rig.take(upstream).iter().filter(is_trace).count();
+    assert_eq!(sent_on(&mut rig), caps::IN_FLIGHT_PUSHED);
+    let link = upstream;
+    for _ in 0..2 {
+        rig.input(Input::Sent { link });
+        assert_eq!(sent_on(&mut rig), 1);
+    }
+    rig.input(Input::Sent { link });
+    assert_eq!(sent_on(&mut rig), 0);
+}
+
 #[test]
 fn other_upstreams_may_be_set_and_old_ones_go() {
     let mut rig = Rig::new(1, below(9));
