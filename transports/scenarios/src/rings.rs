@@ -91,6 +91,11 @@ pub async fn a_cold_server_comes_back_to_a_warm_ring<K: Kind>() {
 /// Every one from what it had saved, while no other runs.
 pub async fn a_ring_restarts_from_its_snapshots<K: Kind>() {
     let mut ring = Ring::<K>::warm().await;
+    // A sequence that has to be remembered: one that begins anew would have to recover (R5).
+    let [one, two, three] = &ring.nodes;
+    one.tells(&[two, three]).await;
+    two.tells(&[one, three]).await;
+    three.tells(&[one, two]).await;
     for (plan, node) in ring.plans.iter_mut().zip(&ring.nodes) {
         plan.snapshot = Some(node.handle.snapshot().await.unwrap());
     }
