@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::Duration;
 
 use peer_exchange::driver::Ended;
-use peer_exchange::{CloseReason, Notice};
+use peer_exchange::{CloseReason, Notice, UpstreamState};
 
 use crate::lab::{Kind, Plan, address, eventually};
 
@@ -72,17 +72,30 @@ pub async fn a_node_of_both_families_joins_those_of_one<K: Kind>() {
 
 /// A link that nobody uses closes, and opens again when there is something to ask.
 pub async fn an_idle_link_closes_and_opens_again<K: Kind>() {
-    let hub = Plan::new().start::<K>();
-    let mut plan = Plan::new().upstream(&hub.address);
-    plan.config.link_idle = Duration::from_secs(1);
+    let mut plans = [(); 6].map(|()| Plan::new());
+    plans.sort_by_key(|plan| plan.key.node());
+    let [mut smallest, hub, rest @ ..] = plans;
+    let hub = hub.start::<K>();
+    let mut others: Vec<_> = rest
+        .into_iter()
+        .map(|plan| plan.upstream(&hub.address).start::<K>())
+        .collect();
+    // Not its ring successor; and of two links between them its own stays (R23).
+    let largest = others[3].address.clone();
+    smallest.config.link_idle = Duration::from_secs(1);
+    let plan = smallest.upstream(&hub.address).upstream(&largest);
     let mut one = plan.start::<K>();
-    let mut others = vec![hub];
-    for _ in 0..4 {
-        let plan = Plan::new().upstream(&others[0].address);
-        others.push(plan.start::<K>());
-    }
+    let upstreams = vec![hub.address.clone()];
+    others.push(hub);
     let ids: Vec<_> = others.iter().map(|n| n.node).collect();
     one.knows(&ids).await;
+    eventually("it has dialled its upstreams", async || {
+        let known = one.handle.upstreams().await.unwrap();
+        known.iter().all(|u| u.state == UpstreamState::Up)
+    })
+    .await;
+    // From now on a link like others.
+    one.handle.set_upstreams(upstreams).await.unwrap();
     let closed = one
         .notice(|n| match n {
             Notice::LinkDown {
