@@ -41,6 +41,8 @@ pub(super) struct Ask {
     /// News that goes to two at random stops short of one node in five (as s = e^(-2(1 - s)) has
     /// it); round the ring it reaches all.
     closing: u8,
+    /// The embedder wants to hear from others now: nobody is passed over.
+    wished: bool,
     /// The one to be asked in this round.
     newest: Option<NodeId>,
     /// Sketches in a row of which nothing could be told.
@@ -80,6 +82,7 @@ impl Ask {
             fresh_count: 0,
             newest: None,
             closing: 0,
+            wished: false,
             untold: 0,
             rested: false,
         }
@@ -98,6 +101,10 @@ impl Ask {
 
     pub(super) fn is_dialing(&self, dial: DialId) -> bool {
         self.stage == Stage::Dialing(dial)
+    }
+
+    pub(super) fn is_wished(&self) -> bool {
+        self.wished
     }
 
     pub(super) fn interval(&self) -> Duration {
@@ -158,6 +165,11 @@ impl Node {
         };
         // Nothing before the jittered start (R19).
         self.timers.at_latest(Timer::Round, self.now + wait);
+    }
+
+    pub(super) fn discover(&mut self) {
+        self.ask.wished = true;
+        self.hurry();
     }
 
     /// Several rounds have passed without news: this is no cold start.
@@ -227,6 +239,7 @@ impl Node {
 
     fn end_round(&mut self, last: Ended) {
         self.ask.stage = Stage::Idle;
+        self.ask.wished = false;
         let (fast, quiet) = (self.config.round, self.config.quiet_round);
         let mut wait = self.choices.jitter(self.ask.interval, 50);
         if self.ask.news {

@@ -191,7 +191,7 @@ impl Node {
             Input::Message { link, bytes } => self.on_bytes(link, bytes),
             Input::Sent { link } => self.on_sent(link),
             Input::Wake => {}
-            Input::Discover => self.hurry(),
+            Input::Discover => self.discover(),
             Input::SetAddresses(addresses) => self.set_addresses(addresses)?,
             Input::SetMetadata(metadata) => self.set_metadata(metadata)?,
             Input::SetUpstreams(addresses) => self.set_upstreams(addresses)?,

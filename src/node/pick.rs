@@ -1,5 +1,7 @@
 //! Whom to ask (R20).
 
+use core::time::Duration;
+
 use crate::id::{LinkId, NodeId};
 use crate::node::Node;
 use crate::time::Instant;
@@ -64,10 +66,12 @@ impl Node {
     /// For whom an exchange would bring nothing: those with whom there has been one in the time of
     /// a fast round, and nothing has changed here since.
     fn even_since(&self) -> (u64, Instant) {
-        (
-            self.table.version(),
-            self.now.saturating_sub(self.config.round),
-        )
+        let time = if self.ask.is_wished() {
+            Duration::ZERO
+        } else {
+            self.config.round
+        };
+        (self.table.version(), self.now.saturating_sub(time))
     }
 
     fn is_partner(&self, node: &NodeId) -> bool {

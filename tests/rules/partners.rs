@@ -22,6 +22,11 @@ fn whoever_has_just_been_asked_or_answered_is_not_asked_again_before_something_h
     assert!(answer.delta.is_some() && rig.knows(5));
     rig.pass(Duration::from_millis(90));
     assert_eq!(asked(&rig), before, "there is no more to learn");
+    // The embedder's wish comes first.
+    rig.input(Input::Discover);
+    rig.pass(Duration::from_millis(90));
+    assert_eq!(asked(&rig), before + 1);
+    let before = before + 1;
     // With other news there is something to tell.
     let other = rig.link(6);
     rig.message(other, push(1, &[rec(6), rec(7), rec(8)]));
