@@ -68,6 +68,8 @@ fn panel(
     );
     let mut chart = ChartBuilder::on(area)
         .margin(12)
+        // Half of the last label.
+        .margin_right(26)
         .caption(title, ("sans-serif", 16).into_font().color(&TEXT))
         .x_label_area_size(40)
         .y_label_area_size(48)
@@ -92,9 +94,21 @@ fn panel(
             .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2)));
         chart.draw_series(dots)?;
     }
+    // Where there is no curve: above its end if it falls, below if it rises.
+    let rises = curves
+        .values()
+        .all(|points| match (points.first(), points.last()) {
+            (Some(first), Some(last)) => first.1 < last.1,
+            _ => false,
+        });
+    let position = if rises {
+        SeriesLabelPosition::LowerRight
+    } else {
+        SeriesLabelPosition::UpperRight
+    };
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
+        .position(position)
         .border_style(GRID)
         .background_style(WHITE)
         .label_font(("sans-serif", 13).into_font().color(&TEXT))
