@@ -71,7 +71,8 @@ pub struct Stats {
     pub records_evicted: u64,
     /// Records whose life has ended.
     pub records_expired: u64,
-    /// Sketches of which nothing could be told: the next are announcements (R27).
+    /// Sketches, and announcements that move no cursor, of which nothing came: the next answers are
+    /// to be plain (R27).
     pub sketches_untold: u64,
     /// Renewals applied.
     pub renewals_applied: u64,

@@ -239,7 +239,8 @@ impl Node {
 
     fn end_round(&mut self, last: Ended) {
         self.ask.stage = Stage::Idle;
-        self.ask.wished = false;
+        // A wish in the midst of a round is for the next one, as is news.
+        self.ask.wished &= self.ask.news;
         let (fast, quiet) = (self.config.round, self.config.quiet_round);
         let mut wait = self.choices.jitter(self.ask.interval, 50);
         if self.ask.news {

@@ -38,6 +38,24 @@ fn whoever_has_just_been_asked_or_answered_is_not_asked_again_before_something_h
 }
 
 #[test]
+fn a_wish_during_a_round_is_for_the_next_one() {
+    let mut rig = Rig::new(50, config(|_| {}));
+    let link = rig.link(5);
+    rig.message(link, push(1, &[rec(5)]));
+    let under_way = rig.asked(link);
+    rig.input(Input::Discover);
+    let before = rig.node.stats().requests_sent;
+    rig.message(link, Message::Response(response(under_way.id)));
+    for _ in 0..20 {
+        for request in rig.take_requests(link) {
+            rig.message(link, Message::Response(response(request.id)));
+        }
+        rig.pass(Duration::from_millis(4));
+    }
+    assert!(rig.node.stats().requests_sent > before);
+}
+
+#[test]
 fn without_any_change_a_partner_is_still_asked_at_the_quiet_pace() {
     let mut rig = Rig::new(50, config(|_| {}));
     let link = rig.link(5);
