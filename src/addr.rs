@@ -128,7 +128,7 @@ impl Multiaddr {
     #[must_use]
     pub fn host(&self) -> Host<'_> {
         // Checked at construction: the fallback is never taken.
-        parse_host(&self.0).map_or(Host::Dns(""), |(host, _)| host)
+        host(&self.0).unwrap_or(Host::Dns(""))
     }
 
     /// Its protocol and port, if the component after the host is `/tcp` or `/udp`.
@@ -176,6 +176,11 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), AddressError> {
         return Err(AddressError::TooLong);
     }
     parse_host(bytes).map(|_| ())
+}
+
+/// Where a binary multiaddr leads.
+pub(crate) fn host(bytes: &[u8]) -> Option<Host<'_>> {
+    parse_host(bytes).ok().map(|(host, _)| host)
 }
 
 fn parse_host(bytes: &[u8]) -> Result<(Host<'_>, &[u8]), AddressError> {

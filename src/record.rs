@@ -70,6 +70,16 @@ pub(crate) struct BodyInfo {
     pub(crate) tombstone: bool,
 }
 
+impl BodyInfo {
+    /// What is left of a record's life, received with so many seconds, when it goes on at once:
+    /// at least one less (R2), and none in its last moments (R3).
+    pub(crate) fn relayed(self, remaining_s: u32) -> Option<u32> {
+        let lifetime = u32::from(self.lifetime_s);
+        let left = remaining_s.min(lifetime);
+        (left > (lifetime / 500).max(2)).then(|| left - 1)
+    }
+}
+
 const ADDRESS: u32 = 1;
 const METADATA: u32 = 2;
 const LIFETIME: u32 = 3;

@@ -80,6 +80,7 @@ fn check_content(content: &Content) {
         Content::Empty => {}
         Content::Records(records) => check_records(records),
         Content::Announced(ids) => assert_eq!(ids.iter().count(), ids.len()),
+        Content::Nodes(nodes) => assert_eq!(nodes.iter().count(), nodes.len()),
         Content::Sketch(sketch) => {
             assert!(sketch.parts() > 0 && (1..=14).contains(&sketch.capacity()));
         }

@@ -127,11 +127,15 @@ fn delta(source: &mut Source<'_>, cast: &Cast) -> Delta {
     Delta {
         from: a.min(b),
         to: a.max(b),
-        content: match source.u8() % 8 {
-            0 => Content::Empty,
-            1 | 2 => Content::Announced(short_ids(source)),
-            3 => Content::Sketch(sketch(source)),
-            _ => Content::Records(cast.records(source)),
+        content: match source.u8() {
+            // Above what the corpus uses, for the most part.
+            232..=255 => Content::Nodes(cast.nodes(source)),
+            other => match other % 8 {
+                0 => Content::Empty,
+                1 | 2 => Content::Announced(short_ids(source)),
+                3 => Content::Sketch(sketch(source)),
+                _ => Content::Records(cast.records(source)),
+            },
         },
     }
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use bytes::Bytes;
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
-    Content, Decoded, Message, Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal,
+    Content, Decoded, Message, Nodes, Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal,
     Renewals, RenewalsBuilder, ShortIds, Sketch, WireRecord, decode,
 };
 use peer_exchange::{Multiaddr, NodeId, RequestId, Sequence};
@@ -66,6 +66,21 @@ impl Cast {
         }
         path.truncate(most);
         path
+    }
+
+    /// Nodes named to a full table: more than one takes, now and then.
+    pub fn nodes(&self, source: &mut Source<'_>) -> Nodes {
+        let long = source.u8();
+        let few: Vec<_> = (0..usize::from(long % 8))
+            .map(|_| (self.node(source), u64::from(source.u8())))
+            .collect();
+        let many = if long > 240 {
+            2 * caps::SAMPLE as u16
+        } else {
+            0
+        };
+        let many = (0..many).map(|i| (numbered(i), 1));
+        Nodes::of(few.into_iter().chain(many))
     }
 
     pub fn request_id(&self, source: &mut Source<'_>) -> RequestId {

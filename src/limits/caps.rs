@@ -42,6 +42,8 @@ pub const IN_FLIGHT: usize = 8;
 pub const IN_FLIGHT_PUSHED: usize = 4;
 /// Rumours that wait for a link to have room, per link.
 pub const WAITING_RUMOURS: usize = 32;
+/// Rumours remembered that were passed on without room for them.
+pub const PASSED_RUMOURS: usize = 128;
 /// Finished requests of which a late answer is still merged, per link (R14).
 pub const RECENT_REQUESTS: usize = 8;
 /// Announcements that wait to be fetched.
@@ -72,6 +74,8 @@ pub const HINTS: usize = 64;
 pub const RENEWALS: usize = 8_192;
 /// Renewals in one batch, overdue records in one request, fetches by prefix in one request.
 pub const BATCH: usize = 256;
+/// Nodes named to a node whose table is full, in one delta (R22).
+pub const SAMPLE: usize = 256;
 /// Records in an answer that a node without room for the link gives (R22).
 pub const FULL_ANSWER: usize = 48;
 /// Records in a busy answer (R18).

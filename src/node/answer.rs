@@ -13,6 +13,7 @@ use crate::node::Node;
 use crate::node::ask::{Ended, FEW, SKETCHED};
 use crate::node::links::Class;
 use crate::node::merge::Source;
+use crate::node::request::Asking;
 use crate::record::Sequence;
 use crate::rng;
 use crate::sketch::{self, Plan, Strata};
@@ -31,7 +32,7 @@ const LEAST_WAIT: Duration = Duration::from_millis(500);
 
 impl Node {
     pub(super) fn on_request(&mut self, id: LinkId, request: Request, len: usize) {
-        let Some(link) = self.links.get(id) else {
+        let Some(link) = self.links.get_mut(id) else {
             return;
         };
         let (node, remote) = (link.node, link.remote);
@@ -44,7 +45,8 @@ impl Node {
             return;
         }
         let crossed = !request.is_fetch() && link.asking.is_some();
-        if crossed && self.id < node {
+        let first = |a: &mut Asking| self.id < node && a.goes_before(request.id);
+        if crossed && link.asking.as_mut().is_some_and(first) {
             self.stats.requests_crossed += 1;
             return;
         }
@@ -152,6 +154,7 @@ impl Node {
         };
         let (epoch, surplus) = (link.epoch, link.surplus);
         let ours = self.head();
+        let partial = request.head.partial || ours.partial;
         let same = request.head.fingerprint == ours.fingerprint && request.head.count == ours.count;
         let mut response = empty_response(&request, ours);
         if surplus {
@@ -194,6 +197,8 @@ impl Node {
         self.consider_forwarding(id, &request);
         if news > 0 {
             self.hurry();
+        } else if !same && !partial && request.head.count > ours.count {
+            self.expect_news(id);
         }
     }
 
@@ -209,7 +214,7 @@ impl Node {
         let current = from >= before;
         let into = self.partners.get(node).and_then(|p| p.cursor);
         let in_step = current && into.is_some_and(|c| c.version >= request.head.version);
-        if in_step && !request.head.partial && !self.table.is_full() {
+        if in_step && !request.head.partial && !self.table.is_crowded() {
             // Both cursors are current and yet the sets differ: a push was lost (R15).
             return self.set_or_changes(0, request, node);
         }
@@ -219,11 +224,11 @@ impl Node {
     /// A sketch of the table where that is shorter than its changes after `from`, which it covers.
     fn set_or_changes(&mut self, from: u64, request: &Request, node: &NodeId) -> Delta {
         let theirs = &request.head;
-        let takes = |l: &crate::node::links::Link| l.sketches;
+        let takes = |l: &crate::node::link::Link| l.sketches;
         let link = self.links.of(node).and_then(|l| self.links.get(l));
         let ours = self.table.len();
         let small = (theirs.count as usize) < SKETCHED;
-        let partial = theirs.partial || self.table.is_full();
+        let partial = theirs.partial || self.table.is_crowded();
         let plain = request.plain || small || partial || !link.is_some_and(takes);
         if plain || knows_little(theirs, ours) {
             return self.changes(from, theirs, node);
@@ -251,11 +256,16 @@ impl Node {
     }
 
     /// The changes after `from`: as records where they are few or the other end knows little,
-    /// otherwise announced.
+    /// otherwise announced; to a full table, a sample.
     pub(super) fn changes(&mut self, from: u64, theirs: &Head, node: &NodeId) -> Delta {
-        let listed = self.table.since(from);
+        let sampled = theirs.partial && self.takes_names(node);
+        let listed = if sampled {
+            self.table.sample_since(from, &mut self.choices)
+        } else {
+            self.table.since(from)
+        };
         let n = listed.slots.len();
-        if n <= FEW || knows_little(theirs, n) {
+        if n <= FEW || (!sampled && knows_little(theirs, n)) {
             let (records, to) = self
                 .table
                 .page_to(self.now, &listed, Some(node), PAGE_BYTES);
@@ -263,6 +273,13 @@ impl Node {
                 from,
                 to,
                 content: Content::Records(records),
+            };
+        }
+        if sampled {
+            return Delta {
+                from,
+                to: listed.to,
+                content: Content::Nodes(self.table.nodes(&listed.slots)),
             };
         }
         let width = self.table.short_width(theirs.count);
@@ -280,6 +297,12 @@ impl Node {
             to,
             content: Content::Announced(ids),
         }
+    }
+
+    /// Whether this node is linked and takes nodes in a delta.
+    pub(super) fn takes_names(&self, node: &NodeId) -> bool {
+        let link = self.links.of(node).and_then(|l| self.links.get(l));
+        link.is_some_and(|l| l.names)
     }
 
     /// A random few, the reachable first.

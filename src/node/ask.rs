@@ -45,6 +45,8 @@ pub(super) struct Ask {
     wished: bool,
     /// The one to be asked in this round.
     newest: Option<NodeId>,
+    /// Fetches in a row that were not answered: there is news, and it is not here.
+    missed: u8,
     /// Sketches in a row of which nothing could be told.
     pub(super) untold: u8,
     /// The table has been at rest, or comes from a snapshot: it may have old versions.
@@ -64,6 +66,8 @@ const BURST_REFILL: Duration = Duration::from_secs(5);
 /// Pages of one table in one exchange: 90,000 records. A log that never ends must not keep the node
 /// from its other partners.
 const PAGES: u8 = 64;
+/// So many fetches in a row may fail before that is nothing to hurry for.
+const MISSES: u8 = 8;
 /// Records that go along with a request or an answer instead of being announced.
 pub(super) const FEW: usize = 6;
 /// A smaller table than this is announced: a sketch would save little.
@@ -83,6 +87,7 @@ impl Ask {
             newest: None,
             closing: 0,
             wished: false,
+            missed: 0,
             untold: 0,
             rested: false,
         }
@@ -167,6 +172,29 @@ impl Node {
         self.timers.at_latest(Timer::Round, self.now + wait);
     }
 
+    /// This peer knows more, and its half of the exchange is on its way. Should that be lost, the
+    /// node asks: nobody else may come to it for a whole quiet round.
+    pub(super) fn expect_news(&mut self, link: LinkId) {
+        if self.ask.stage == Stage::Idle {
+            let wait = self.patience(link, 3);
+            self.timers.at_latest(Timer::Round, self.now + wait);
+        }
+    }
+
+    /// A fetch was not answered: somebody else is asked soon.
+    pub(super) fn missed(&mut self) {
+        self.ask.missed = self.ask.missed.saturating_add(1);
+        if self.has_missed() && self.ask.stage == Stage::Idle {
+            let wait = self.choices.jitter(self.config.round, 50);
+            self.timers.at_latest(Timer::Round, self.now + wait);
+        }
+    }
+
+    /// Not for ever: there are announcers who never have what they announce.
+    fn has_missed(&self) -> bool {
+        (1..=MISSES).contains(&self.ask.missed)
+    }
+
     pub(super) fn discover(&mut self) {
         self.ask.wished = true;
         self.hurry();
@@ -245,6 +273,7 @@ impl Node {
         let mut wait = self.choices.jitter(self.ask.interval, 50);
         if self.ask.news {
             self.ask.interval = fast;
+            self.ask.missed = 0;
             let tokens = u64::from(EXCHANGES - self.ask.left);
             let rate = self.burst_rate();
             let burst =
@@ -257,6 +286,8 @@ impl Node {
         } else if last == Ended::NoNews {
             self.ask.interval = (self.ask.interval * 2).min(quiet);
             self.ask.rested |= self.is_calm();
+        } else if self.has_missed() {
+            wait = self.choices.jitter(fast, 50);
         }
         self.timers.set(Timer::Round, self.now + wait);
         if !self.is_rushing() {

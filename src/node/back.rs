@@ -22,6 +22,8 @@ pub(super) struct Back {
     complete: bool,
     /// As the answer announces.
     cut: Option<Cut>,
+    /// A sample, for a full table.
+    sampled: bool,
     /// Records in the answerer's table.
     count: u32,
     salt: u32,
@@ -30,7 +32,7 @@ pub(super) struct Back {
 impl Node {
     /// Chooses what goes back.
     pub(super) fn choose_back(
-        &self,
+        &mut self,
         link: LinkId,
         response: &Response,
         told: Option<&Differences>,
@@ -40,13 +42,16 @@ impl Node {
             .cursor
             .filter(|c| c.epoch == self.epoch && c.version <= self.table.version());
         let from = cursor.map_or(0, |c| c.version);
+        let sampled = told.is_none() && response.head.partial && self.takes_names(&node);
+        let all = match told {
+            Some(told) => self.table.of_these_since(&told.surplus, from),
+            None if sampled => self.table.sample_since(from, &mut self.choices),
+            None => self.table.since(from),
+        };
         let (mut listed, cut) = match (told, response.delta.as_ref()) {
-            (Some(told), _) => {
-                let listed = self.table.of_these_since(&told.surplus, from);
-                (listed, Some(told.missing.cut()))
-            }
-            (None, Some(delta)) => self.without_known(from, delta, response.head.version),
-            (None, None) => (self.table.since(from), None),
+            (Some(told), _) => (all, Some(told.missing.cut())),
+            (None, Some(delta)) => self.without_known(all, delta, response.head.version),
+            (None, None) => (all, None),
         };
         listed
             .slots
@@ -58,18 +63,27 @@ impl Node {
             from,
             complete,
             cut,
+            sampled,
             count: response.head.count,
             salt: response.id.0 as u32,
         })
     }
 
-    /// The changes after `from` but for what a delta shows to be known, and how it announces.
-    fn without_known(&self, from: u64, delta: &Delta, theirs: u64) -> (Listed, Option<Cut>) {
-        let mut listed = self.table.since(from);
+    /// These changes but for what a delta shows to be known, and how it announces.
+    fn without_known(
+        &self,
+        mut listed: Listed,
+        delta: &Delta,
+        theirs: u64,
+    ) -> (Listed, Option<Cut>) {
         match &delta.content {
             Content::Announced(ids) if delta.from == 0 && delta.to == theirs => {
                 listed.slots = self.table.unannounced(&listed.slots, ids);
                 (listed, Some(ids.cut()))
+            }
+            Content::Nodes(nodes) => {
+                listed.slots = self.table.unnamed(&listed.slots, nodes);
+                (listed, None)
             }
             Content::Records(records) => {
                 // Nor what the answer has replaced, a tombstone included.
@@ -102,9 +116,13 @@ impl Node {
 
     fn back_delta(&self, back: Back) -> Delta {
         let n = back.listed.slots.len();
-        let (content, to) = if n <= FEW || back.count as usize * 16 <= n {
+        let knows_little = back.count as usize * 16 <= n && !back.sampled;
+        let (content, to) = if n <= FEW || knows_little {
             let (records, to) = self.table.page_to(self.now, &back.listed, None, PAGE_BYTES);
             (Content::Records(records), to)
+        } else if back.sampled {
+            let nodes = self.table.nodes(&back.listed.slots);
+            (Content::Nodes(nodes), back.listed.to)
         } else {
             let cut = back
                 .cut

@@ -17,10 +17,11 @@ use crate::node::back::Back;
 use crate::node::links::Class;
 use crate::node::merge::Source;
 use crate::node::{Node, Timer};
-use crate::wire::{Cursor, Message, Records, Request, Response, ShortIds};
+use crate::wire::{Cursor, Message, Nodes, Records, Request, Response, ShortIds};
 
-enum Wanted {
+pub(super) enum Wanted {
     Announced(ShortIds),
+    Named(Nodes),
     /// By the first four bytes of the node ID.
     Prefixes(Bytes),
 }
@@ -29,6 +30,7 @@ impl Wanted {
     fn byte_len(&self) -> usize {
         match self {
             Self::Announced(ids) => ids.byte_len(),
+            Self::Named(nodes) => nodes.byte_len(),
             Self::Prefixes(bytes) => bytes.len(),
         }
     }
@@ -99,7 +101,7 @@ impl Node {
     pub(super) fn offer(
         &mut self,
         link: LinkId,
-        ids: ShortIds,
+        wanted: Wanted,
         cursor: Option<Cursor>,
         news: bool,
         first: bool,
@@ -107,7 +109,7 @@ impl Node {
         self.enqueue(
             Offer {
                 link,
-                wanted: Wanted::Announced(ids),
+                wanted,
                 cursor,
                 news,
                 before: usize::MAX,
@@ -191,6 +193,12 @@ impl Node {
                 request.want = Some(ShortIds::of(ids.cut(), some));
                 missing.len()
             }
+            Wanted::Named(nodes) => {
+                let wanted = self.table.wanted_of(nodes);
+                let bytes: Vec<_> = wanted.iter().flat_map(|p| p.0).collect();
+                request.fetch = bytes.into();
+                wanted.len()
+            }
             Wanted::Prefixes(prefixes) => {
                 request.fetch = prefixes.clone();
                 prefixes.len() / Prefix::LEN
@@ -268,7 +276,7 @@ impl Node {
             fetching.offer.news |= report.news > 0;
         }
         let more = bytes >= FULL_PAGE && got < fetching.offer.before;
-        if more && matches!(fetching.offer.wanted, Wanted::Announced(_)) {
+        if more && !matches!(fetching.offer.wanted, Wanted::Prefixes(_)) {
             // Page by page, in turns: a slow announcer holds up nobody.
             self.fetcher.queue.push_back(fetching.offer);
         } else {
@@ -325,6 +333,7 @@ impl Node {
             if let Some(link) = self.links.get_mut(fetching.offer.link) {
                 link.finish(fetching.id);
             }
+            self.missed();
             self.fetch_failed(&mut fetching.offer);
         }
         self.pump();

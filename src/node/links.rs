@@ -8,78 +8,17 @@ use core::time::Duration;
 
 use crate::effect::{CloseReason, Effect};
 use crate::error::UsageError;
-use crate::id::{DialId, LinkId, NodeId, RequestId};
+use crate::id::{DialId, LinkId, NodeId};
 use crate::limits::caps;
-use crate::node::request::Asking;
+use crate::node::link::Link;
 use crate::node::{Node, Timer};
-use crate::table::Via;
 use crate::time::Instant;
-use crate::wire::{self, Goodbye, GoodbyeReason, Hello, Kind, Message, Trace};
+use crate::wire::{self, Goodbye, GoodbyeReason, Hello, Kind, Message};
 
 /// A link that has held for so long resets the backoff of its node (R17).
 pub(super) const HELD: Duration = Duration::from_secs(30);
 /// A second link whose Hello does not come goes.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-
-pub(super) struct Link {
-    pub(super) node: NodeId,
-    pub(super) remote: Option<SocketAddr>,
-    pub(super) dialled: bool,
-    /// Rises with every link of this node.
-    order: u64,
-    pub(super) up_at: Instant,
-    pub(super) used_at: Instant,
-    pub(super) via: Via,
-    pub(super) in_flight: usize,
-    /// The peer's epoch, once its Hello has come.
-    pub(super) epoch: Option<u64>,
-    /// A trace has been sent on it.
-    pub(super) traced: bool,
-    /// The peer takes sketches.
-    pub(super) sketches: bool,
-    pub(super) asking: Option<Asking>,
-    /// Finished requests, the latest first, and how many there are.
-    recent: ([RequestId; caps::RECENT_REQUESTS], usize),
-    /// Nodes whose records are to be sent as a rumour when there is room.
-    pub(super) waiting: Vec<NodeId>,
-    /// Traces that wait for room: nobody asks for one that is lost.
-    pub(super) traces: Vec<Trace>,
-    pub(super) srtt: Option<Duration>,
-    /// Requests in a row that got no answer, and since when.
-    pub(super) timeouts: u8,
-    pub(super) silent_since: Option<Instant>,
-    /// Beyond the cap: answered once, then goodbye.
-    pub(super) surplus: bool,
-    /// Until when the peer was told to wait, on this link: on another it may not have heard of it.
-    pub(super) told_to_wait: Option<Instant>,
-}
-
-impl Link {
-    /// Remembers a finished request: its answer may yet come again (R14).
-    pub(super) fn finish(&mut self, id: RequestId) {
-        let (ids, n) = &mut self.recent;
-        ids.rotate_right(1);
-        ids[0] = id;
-        *n = ids.len().min(*n + 1);
-    }
-
-    pub(super) fn is_recent(&self, id: RequestId) -> bool {
-        let (ids, n) = &self.recent;
-        ids[..*n].contains(&id)
-    }
-
-    /// The other end has answered something.
-    pub(super) fn heard(&mut self) {
-        self.timeouts = 0;
-        self.silent_since = None;
-    }
-
-    /// Takes one round-trip time into the mean (RFC 6298, with its gain of 1/8).
-    pub(super) fn measured(&mut self, rtt: Duration) {
-        self.srtt = Some(self.srtt.map_or(rtt, |mean| (mean * 7 + rtt) / 8));
-        self.heard();
-    }
-}
 
 #[derive(Default)]
 pub(super) struct Links {
@@ -230,28 +169,11 @@ impl Node {
         let crowded = !dialled && self.links.len() >= self.config.max_links;
         // The ring holds at a crowded hub too.
         let surplus = crowded && !self.table.is_predecessor(&node);
-        let link = Link {
-            node,
-            remote,
-            dialled,
-            order: self.links.order,
-            up_at: self.now,
-            used_at: self.now,
-            via: self.via(&node),
-            in_flight: 0,
-            epoch: None,
-            traced: false,
-            sketches: false,
-            asking: None,
-            recent: ([RequestId(0); caps::RECENT_REQUESTS], 0),
-            waiting: Vec::new(),
-            traces: Vec::new(),
-            srtt: self.partners.get(&node).and_then(|p| p.srtt).or(took),
-            timeouts: 0,
-            silent_since: None,
-            surplus,
-            told_to_wait: None,
-        };
+        let mut link = Link::new(node, remote, self.links.order, self.now);
+        link.dialled = dialled;
+        link.via = self.via(&node);
+        link.srtt = self.partners.get(&node).and_then(|p| p.srtt).or(took);
+        link.surplus = surplus;
         self.links.links.insert(id, Box::new(link));
         self.links.by_node.entry(node).or_insert(id);
         self.table.set_reachable(&node, true);
@@ -266,7 +188,7 @@ impl Node {
         let hello = Hello {
             min_version: wire::VERSION,
             max_version: wire::VERSION,
-            features: wire::SKETCHES,
+            features: wire::SKETCHES | wire::NODES,
             epoch: self.epoch,
         };
         self.send(link, Message::Hello(hello), Class::Answer);
@@ -285,6 +207,7 @@ impl Node {
         }
         link.epoch = Some(hello.epoch);
         link.sketches = hello.features & wire::SKETCHES != 0;
+        link.names = hello.features & wire::NODES != 0;
         let node = link.node;
         // Of those that have said Hello at most one is left; the others' turn is at theirs.
         let is_other =
@@ -433,7 +356,7 @@ impl Node {
         let Some(link) = self.links.get_mut(id) else {
             return false;
         };
-        if link.in_flight >= class.room() {
+        if usize::from(link.in_flight) >= class.room() {
             self.stats.pushes_skipped += 1;
             return false;
         }
@@ -455,9 +378,8 @@ impl Node {
             return;
         };
         link.in_flight = link.in_flight.saturating_sub(1);
-        if !link.waiting.is_empty() && link.in_flight < caps::IN_FLIGHT_PUSHED {
-            let waiting = core::mem::take(&mut link.waiting);
-            self.send_rumour(id, waiting);
+        if let Some(rumours) = link.take_rumours() {
+            self.send_rumour(id, rumours);
         }
         self.send_traces_of(id);
     }

@@ -9,6 +9,7 @@ use crate::id::{LinkId, NodeId};
 use crate::limits::caps;
 use crate::node::Node;
 use crate::node::ask::Ended;
+use crate::node::fetch::Wanted;
 use crate::node::links::Class;
 use crate::record::Sequence;
 use crate::table::{Differences, Merged, Renewed, Via};
@@ -16,6 +17,10 @@ use crate::wire::{
     Content, Cursor, Delta, Message, Records, Refusals, RefusalsBuilder, Renewals, Response,
     Update, WireRecord,
 };
+
+/// In a crowded table, newcomers take the place of others. That is news as long as they are a
+/// sixteenth of a sample: a somewhat better choice is nothing to hurry for.
+const SWAPS: usize = 16;
 
 /// How records came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,27 +64,40 @@ impl Node {
             return report;
         };
         let calm = self.is_calm();
+        let (mut no_room, mut swapped) = (Vec::new(), 0);
         for record in records.iter() {
             if record.node == self.id {
                 self.on_own_record(record);
                 continue;
             }
+            let crowded = self.table.is_crowded();
             let merged = self.merge_record(record, via);
             let changed = matches!(merged, Merged::New(_) | Merged::Newer(_) | Merged::Left(_));
-            if changed && source != Source::Rumour {
+            if crowded && matches!(merged, Merged::New(_)) {
+                swapped += 1;
+            } else if changed && source != Source::Rumour {
                 report.news += 1;
             }
             // A joiner's record, from itself, becomes a rumour where things are calm; in a cold
             // start everybody is pulling anyway.
-            let announces = calm && source == Source::Push && record.node == teller;
+            let announces = calm && !crowded && source == Source::Push && record.node == teller;
             if changed && (source == Source::Rumour || announces) {
                 report.relay.push(record.node);
             }
+            if source == Source::Rumour && merged == Merged::Full {
+                no_room.push(record);
+            }
             self.judge(link, teller, record, merged, &mut report);
+        }
+        if source != Source::Rumour && swapped * SWAPS >= caps::SAMPLE.min(self.config.capacity) {
+            report.news += swapped;
         }
         if !report.relay.is_empty() {
             let relay = core::mem::take(&mut report.relay);
             self.spread(&relay, Some(link));
+        }
+        if !no_room.is_empty() {
+            self.pass_on(&no_room, link);
         }
         report
     }
@@ -191,7 +209,13 @@ impl Node {
                 (report, false)
             }
             Content::Announced(ids) => {
-                let offered = self.offer(link, ids, cursor, false, first);
+                let wanted = Wanted::Announced(ids);
+                let offered = self.offer(link, wanted, cursor, false, first);
+                (Report::default(), offered)
+            }
+            Content::Nodes(nodes) => {
+                let wanted = Wanted::Named(nodes);
+                let offered = self.offer(link, wanted, cursor, false, first);
                 (Report::default(), offered)
             }
         }
@@ -278,7 +302,9 @@ impl Node {
                     }
                 }
                 Renewed::Known => {}
-                Renewed::Missing(prefix) => missing.push(prefix),
+                // Of those for whom there is no room, a full table hears all the time.
+                Renewed::Unknown(_) if self.table.is_crowded() => {}
+                Renewed::Unknown(prefix) | Renewed::Missing(prefix) => missing.push(prefix),
             }
         }
         self.offer_prefixes(link, &missing);

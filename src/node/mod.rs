@@ -13,6 +13,7 @@ mod blame;
 mod dial;
 mod fetch;
 mod forward;
+mod link;
 mod links;
 mod merge;
 mod own;

@@ -18,6 +18,12 @@ impl Node {
         if let Some(link) = self.fresh_upstream() {
             return Pick::Link(link);
         }
+        // A crowded table in a hurry wants many samples, and whose they are is all the same.
+        if self.table.is_crowded() && self.is_rushing() {
+            if let Some(link) = self.linked_partner() {
+                return Pick::Link(link);
+            }
+        }
         if let Some(node) = self.ask.take_chosen() {
             if self.is_partner(&node) {
                 return self.reach(node);

@@ -20,6 +20,16 @@ pub(super) struct Asking {
     pub(super) deadline: Instant,
     /// The version of the own log that it showed.
     pub(super) version: u64,
+    /// The other end's request that crossed this one, and had to give way.
+    crossed: Option<RequestId>,
+}
+
+impl Asking {
+    /// Whether the other end's request, which crosses this one, gives way to it. Once: if another
+    /// comes, this one has not arrived.
+    pub(super) fn goes_before(&mut self, other: RequestId) -> bool {
+        *self.crossed.get_or_insert(other) == other
+    }
 }
 
 /// The least time after which a node turns to another partner.
@@ -57,6 +67,7 @@ impl Node {
                 sent_at: now,
                 deadline,
                 version,
+                crossed: None,
             });
         }
         true
@@ -107,7 +118,7 @@ impl Node {
             version: self.table.version(),
             count: self.table.len() as u32,
             fingerprint: self.table.fingerprint(),
-            partial: self.table.is_full(),
+            partial: self.table.is_crowded(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::error::PeerFault;
 use crate::id::{LinkId, NodeId};
 use crate::limits::bucket::{Bucket, Rate};
 use crate::limits::caps;
+use crate::node::link::Link;
 use crate::node::links::Class;
 use crate::node::{Node, Timer};
 use crate::time::Instant;
@@ -194,8 +195,7 @@ impl Node {
     /// At once, or when the link has room: at a start it is full of news.
     fn send_trace(&mut self, id: LinkId, trace: Trace) {
         if let Some(link) = self.links.get_mut(id) {
-            if link.traces.len() < caps::WAITING_TRACES {
-                link.traces.push(trace);
+            if link.add_trace(trace) {
                 self.send_traces_of(id);
             } else {
                 self.stats.traces_dropped += 1;
@@ -205,11 +205,7 @@ impl Node {
 
     /// The traces that have waited for room on this link.
     pub(super) fn send_traces_of(&mut self, id: LinkId) {
-        while let Some(link) = self.links.get_mut(id) {
-            if link.traces.is_empty() || link.in_flight >= caps::IN_FLIGHT_PUSHED {
-                break;
-            }
-            let trace = link.traces.remove(0);
+        while let Some(trace) = self.links.get_mut(id).and_then(Link::next_trace) {
             self.send(id, Message::Trace(trace), Class::Push);
         }
     }

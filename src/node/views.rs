@@ -323,7 +323,7 @@ impl Node {
     pub fn sizes(&self) -> [(&'static str, usize, usize); 19] {
         use crate::limits::caps;
         let (seen, held, cycles) = self.loops.counts();
-        let parked = self.links.iter().map(|(_, l)| l.traces.len()).max();
+        let parked = self.links.iter().map(|(_, l)| l.waiting_traces()).max();
         let parked = parked.unwrap_or_default();
         [
             ("records", self.table.len(), self.config.capacity),

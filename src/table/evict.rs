@@ -1,35 +1,71 @@
 //! Who stays when the table is full (R22): the smallest keyed hashes of node IDs, within quotas
 //! per subnet and per relay. Nothing is kept while the table has room.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::boxed::Box;
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
+use hashbrown::HashTable;
 
-use crate::addr::{Host, Multiaddr};
+use crate::addr::{self, Host};
 use crate::id::NodeId;
 use crate::limits::gate::Subnet;
 use crate::record;
 use crate::rng::Keyed;
+use crate::table::slab::Slab;
 use crate::table::{Entry, Slot, Table, Via};
+use crate::wire::Nodes;
+
+/// The order in which nodes stay, a secret of this node's; the smallest stay.
+pub(super) type Rank = u32;
 
 pub(super) struct Evictor {
     keyed: Keyed,
     capacity: usize,
-    active: Option<Active>,
+    active: Option<Box<Active>>,
 }
 
 /// Kept from the time at which the table is first full until it is half empty.
 #[derive(Default)]
 struct Active {
-    /// By keyed hash.
-    ranked: BTreeSet<(u64, Slot)>,
-    /// Likewise: those that were found pinned, and are looked at again when there is time.
-    pinned: BTreeSet<(u64, Slot)>,
+    /// The largest on top. Whoever has gone since is passed over when it comes up.
+    ranked: BinaryHeap<(Rank, Slot)>,
+    /// Those that came up and were pinned. They are looked at again when there is time.
+    pinned: Vec<(Rank, Slot)>,
     /// Members of groups that were over quota when the table became full, best first.
-    excess: Vec<(u64, Slot, NodeId)>,
-    subnets: BTreeMap<Subnet, usize>,
-    relays: BTreeMap<u32, usize>,
+    excess: Vec<(Rank, Slot)>,
+    subnets: Counts,
+    relays: Counts,
+}
+
+/// How many there are of each group, by keyed hash.
+#[derive(Default)]
+struct Counts(HashTable<(u32, u32)>);
+
+impl Counts {
+    fn get(&self, group: u32) -> usize {
+        let found = self.0.find(spread(group), |(g, _)| *g == group);
+        found.map_or(0, |(_, n)| *n as usize)
+    }
+
+    fn step(&mut self, group: u32, add: bool) {
+        let is_it = |(g, _): &(u32, u32)| *g == group;
+        match self.0.find_entry(spread(group), is_it) {
+            Ok(mut found) if add => found.get_mut().1 += 1,
+            Ok(mut found) if found.get().1 > 1 => found.get_mut().1 -= 1,
+            Ok(found) => drop(found.remove()),
+            Err(_) if add => {
+                let hash = |(g, _): &(u32, u32)| spread(*g);
+                self.0.insert_unique(spread(group), (group, 1), hash);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// The groups are secret hashes already; the table wants their bits on top as well.
+fn spread(group: u32) -> u64 {
+    u64::from(group).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl Evictor {
@@ -51,63 +87,115 @@ impl Evictor {
         (self.capacity / 2).max(8)
     }
 
-    pub(super) fn added(&mut self, slot: Slot, entry: &Entry) {
-        let rank = self.keyed.hash(entry.node.as_bytes());
-        if let Some(active) = &mut self.active {
-            active.ranked.insert((rank, slot));
-            active.count(entry, true);
+    fn rank(&self, node: &NodeId) -> Rank {
+        self.rank_of(&node.as_bytes()[..Nodes::PREFIX])
+    }
+
+    /// Of a node ID's first bytes: whoever is told no more of it can tell its rank too. Another ID
+    /// with the same takes 2^64 tries to find.
+    pub(super) fn rank_of(&self, beginning: &[u8]) -> Rank {
+        (self.keyed.hash(beginning) >> 32) as Rank
+    }
+
+    /// The rank below which a newcomer is certain to find room by its rank: of whoever is on top,
+    /// even if it has gone since.
+    pub(super) fn worst(&self) -> Option<Rank> {
+        let top = self.active.as_ref()?.ranked.peek();
+        Some(top.map_or(0, |(rank, _)| *rank))
+    }
+
+    fn subnet(&self, entry: &Entry) -> Option<u32> {
+        let first = record::addresses(entry.body()).next()?;
+        match addr::host(first)? {
+            Host::Ip(ip) => {
+                let (v4, v6);
+                let bytes: &[u8] = match Subnet::of(ip) {
+                    Subnet::V4(prefix) => {
+                        v4 = prefix;
+                        &v4
+                    }
+                    Subnet::V6(prefix) => {
+                        v6 = prefix;
+                        &v6
+                    }
+                };
+                Some(self.keyed.hash(bytes) as u32)
+            }
+            Host::Dns(_) => None,
         }
     }
 
-    pub(super) fn removed(&mut self, slot: Slot, entry: &Entry) {
-        let rank = self.keyed.hash(entry.node.as_bytes());
-        if let Some(active) = &mut self.active {
-            if !active.ranked.remove(&(rank, slot)) {
-                active.pinned.remove(&(rank, slot));
-            }
-            active.count(entry, false);
+    fn count(&self, active: &mut Active, entry: &Entry, add: bool) {
+        if let Some(subnet) = self.subnet(entry) {
+            active.subnets.step(subnet, add);
+        }
+        if entry.via != Via::default() {
+            active.relays.step(entry.via.0, add);
+        }
+    }
+
+    pub(super) fn added(&mut self, slot: Slot, entries: &Slab) {
+        let Some(entry) = entries.get(slot) else {
+            return;
+        };
+        let Some(mut active) = self.active.take() else {
+            return;
+        };
+        active.ranked.push((self.rank(&entry.node), slot));
+        self.count(&mut active, entry, true);
+        if active.ranked.len() + active.pinned.len() > 2 * self.capacity {
+            // Most have gone in another way than by being evicted.
+            let all = entries.iter();
+            active.ranked = all.map(|(slot, e)| (self.rank(&e.node), slot)).collect();
+            active.pinned = Vec::new();
+        }
+        self.active = Some(active);
+    }
+
+    pub(super) fn removed(&mut self, entry: &Entry) {
+        if let Some(mut active) = self.active.take() {
+            self.count(&mut active, entry, false);
+            self.active = Some(active);
         }
     }
 
     fn over_quota(&self, active: &Active, entry: &Entry, at_least: usize) -> bool {
-        let subnet = subnet(entry)
-            .and_then(|s| active.subnets.get(&s).copied())
-            .unwrap_or(0);
-        let relay = active.relays.get(&entry.via.0).copied().unwrap_or(0);
-        subnet + at_least > self.subnet_quota() || relay + at_least > self.relay_quota()
-    }
-}
-
-impl Active {
-    fn count(&mut self, entry: &Entry, add: bool) {
-        if let Some(subnet) = subnet(entry) {
-            step(&mut self.subnets, subnet, add);
+        let relay = active.relays.get(entry.via.0);
+        if relay + at_least > self.relay_quota() {
+            return true;
         }
-        if entry.via != Via::default() {
-            step(&mut self.relays, entry.via.0, add);
-        }
+        let subnet = self.subnet(entry).map_or(0, |s| active.subnets.get(s));
+        subnet + at_least > self.subnet_quota()
     }
-}
 
-fn step<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K, add: bool) {
-    let count = counts.entry(key).or_default();
-    *count = if add {
-        *count + 1
-    } else {
-        count.saturating_sub(1)
-    };
-}
-
-fn subnet(entry: &Entry) -> Option<Subnet> {
-    let first = record::addresses(entry.body()).next()?;
-    let address = Multiaddr::from_bytes(Bytes::copy_from_slice(first)).ok()?;
-    match address.host() {
-        Host::Ip(ip) => Some(Subnet::of(ip)),
-        Host::Dns(_) => None,
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.active.as_ref().map_or(0, |active| {
+            let pairs =
+                active.ranked.capacity() + active.pinned.capacity() + active.excess.capacity();
+            size_of::<Active>()
+                + pairs * size_of::<(Rank, Slot)>()
+                + active.subnets.0.allocation_size()
+                + active.relays.0.allocation_size()
+        })
     }
 }
 
 impl Table {
+    /// Whether more is known of than there is room for: who is kept is a matter of rank.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.evictor.active.is_some()
+    }
+
+    /// Whether this node has to rank lower to be let in, whatever its record says.
+    pub(super) fn is_outranked(&self, node: &NodeId) -> bool {
+        let active = self.evictor.active.as_ref();
+        active.is_some_and(|active| active.excess.is_empty())
+            && self
+                .evictor
+                .worst()
+                .is_some_and(|worst| self.evictor.rank(node) >= worst)
+    }
+
     /// Makes room for `newcomer` in a full table, or refuses it.
     pub(super) fn make_room(
         &mut self,
@@ -133,7 +221,7 @@ impl Table {
             self.evictor.active = None;
         }
         if let Some(active) = &mut self.evictor.active {
-            active.ranked.append(&mut active.pinned);
+            active.ranked.extend(active.pinned.drain(..));
         }
     }
 
@@ -141,27 +229,19 @@ impl Table {
         if self.evictor.active.is_some() {
             return;
         }
-        let mut active = Active::default();
-        let mut ranked = Vec::with_capacity(self.len());
+        let mut active = Box::<Active>::default();
+        let mut ranked = Vec::with_capacity(self.len() + 1);
         for (slot, entry) in self.entries.iter() {
-            active.count(entry, true);
-            let rank = self.evictor.keyed.hash(entry.node.as_bytes());
-            ranked.push((rank, slot, entry.node));
+            self.evictor.count(&mut active, entry, true);
+            ranked.push((self.evictor.rank(&entry.node), slot));
         }
-        ranked.sort_unstable();
-        let over = |slot: Slot| {
-            self.get(slot)
+        let over = |(_, slot): &(Rank, Slot)| {
+            self.get(*slot)
                 .is_some_and(|e| self.evictor.over_quota(&active, e, 0))
         };
-        active.excess = ranked
-            .iter()
-            .copied()
-            .filter(|(_, slot, _)| over(*slot))
-            .collect();
-        active.ranked = ranked
-            .into_iter()
-            .map(|(rank, slot, _)| (rank, slot))
-            .collect();
+        active.excess = ranked.iter().copied().filter(over).collect();
+        active.excess.sort_unstable();
+        active.ranked = ranked.into();
         self.evictor.active = Some(active);
     }
 
@@ -175,12 +255,18 @@ impl Table {
         let victim = if !must && self.evictor.over_quota(&active, newcomer, 1) {
             None
         } else {
-            let rank = self.evictor.keyed.hash(newcomer.node.as_bytes());
+            let above = (!must).then(|| self.evictor.rank(&newcomer.node));
             self.excess_victim(&mut active, is_pinned)
-                .or_else(|| self.worst_victim(&mut active, if must { 0 } else { rank }, is_pinned))
+                .or_else(|| self.worst_victim(&mut active, above, is_pinned))
         };
         self.evictor.active = Some(active);
         victim
+    }
+
+    /// What was listed under this rank, if it is still there.
+    fn ranked(&self, rank: Rank, slot: Slot) -> Option<&Entry> {
+        let entry = self.get(slot);
+        entry.filter(|e| self.evictor.rank(&e.node) == rank)
     }
 
     fn excess_victim(
@@ -188,37 +274,38 @@ impl Table {
         active: &mut Active,
         is_pinned: &dyn Fn(&NodeId) -> bool,
     ) -> Option<Slot> {
-        while let Some((_, slot, node)) = active.excess.pop() {
-            if !self.is_at(slot, &node) || node == self.own || is_pinned(&node) {
+        while let Some((rank, slot)) = active.excess.pop() {
+            let Some(entry) = self.ranked(rank, slot) else {
                 continue;
-            }
-            if self
-                .get(slot)
-                .is_some_and(|e| self.evictor.over_quota(active, e, 0))
-            {
+            };
+            let stays = entry.node == self.own || is_pinned(&entry.node);
+            if !stays && self.evictor.over_quota(active, entry, 0) {
                 return Some(slot);
             }
         }
+        active.excess = Vec::new();
         None
     }
 
-    /// The entry with the largest keyed hash, if that is above `rank`.
+    /// Who ranks worst, and above `above`.
     fn worst_victim(
         &self,
         active: &mut Active,
-        rank: u64,
+        above: Option<Rank>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
     ) -> Option<Slot> {
-        while let Some((hash, slot)) = active.ranked.last().copied() {
-            if hash <= rank {
+        while let Some((rank, slot)) = active.ranked.peek().copied() {
+            if above.is_some_and(|above| rank <= above) {
                 break;
             }
-            let stays = |e: &Entry| e.node == self.own || is_pinned(&e.node);
-            if !self.get(slot).is_some_and(stays) {
+            active.ranked.pop();
+            let Some(entry) = self.ranked(rank, slot) else {
+                continue;
+            };
+            if entry.node != self.own && !is_pinned(&entry.node) {
                 return Some(slot);
             }
-            active.ranked.remove(&(hash, slot));
-            active.pinned.insert((hash, slot));
+            active.pinned.push((rank, slot));
         }
         None
     }

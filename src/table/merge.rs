@@ -55,15 +55,19 @@ impl Table {
         if let Some(slot) = self.find(&record.node) {
             return self.merge_known(now, slot, record, via);
         }
-        let info = match check_body(record.body) {
-            Ok(info) => info,
-            Err(error) => return Merged::Bad(error),
-        };
         if let Some(refusing) = self.certificate(&record.node) {
             if record.sequence <= refusing {
                 return Merged::Refused(refusing);
             }
         }
+        // In a crowded cluster most records end here.
+        if self.is_full() && self.is_outranked(&record.node) && !is_pinned(&record.node) {
+            return Merged::Full;
+        }
+        let info = match check_body(record.body) {
+            Ok(info) => info,
+            Err(error) => return Merged::Bad(error),
+        };
         if record.remaining_s == 0 {
             return Merged::Dying;
         }
@@ -193,6 +197,12 @@ impl Table {
         Ok(())
     }
 
+    /// Leaves the certificate of a node that has left and was not known.
+    pub(crate) fn bury(&mut self, now: Instant, node: NodeId, sequence: Sequence) {
+        self.dead
+            .insert(node, sequence, now + caps::TOMBSTONE_LIFETIME);
+    }
+
     /// Takes out the next entry whose life has ended, and leaves its certificate.
     pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<Entry> {
         self.dead.expire(now);
@@ -201,8 +211,7 @@ impl Table {
             return None;
         }
         let entry = self.remove(slot)?;
-        self.dead
-            .insert(entry.node, entry.sequence(), now + caps::TOMBSTONE_LIFETIME);
+        self.bury(now, entry.node, entry.sequence());
         Some(entry)
     }
 }

@@ -14,6 +14,7 @@ mod log;
 mod merge;
 mod renew;
 mod ring;
+mod sample;
 mod sets;
 mod slab;
 
@@ -189,6 +190,7 @@ impl Table {
             + self.index.allocation_size()
             + self.deadlines.heap_bytes()
             + self.dead.heap_bytes()
+            + self.evictor.heap_bytes()
     }
 
     /// The live peer that had to go for the last record merged.
@@ -217,9 +219,7 @@ impl Table {
         self.strata.toggle(entry.hash);
         let live = !entry.is_tombstone();
         let slot = self.entries.insert(entry);
-        if let Some(entry) = self.entries.get(slot) {
-            self.evictor.added(slot, entry);
-        }
+        self.evictor.added(slot, &self.entries);
         let hash = self.keyed.hash(node.as_bytes());
         let (keyed, entries) = (&self.keyed, &self.entries);
         self.index.insert_unique(hash, slot, |s| {
@@ -250,7 +250,7 @@ impl Table {
         let entry = self.entries.take(slot)?;
         self.fingerprint = self.fingerprint.wrapping_sub(entry.hash);
         self.strata.toggle(entry.hash);
-        self.evictor.removed(slot, &entry);
+        self.evictor.removed(&entry);
         if self.own_slot == Some(slot) {
             self.own_slot = None;
         }

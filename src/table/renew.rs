@@ -18,6 +18,8 @@ pub(crate) enum Renewed {
     Known,
     /// The table lacks that version: fetch the record.
     Missing(Prefix),
+    /// The table has no such node: likewise, if there is room.
+    Unknown(Prefix),
 }
 
 /// Renewals of one prefix that are looked at: nodes that share one are rare, and a batch of nothing
@@ -31,7 +33,7 @@ impl Table {
         let mut wanted: Vec<(Prefix, Renewal, Renewed)> = batch
             .iter()
             .take(caps::BATCH)
-            .map(|r| (Prefix(r.prefix), r, Renewed::Missing(Prefix(r.prefix))))
+            .map(|r| (Prefix(r.prefix), r, Renewed::Unknown(Prefix(r.prefix))))
             .collect();
         wanted.sort_by_key(|(prefix, _, _)| *prefix);
         for slot in 0..self.entries.slots() as Slot {
@@ -43,44 +45,56 @@ impl Table {
             let same = wanted[first..].iter_mut().take(TWINS);
             for (_, renewal, outcome) in same.take_while(|(p, _, _)| *p == prefix) {
                 // Of two nodes with one prefix, the one that fits decides.
-                if let Some(fits) = self.apply_renewal(now, slot, *renewal) {
-                    *outcome = fits;
+                let found = self.apply_renewal(now, slot, *renewal);
+                let fits = !matches!(found, Renewed::Missing(_) | Renewed::Unknown(_));
+                if fits || matches!(outcome, Renewed::Unknown(_)) {
+                    *outcome = found;
                 }
             }
         }
         wanted.into_iter().map(|(_, _, outcome)| outcome).collect()
     }
 
-    fn apply_renewal(&mut self, now: Instant, slot: Slot, renewal: Renewal) -> Option<Renewed> {
-        let entry = self.get(slot)?;
+    fn apply_renewal(&mut self, now: Instant, slot: Slot, renewal: Renewal) -> Renewed {
+        let missing = Renewed::Missing(Prefix(renewal.prefix));
+        let Some(entry) = self.get(slot) else {
+            return missing;
+        };
         let sequence = entry.sequence();
         if entry.node == self.own {
             // Above the own sequence it is about a node with the same prefix, or the own identity
             // is at stake: the record itself will tell (R5).
-            return (renewal.sequence <= sequence).then_some(Renewed::Known);
+            return if renewal.sequence <= sequence {
+                Renewed::Known
+            } else {
+                missing
+            };
         }
         if renewal.sequence.version < sequence.version {
-            return Some(Renewed::Known);
+            return Renewed::Known;
         }
         let fits = renewal.check == rng::body_check(entry.body());
         if renewal.sequence.version > sequence.version || !fits {
-            return None;
+            return missing;
         }
         if renewal.sequence.beat <= sequence.beat || renewal.remaining_s == 0 {
-            return Some(Renewed::Known);
+            return Renewed::Known;
         }
         self.renew(now, slot, renewal.sequence.beat, renewal.remaining_s);
-        Some(Renewed::Applied(slot))
+        Renewed::Applied(slot)
     }
 
     /// The live entries whose node ID begins with one of these prefixes.
     pub(crate) fn by_prefix(&self, prefixes: &[u8]) -> Vec<Slot> {
-        let mut sorted: Vec<&[u8]> = prefixes.chunks_exact(Prefix::LEN).collect();
+        // As numbers: the whole table is compared with them.
+        let mut sorted: Vec<_> = prefixes
+            .chunks_exact(Prefix::LEN)
+            .map(|p| u32::from_be_bytes([p[0], p[1], p[2], p[3]]))
+            .collect();
         sorted.sort_unstable();
         let named = |node: &NodeId| {
-            sorted
-                .binary_search(&&node.as_bytes()[..Prefix::LEN])
-                .is_ok()
+            let prefix = u32::from_be_bytes(node.prefix().0);
+            sorted.binary_search(&prefix).is_ok()
         };
         let named = self.entries.iter().filter(|(_, e)| named(&e.node));
         named.map(|(slot, _)| slot).collect()

@@ -12,11 +12,12 @@ use crate::id::{NodeId, Prefix, RequestId};
 use crate::limits::caps;
 use crate::record::Sequence;
 use crate::sketch::Strata;
-use crate::wire::columns::{Records, Refusals, Renewals, ShortIds, Sketch};
+use crate::wire::columns::{Records, Refusals, Renewals};
 use crate::wire::message::{
     Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
     Response, Trace, Update, Walk,
 };
+use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// A message that is not one (blame: its sender).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -166,10 +167,10 @@ fn path(bytes: &Bytes) -> Result<Vec<NodeId>, DecodeError> {
     if bytes.is_empty() || bytes.len() > caps::HOPS * NodeId::LEN {
         return Err(DecodeError::Path);
     }
-    let nodes: Vec<_> = bytes
-        .chunks_exact(NodeId::LEN)
-        .filter_map(NodeId::from_slice)
-        .collect();
+    // Exactly as long: traces are kept. A filter would hide the length.
+    let mut nodes = Vec::with_capacity(bytes.len() / NodeId::LEN);
+    let ids = bytes.chunks_exact(NodeId::LEN);
+    nodes.extend(ids.filter_map(NodeId::from_slice));
     let mut sorted = nodes.clone();
     sorted.sort_unstable();
     if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -275,12 +276,20 @@ fn sketch(m: pb::Sketch) -> Result<Sketch, DecodeError> {
     checked(sketch, ok, "sketch")
 }
 
+fn nodes(m: pb::Nodes) -> Result<Nodes, DecodeError> {
+    let pb::Nodes { prefixes, versions } = m;
+    let nodes = Nodes { prefixes, versions };
+    let ok = nodes.is_consistent();
+    checked(nodes, ok, "nodes")
+}
+
 fn delta(m: pb::Delta) -> Result<Delta, DecodeError> {
-    let content = match (m.records, m.announced, m.sketch) {
-        (None, None, None) => Content::Empty,
-        (Some(r), None, None) => Content::Records(records(r)?),
-        (None, Some(s), None) => Content::Announced(short_ids(s)?),
-        (None, None, Some(s)) => Content::Sketch(sketch(s)?),
+    let content = match (m.records, m.announced, m.sketch, m.nodes) {
+        (None, None, None, None) => Content::Empty,
+        (Some(r), None, None, None) => Content::Records(records(r)?),
+        (None, Some(s), None, None) => Content::Announced(short_ids(s)?),
+        (None, None, Some(s), None) => Content::Sketch(sketch(s)?),
+        (None, None, None, Some(n)) => Content::Nodes(nodes(n)?),
         _ => return Err(DecodeError::Delta),
     };
     if m.to < m.from {

@@ -10,11 +10,12 @@ use super::generated as pb;
 use super::generated::envelope::Kind;
 use crate::id::NodeId;
 use crate::record::Sequence;
-use crate::wire::columns::{Records, Refusals, Renewals, ShortIds, Sketch};
+use crate::wire::columns::{Records, Refusals, Renewals};
 use crate::wire::message::{
     Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
     Response, Trace, Update,
 };
+use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// Encodes a message in its envelope.
 #[must_use]
@@ -150,6 +151,11 @@ fn sketch(m: Sketch) -> pb::Sketch {
     pb::Sketch { salt, parts, sums }
 }
 
+fn nodes(m: Nodes) -> pb::Nodes {
+    let Nodes { prefixes, versions } = m;
+    pb::Nodes { prefixes, versions }
+}
+
 fn delta(m: Delta) -> pb::Delta {
     let mut out = pb::Delta {
         from: m.from,
@@ -161,6 +167,7 @@ fn delta(m: Delta) -> pb::Delta {
         Content::Records(r) => out.records = Some(records(r)),
         Content::Announced(s) => out.announced = Some(short_ids(s)),
         Content::Sketch(s) => out.sketch = Some(sketch(s)),
+        Content::Nodes(n) => out.nodes = Some(nodes(n)),
     }
     out
 }

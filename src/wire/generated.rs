@@ -40,7 +40,7 @@ pub struct Hello {
     #[prost(uint32, tag = "2")]
     pub max_version: u32,
     /// Bit set of optional abilities; a kind or field that needs a bit is not sent
-    /// to a peer that has not set it. 1: takes sketches.
+    /// to a peer that has not set it. 1: takes sketches. 2: takes nodes in a delta.
     #[prost(uint64, tag = "3")]
     pub features: u64,
     /// Drawn at random at every start of the node. Cursors into the sender's log
@@ -139,9 +139,20 @@ pub struct Sketch {
     #[prost(bytes = "bytes", tag = "3")]
     pub sums: ::prost::bytes::Bytes,
 }
+/// Records by the beginning of their node IDs: for a receiver whose table is
+/// full, and who tells from the IDs which of them it would keep.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Nodes {
+    /// Eight bytes of each.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub prefixes: ::prost::bytes::Bytes,
+    /// The lowest byte of the version of each.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub versions: ::prost::bytes::Bytes,
+}
 /// The changes of the sender's table after `from`, up to `to`. As records, as
-/// an announcement of which the receiver fetches what it lacks, or as a sketch
-/// of the whole table.
+/// an announcement of which the receiver fetches what it lacks, as a sketch
+/// of the whole table, or as nodes: a sample of the changes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Delta {
     #[prost(uint64, tag = "1")]
@@ -155,6 +166,9 @@ pub struct Delta {
     /// In an answer to whoever takes sketches.
     #[prost(message, optional, tag = "5")]
     pub sketch: ::core::option::Option<Sketch>,
+    /// To whoever takes them and has a full table.
+    #[prost(message, optional, tag = "6")]
+    pub nodes: ::core::option::Option<Nodes>,
 }
 /// Node IDs with the sequence below or at which the sender refuses their
 /// records.

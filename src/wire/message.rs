@@ -8,7 +8,8 @@ use bytes::Bytes;
 use crate::id::{NodeId, RequestId};
 use crate::record::Sequence;
 use crate::wire::Kind;
-use crate::wire::columns::{Records, Refusals, Renewals, ShortIds, Sketch};
+use crate::wire::columns::{Records, Refusals, Renewals};
+use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// Any message.
 #[derive(Clone, PartialEq, Debug)]
@@ -56,7 +57,7 @@ pub struct Hello {
     pub min_version: u32,
     /// The highest.
     pub max_version: u32,
-    /// Optional abilities: [`SKETCHES`](super::SKETCHES).
+    /// Optional abilities: [`SKETCHES`](super::SKETCHES), [`NODES`](super::NODES).
     pub features: u64,
     /// Redrawn at every start.
     pub epoch: u64,
@@ -71,7 +72,7 @@ pub struct Head {
     pub count: u32,
     /// Fingerprint of the set of (node, version).
     pub fingerprint: u64,
-    /// The table is full.
+    /// More is known of than there is room for: what it lacks says nothing.
     pub partial: bool,
 }
 
@@ -96,6 +97,8 @@ pub enum Content {
     Announced(ShortIds),
     /// The whole table, so that the receiver can tell what it lacks, and what the sender lacks.
     Sketch(Sketch),
+    /// A sample of the changes, for a receiver whose table is full (R22).
+    Nodes(Nodes),
 }
 
 /// Changes of the sender's table, after `from` and up to `to`; a rumour if `to` is 0.

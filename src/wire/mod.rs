@@ -21,12 +21,12 @@ mod encode;
 mod generated;
 mod kind;
 mod message;
+mod sets;
 mod snapshot;
 
-pub(crate) use columns::Cut;
 pub use columns::{
     Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal, Renewals, RenewalsBuilder,
-    ShortIds, Sketch, WireRecord,
+    WireRecord,
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::encode;
@@ -35,6 +35,8 @@ pub use message::{
     Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
     Response, Trace, Update, Walk,
 };
+pub(crate) use sets::Cut;
+pub use sets::{Nodes, ShortIds, Sketch};
 pub(crate) use snapshot::Snapshot;
 pub use snapshot::SnapshotError;
 
@@ -47,6 +49,9 @@ pub fn is_request(bytes: &[u8]) -> bool {
 
 /// The bit of `Hello.features` of whoever takes sketches.
 pub const SKETCHES: u64 = 1;
+
+/// The bit of `Hello.features` of whoever takes [`Nodes`] in a delta.
+pub const NODES: u64 = 2;
 
 /// The version of the wire contract.
 pub const VERSION: u32 = 1;

@@ -5,9 +5,11 @@ mod support;
 
 mod addresses;
 mod backoff;
+mod crowded;
 mod determinism;
 mod events;
 mod exchanges;
+mod losses;
 mod own;
 mod partners;
 mod renewals;

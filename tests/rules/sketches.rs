@@ -1,7 +1,7 @@
 //! Sketches (R27): who gets one, what it tells, and what happens when it tells nothing.
 
 use bytes::Bytes;
-use peer_exchange::wire::{Content, Head, Hello, Message, Request, Response};
+use peer_exchange::wire::{Content, Head, Request, Response};
 use peer_exchange::{LinkId, RequestId};
 
 use crate::support::build::*;
@@ -17,16 +17,6 @@ fn rich() -> (Rig, LinkId) {
     rig.message(link, push(1, &records));
     assert_eq!(rig.node.peer_count(), RECORDS as usize);
     (rig, link)
-}
-
-fn says_hello(rig: &mut Rig, link: LinkId, features: u64) {
-    let hello = Hello {
-        min_version: 1,
-        max_version: 1,
-        features,
-        epoch: 6,
-    };
-    rig.message(link, Message::Hello(hello));
 }
 
 fn nearly_the_same(id: u64) -> Request {
@@ -49,7 +39,7 @@ fn content(answer: Response) -> Content {
 fn only_who_takes_sketches_gets_one() {
     for (features, sketched) in [(0, false), (1, true), (u64::MAX, true), (2, false)] {
         let (mut rig, link) = rich();
-        says_hello(&mut rig, link, features);
+        rig.message(link, hello_with(features, 6));
         let answer = content(rig.ask(link, nearly_the_same(1)));
         assert_eq!(matches!(answer, Content::Sketch(_)), sketched, "{features}");
         assert_eq!(matches!(answer, Content::Announced(_)), !sketched);
@@ -59,7 +49,7 @@ fn only_who_takes_sketches_gets_one() {
 #[test]
 fn a_sketch_is_shorter_than_an_announcement_or_there_is_none() {
     let (mut rig, link) = rich();
-    says_hello(&mut rig, link, 1);
+    rig.message(link, hello_with(1, 6));
     let Content::Sketch(sketch) = content(rig.ask(link, nearly_the_same(1))) else {
         panic!("no sketch for a small difference");
     };

@@ -150,10 +150,15 @@ pub(crate) fn refuse(list: &[(NodeId, Sequence)]) -> Message {
 }
 
 pub(crate) fn hello(epoch: u64) -> Message {
+    hello_with(0, epoch)
+}
+
+/// The Hello of a node with these optional abilities.
+pub(crate) fn hello_with(features: u64, epoch: u64) -> Message {
     Message::Hello(Hello {
         min_version: 1,
         max_version: 1,
-        features: 0,
+        features,
         epoch,
     })
 }

@@ -179,6 +179,22 @@ fn sketches() {
     assert_eq!(want.iter().collect::<Vec<_>>(), [0x01_1234, 0x00_ffff]);
 }
 
+/// Nodes named to a full table, later still.
+#[test]
+fn nodes() {
+    let Message::Response(m) = decoded_as("nodes", "response") else {
+        panic!()
+    };
+    let delta = m.delta.unwrap();
+    let Content::Nodes(nodes) = delta.content else {
+        panic!()
+    };
+    assert_eq!((delta.from, delta.to, nodes.len()), (0, 300, 2));
+    let beginning = |n: u8| [0, 0, 0, n, 0x5a, 0x5a, 0x5a, 0x5a];
+    let named: Vec<_> = nodes.iter().collect();
+    assert_eq!(named, [(beginning(2), 7), (beginning(3), 255)]);
+}
+
 #[test]
 fn trace_and_loop_found() {
     let trace = Trace {

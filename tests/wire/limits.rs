@@ -200,6 +200,23 @@ fn short_ids_have_2_to_8_bytes() {
 }
 
 #[test]
+fn nodes_have_eight_bytes_and_a_version_each() {
+    let nodes = |prefixes: usize, versions: usize| {
+        let mut content = Vec::new();
+        bytes_field(1, &vec![1; prefixes], &mut content);
+        bytes_field(2, &vec![2; versions], &mut content);
+        part(4, &with(6, &content))
+    };
+    for (prefixes, versions) in [(0, 0), (8, 1), (8_000, 1_000)] {
+        assert_eq!(nodes(prefixes, versions), None, "{prefixes} {versions}");
+    }
+    for (prefixes, versions) in [(7, 1), (9, 1), (8, 0), (8, 2), (0, 1), (16, 1)] {
+        let bad = Some(DecodeError::Columns("nodes"));
+        assert_eq!(nodes(prefixes, versions), bad, "{prefixes} {versions}");
+    }
+}
+
+#[test]
 fn a_sketch_has_1_to_2000_parts_of_1_to_14_sums() {
     let sketch = |parts: u64, len: usize| {
         let mut content = Vec::new();

@@ -59,7 +59,7 @@ impl Watch {
                 self.records += records.len() as u64;
                 &mut self.by_kind.records
             }
-            Some(Content::Announced(_)) => &mut self.by_kind.announcements,
+            Some(Content::Announced(_) | Content::Nodes(_)) => &mut self.by_kind.announcements,
             Some(Content::Sketch(_)) => &mut self.by_kind.sketches,
             _ => otherwise,
         }

@@ -1,6 +1,6 @@
 //! R14: at most one unanswered exchange per link and direction, and no answer without a request.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use peer_exchange::wire::Message;
 use peer_exchange::{LinkId, RequestId};
@@ -20,6 +20,8 @@ pub(crate) struct Exchanges {
     asked: HashMap<(End, RequestId), ()>,
     /// Requests taken and not answered, copies counted.
     unanswered: HashMap<(End, RequestId), u32>,
+    /// The other end's requests that have come while one was under way.
+    crossed: HashMap<End, BTreeSet<RequestId>>,
     /// Exchanges that another has followed on the same link without an answer.
     given_up: HashMap<(HostId, u32), u64>,
 }
@@ -38,6 +40,7 @@ impl Checker for Exchanges {
                 if m.is_fetch() {
                     return;
                 }
+                self.crossed.remove(&end);
                 if self.open.insert(end, m.id).is_some() {
                     // Only a time-out allows it, and each allows one.
                     let given_up = self.given_up.entry(me).or_default();
@@ -67,6 +70,9 @@ impl Checker for Exchanges {
             } => {
                 let end = (step.host, step.life, *link);
                 *self.unanswered.entry((end, m.id)).or_default() += 1;
+                if !m.is_fetch() && self.open.contains_key(&end) {
+                    self.crossed.entry(end).or_default().insert(m.id);
+                }
             }
             What::Sent {
                 link,
@@ -81,8 +87,11 @@ impl Checker for Exchanges {
                 if let Some(left) = left {
                     *left -= 1;
                 }
-                // An answer to the smaller ID's request gives way to it.
-                if *to < step.facts.id() {
+                // An answer to the smaller ID's request gives way to it, as does one to the second
+                // that crosses.
+                let crossed = self.crossed.get(&end);
+                let second = crossed.is_some_and(|c| c.len() > 1 && c.contains(&m.id));
+                if *to < step.facts.id() || second {
                     self.open.remove(&end);
                 }
             }
@@ -123,6 +132,24 @@ mod bites {
         silent(&stage.receives(0, 1, &answer(2)));
         silent(&stage.sends(0, 1, &ask(3)));
         bites(&stage.sends(0, 1, &ask(4)), "R14");
+    }
+
+    #[test]
+    fn not_after_an_answer_to_the_second_that_crosses() {
+        for (ids, gives_way) in [([7, 8], true), ([7, 7], false)] {
+            let mut stage = Stage::<Exchanges>::new();
+            silent(&stage.sends(0, 1, &ask(1)));
+            for id in ids {
+                silent(&stage.receives(0, 1, &ask(id)));
+            }
+            silent(&stage.sends(0, 1, &answer(ids[1])));
+            let next = stage.sends(0, 1, &ask(2));
+            if gives_way {
+                silent(&next);
+            } else {
+                bites(&next, "R14");
+            }
+        }
     }
 
     #[test]

@@ -34,12 +34,15 @@ impl HostId {
 
 pub(crate) struct Host {
     pub(crate) id: NodeId,
-    pub(crate) node: Option<Node>,
+    /// Boxed: hosts that are added one by one move those before them.
+    pub(crate) node: Option<Box<Node>>,
     pub(crate) config: Config,
     pub(crate) identity: Identity,
     /// Rises with every start: what was meant for an earlier life is dropped.
     pub(crate) life: u32,
     pub(crate) wake_at: Option<Duration>,
+    /// The next wake in the queue: not later than `wake_at`.
+    pub(crate) queued_wake: Option<Duration>,
     /// What its clock shows beyond the network's.
     pub(crate) clock: Duration,
     /// Which side of the partition it is on.

@@ -32,7 +32,13 @@ impl<O: Observer> Network<O> {
 
     fn wake(&mut self, id: HostId, life: u32, at: Duration) {
         let host = &mut self.hosts[id.0];
-        if host.life != life || host.wake_at != Some(at) {
+        if host.life != life || host.queued_wake != Some(at) {
+            return;
+        }
+        host.queued_wake = None;
+        if host.wake_at != Some(at) {
+            // It has been put off since.
+            self.queue_wake(id);
             return;
         }
         host.wake_at = None;
@@ -156,17 +162,21 @@ impl<O: Observer> Network<O> {
         if at.is_none_or(|at| at > self.now) {
             host.spins = 0;
         }
-        if host.wake_at != at {
-            host.wake_at = at;
-            if let Some(at) = at {
-                self.queue.push(
-                    at,
-                    What::Wake {
-                        host: id,
-                        life: host.life,
-                    },
-                );
-            }
+        host.wake_at = at;
+        self.queue_wake(id);
+    }
+
+    /// A wake waits in the queue until its time, and is put off then: most are, many times, and the
+    /// queue would be full of those that have been.
+    fn queue_wake(&mut self, id: HostId) {
+        let host = &mut self.hosts[id.0];
+        let Some(at) = host.wake_at else {
+            return;
+        };
+        if host.queued_wake.is_none_or(|queued| queued > at) {
+            host.queued_wake = Some(at);
+            let life = host.life;
+            self.queue.push(at, What::Wake { host: id, life });
         }
     }
 

@@ -160,6 +160,7 @@ impl<O: Observer> Network<O> {
             identity,
             life: 0,
             wake_at: None,
+            queued_wake: None,
             clock: Duration::ZERO,
             side: 0,
             seen: None,
@@ -210,10 +211,11 @@ impl<O: Observer> Network<O> {
         };
         let node = node.expect("the configuration of a simulated host is in range");
         host.life += 1;
+        host.queued_wake = None;
         host.id = host.identity.node;
         self.counts.restarts += u64::from(host.life > 1);
         self.observer.started(self.now, id, &node);
-        host.node = Some(node);
+        host.node = Some(Box::new(node));
         self.running += 1;
         self.drain(id);
     }
@@ -225,6 +227,7 @@ impl<O: Observer> Network<O> {
             return;
         }
         host.wake_at = None;
+        host.queued_wake = None;
         self.forget_view(id);
         self.running -= 1;
         self.counts.crashes += 1;
@@ -298,7 +301,7 @@ impl<O: Observer> Network<O> {
 
     /// The node of a running host.
     pub fn node(&self, id: HostId) -> Option<&Node> {
-        self.hosts.get(id.0)?.node.as_ref()
+        self.hosts.get(id.0)?.node.as_deref()
     }
 
     /// The host with this node ID.

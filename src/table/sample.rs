@@ -1,0 +1,106 @@
+//! Samples for nodes with full tables, and what such a node wants of one (R22).
+
+use alloc::vec::Vec;
+
+use crate::id::{NodeId, Prefix};
+use crate::limits::caps;
+use crate::rng::Stream;
+use crate::table::{Listed, Slot, Table};
+use crate::wire::Nodes;
+
+/// The first bytes of a node ID, as a number: those are quicker to compare.
+fn beginning(node: &NodeId) -> u64 {
+    let mut bytes = [0; Nodes::PREFIX];
+    bytes.copy_from_slice(&node.as_bytes()[..Nodes::PREFIX]);
+    u64::from_be_bytes(bytes)
+}
+
+/// Those that are named, in order, each once.
+fn sorted(named: &Nodes) -> Vec<(u64, u8)> {
+    let named = named.iter().take(caps::SAMPLE);
+    let mut sorted: Vec<_> = named
+        .map(|(bytes, version)| (u64::from_be_bytes(bytes), version))
+        .collect();
+    sorted.sort_unstable_by_key(|(beginning, _)| *beginning);
+    sorted.dedup_by_key(|(beginning, _)| *beginning);
+    sorted
+}
+
+impl Table {
+    /// The changes after `version`; when there have been more than a sample has, the own record
+    /// and others at random.
+    pub(crate) fn sample_since(&self, version: u64, random: &mut Stream) -> Listed {
+        const MOST: usize = caps::SAMPLE;
+        if self.version() - version <= MOST as u64 {
+            return self.since(version);
+        }
+        let slots = self.entries.slots();
+        let mut drawn: Vec<_> = (1..MOST).map(|_| random.below(slots) as Slot).collect();
+        drawn.extend(self.own_slot);
+        drawn.sort_unstable();
+        drawn.dedup();
+        drawn.retain(|slot| self.get(*slot).is_some_and(|e| !e.is_tombstone()));
+        Listed {
+            slots: drawn,
+            to: self.version(),
+        }
+    }
+
+    /// Names the nodes of these entries.
+    pub(crate) fn nodes(&self, slots: &[Slot]) -> Nodes {
+        let entries = slots.iter().filter_map(|slot| self.get(*slot));
+        Nodes::of(entries.map(|e| (e.node, e.sequence().version)))
+    }
+
+    /// The slots, of those given, whose nodes are not named.
+    pub(crate) fn unnamed(&self, slots: &[Slot], named: &Nodes) -> Vec<Slot> {
+        let named = sorted(named);
+        let is_named = |node| {
+            let it = beginning(node);
+            named.binary_search_by_key(&it, |(b, _)| *b).is_ok()
+        };
+        let unnamed = |slot: &Slot| self.get(*slot).is_some_and(|e| !is_named(&e.node));
+        slots.iter().copied().filter(unnamed).collect()
+    }
+
+    /// Of the nodes named, those whose records would be taken in: of unknown ones as many as there
+    /// is room for, and whoever ranks better than somebody here; and other versions than are known.
+    pub(crate) fn wanted_of(&self, named: &Nodes) -> Vec<Prefix> {
+        let mut named: Vec<_> = sorted(named)
+            .into_iter()
+            .map(|(beginning, version)| (beginning, version, Wish::Unknown))
+            .collect();
+        for (_, entry) in self.entries.iter() {
+            let it = beginning(&entry.node);
+            if let Ok(i) = named.binary_search_by_key(&it, |(b, _, _)| *b) {
+                let (_, version, wish) = &mut named[i];
+                let ours = entry.sequence().version as u8;
+                let newer = version.wrapping_sub(ours) as i8 > 0;
+                *wish = if newer { Wish::Newer } else { Wish::Known };
+            }
+        }
+        let worst = self.evictor.worst();
+        let mut room = self.capacity.saturating_sub(self.len());
+        named.retain(|(beginning, _, wish)| match wish {
+            Wish::Known => false,
+            Wish::Newer => true,
+            Wish::Unknown => {
+                let rank = || self.evictor.rank_of(&beginning.to_be_bytes());
+                let ranks = worst.is_none_or(|worst| rank() < worst);
+                let fits = !ranks && room > 0;
+                room -= usize::from(fits);
+                ranks || fits
+            }
+        });
+        let prefix = |beginning: u64| Prefix(((beginning >> 32) as u32).to_be_bytes());
+        named.iter().map(|(b, _, _)| prefix(*b)).collect()
+    }
+}
+
+/// What is known of a node that has been named.
+#[derive(Clone, Copy)]
+enum Wish {
+    Unknown,
+    Known,
+    Newer,
+}

@@ -1,0 +1,286 @@
+//! A full table (R22): what it is told, what it wants, and what it passes on without room for it.
+
+use peer_exchange::limits::caps;
+use peer_exchange::wire::{Content, Delta, Head, Message, Nodes, Request, Update};
+use peer_exchange::{LinkId, NodeId};
+
+use crate::support::build::*;
+use crate::support::rig::{Rig, config, records_in};
+
+const ROOM: usize = 64;
+/// Node 1, ten links and the records that fill the table are of as many subnets.
+const OTHERS: u32 = 1_000;
+
+fn far(n: u32) -> Rec {
+    rec(n * 256 + 9)
+}
+
+fn far_id(n: u32) -> NodeId {
+    id(n * 256 + 9)
+}
+
+/// A node whose table is full and has had to choose, and its links.
+fn crowded() -> (Rig, Vec<LinkId>) {
+    let mut rig = Rig::new(1, config(|c| c.capacity = ROOM));
+    let links: Vec<_> = (2..12).map(|n| rig.link(n)).collect();
+    // By several, so that none has told too much.
+    for (i, link) in links.iter().enumerate() {
+        let first = OTHERS + 100 * i as u32;
+        let records: Vec<_> = (first..first + 20).map(far).collect();
+        rig.message(*link, push(1, &records));
+    }
+    rig.pass_answering(200);
+    assert_eq!(rig.node.peer_count(), ROOM - 1);
+    rig.sent.clear();
+    rig.events.clear();
+    (rig, links)
+}
+
+/// A request of a node that knows as many others.
+fn full_asker(id: u64) -> Request {
+    Request {
+        head: Head {
+            version: 1,
+            count: 500,
+            fingerprint: 7,
+            partial: true,
+        },
+        ..request(id)
+    }
+}
+
+fn named(nodes: &Nodes) -> Vec<[u8; 8]> {
+    nodes.iter().map(|(prefix, _)| prefix).collect()
+}
+
+fn prefix(node: &NodeId) -> [u8; 8] {
+    node.as_bytes()[..8].try_into().unwrap()
+}
+
+/// An announcement by node.
+fn names(nodes: impl IntoIterator<Item = (NodeId, u64)>) -> Message {
+    let nodes: Vec<_> = nodes.into_iter().collect();
+    Message::Update(Update {
+        delta: Some(Delta {
+            from: 0,
+            to: 9,
+            content: Content::Nodes(Nodes::of(nodes.into_iter())),
+        }),
+        ..Update::default()
+    })
+}
+
+/// The first four bytes of the nodes that a fetch asks for.
+fn wanted(rig: &mut Rig, link: LinkId) -> Vec<Vec<u8>> {
+    let fetch = rig.take_requests(link).pop();
+    let bytes = fetch.map(|f| f.fetch).unwrap_or_default();
+    bytes.chunks(4).map(<[u8]>::to_vec).collect()
+}
+
+#[test]
+fn a_full_asker_is_told_nodes_if_it_takes_them() {
+    for (features, partial, by_node) in [
+        (2, true, true),
+        (3, true, true),
+        (1, true, false),
+        (3, false, false),
+    ] {
+        let mut rig = Rig::new(1, config(|_| {}));
+        let link = rig.link(5);
+        rig.message(link, push(1, &(100..300).map(rec).collect::<Vec<_>>()));
+        rig.message(link, hello_with(features, 6));
+        let mut asked = full_asker(1);
+        asked.head.partial = partial;
+        let content = rig.ask(link, asked).delta.expect("a delta").content;
+        assert_eq!(
+            matches!(content, Content::Nodes(_)),
+            by_node,
+            "{features} {content:?}"
+        );
+    }
+}
+
+#[test]
+fn a_sample_has_a_bounded_size_and_the_own_record() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(5);
+    rig.message(link, push(1, &(100..1_200).map(rec).collect::<Vec<_>>()));
+    rig.message(link, hello_with(2, 6));
+    let delta = rig.ask(link, full_asker(1)).delta.unwrap();
+    let Content::Nodes(first) = delta.content else {
+        panic!("{delta:?}")
+    };
+    // Some are drawn twice.
+    assert!(
+        (caps::SAMPLE * 3 / 4..=caps::SAMPLE).contains(&first.len()),
+        "{}",
+        first.len()
+    );
+    assert!(named(&first).contains(&prefix(&id(1))));
+    let Some(Content::Nodes(second)) = rig.ask(link, full_asker(2)).delta.map(|d| d.content) else {
+        panic!()
+    };
+    assert_ne!(first, second, "another sample each time");
+}
+
+#[test]
+fn of_nodes_that_are_named_a_full_table_wants_those_it_would_keep() {
+    let (mut rig, links) = crowded();
+    let link = links[3];
+    let kept: Vec<NodeId> = rig.node.peers().map(|p| p.node).collect();
+    let offered: Vec<u32> = (20_000..20_200).collect();
+    rig.message(link, names(offered.iter().map(|n| (far_id(*n), 1))));
+    let wanted = wanted(&mut rig, link);
+    assert!(
+        !wanted.is_empty() && wanted.len() < offered.len() / 2,
+        "{}",
+        wanted.len()
+    );
+    // Each of them is taken in, and none of the others would have been.
+    let fetched: Vec<_> = offered
+        .iter()
+        .filter(|n| wanted.contains(&far_id(**n).as_bytes()[..4].to_vec()))
+        .collect();
+    let stays = |rig: &Rig, n: u32| rig.node.peer(&far_id(n)).is_some();
+    for n in &offered {
+        if !fetched.contains(&n) {
+            rig.message(link, push(0, &[far(*n)]));
+            assert!(!stays(&rig, *n), "{n} would have been kept");
+        }
+    }
+    assert_eq!(rig.node.peers().map(|p| p.node).collect::<Vec<_>>(), kept);
+}
+
+#[test]
+fn of_known_nodes_a_newer_version_is_wanted() {
+    let (mut rig, links) = crowded();
+    let link = links[3];
+    let known: Vec<NodeId> = rig
+        .node
+        .peers()
+        .map(|p| p.node)
+        .filter(|n| *n > id(OTHERS))
+        .collect();
+    // The lowest byte of the version is compared round the clock: 129 may be 1 less 128.
+    let versions = [1, 2, 0, 100, 128, 200];
+    rig.message(link, names(known.iter().copied().zip(versions)));
+    let wanted = wanted(&mut rig, link);
+    let expected: Vec<_> = [1, 3, 4]
+        .map(|i: usize| known[i].as_bytes()[..4].to_vec())
+        .into();
+    let sorted = |mut list: Vec<Vec<u8>>| {
+        list.sort();
+        list
+    };
+    assert_eq!(sorted(wanted), sorted(expected));
+}
+
+#[test]
+fn a_rumour_without_room_goes_on_once() {
+    let (mut rig, links) = crowded();
+    let refused = (30_000..30_100).map(far).find(|r| {
+        rig.message(links[2], push(1, [r]));
+        rig.node.peer(&r.node).is_none()
+    });
+    let refused = refused.expect("most find no room").version(2);
+    rig.sent.clear();
+    rig.message(links[2], rumour([&refused]));
+    let told: Vec<_> = rig
+        .sent
+        .iter()
+        .filter(|(_, m)| records_in(m).is_some())
+        .collect();
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(told.iter().all(|(link, _)| *link != links[2]));
+    let life = |m: &Message| records_in(m).unwrap().iter().next().unwrap().remaining_s;
+    assert!(
+        told.iter().all(|(_, m)| life(m) == refused.remaining_s - 1),
+        "R2"
+    );
+    rig.sent.clear();
+    for link in &links {
+        rig.message(*link, rumour([&refused]));
+    }
+    assert!(
+        rig.sent.iter().all(|(_, m)| records_in(m).is_none()),
+        "once"
+    );
+    assert!(rig.node.peer(&refused.node).is_none());
+}
+
+#[test]
+fn what_goes_on_without_room_is_limited() {
+    let (mut rig, links) = crowded();
+    let mut passed = 0;
+    for n in 40_000..40_400 {
+        rig.sent.clear();
+        rig.message(links[(n % 10) as usize], rumour([&far(n)]));
+        let kept = rig.node.peer(&far_id(n)).is_some();
+        let told = rig.sent.iter().any(|(_, m)| records_in(m).is_some());
+        passed += usize::from(told && !kept);
+    }
+    assert_eq!(passed, caps::PASSED_RUMOURS / 4);
+    rig.pass_answering(10);
+    assert_eq!(rig.node.peer_count(), ROOM - 1);
+}
+
+#[test]
+fn a_leaver_for_whom_there_was_no_room_stays_dead() {
+    let (mut rig, links) = crowded();
+    let refused = (30_000..30_100).find(|n| {
+        rig.message(links[2], push(1, [&far(*n)]));
+        rig.node.peer(&far_id(*n)).is_none()
+    });
+    let n = refused.expect("most find no room");
+    let before = rig.node.stats().certificates;
+    rig.message(
+        links[2],
+        rumour([&far(n).version(2).body(Vec::new()).life(3_824)]),
+    );
+    assert_eq!(rig.node.stats().certificates, before + 1);
+    let refusals = rig.node.stats().records_refused;
+    rig.message(links[4], push(2, [&far(n)]));
+    assert_eq!(rig.node.stats().records_refused, refusals + 1);
+}
+
+#[test]
+fn a_bad_record_does_not_go_on() {
+    let (mut rig, links) = crowded();
+    rig.sent.clear();
+    for n in 50_000..50_040 {
+        let bad = far(n).body(vec![0xff; 40]);
+        rig.message(links[1], rumour([&bad]));
+    }
+    assert!(rig.sent.iter().all(|(_, m)| records_in(m).is_none()));
+}
+
+/// A better choice is nothing to hurry for, and much news is.
+#[test]
+fn a_few_that_take_the_place_of_others_are_no_news() {
+    let (mut rig, links) = crowded();
+    let calm = rig.node.pace();
+    let better: Vec<_> = (60_000..60_400).map(far).collect();
+    let mut few = 0;
+    for record in &better {
+        rig.message(
+            links[(record.node.as_bytes()[2] % 10) as usize],
+            push(3, [record]),
+        );
+        few += usize::from(rig.node.peer(&record.node).is_some());
+        assert_eq!(rig.node.pace(), calm);
+    }
+    assert!(few > 10, "{few} were better");
+}
+
+#[test]
+fn the_own_record_goes_along_with_a_first_request() {
+    let (mut rig, _) = crowded();
+    let link = rig.link(700);
+    let asked = rig.asked(link);
+    let pushed = asked.push.expect("a push");
+    assert_eq!(pushed.to, 0);
+    let Content::Records(records) = pushed.content else {
+        panic!()
+    };
+    assert_eq!(records.iter().map(|r| r.node).collect::<Vec<_>>(), [id(1)]);
+}
