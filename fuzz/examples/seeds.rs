@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
-    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message,
+    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Nodes,
     RecordsBuilder, RefusalsBuilder, Renewal, RenewalsBuilder, Request, Response, Trace, Update,
     Walk, WireRecord, encode,
 };
@@ -121,6 +121,14 @@ fn messages() -> Vec<(&'static str, Message)> {
         renewals,
         refusals,
     };
+    let nodes = Update {
+        delta: Some(Delta {
+            from: 0,
+            to: 9,
+            content: Content::Nodes(Nodes::of([(node(1), 3), (node(9), 258)].into_iter())),
+        }),
+        ..Update::default()
+    };
     let trace = Trace {
         id: 5,
         path: path.clone(),
@@ -136,6 +144,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("request", Message::Request(request)),
         ("response", Message::Response(response)),
         ("update", Message::Update(update)),
+        ("nodes", Message::Update(nodes)),
         ("trace", Message::Trace(trace)),
         ("loop_found", Message::LoopFound(loop_found)),
         ("goodbye", Message::Goodbye(goodbye)),
@@ -178,10 +187,8 @@ fn others() -> Vec<(&'static str, Vec<u8>)> {
             envelope(5, &[&[0x1a, both.len() as u8][..], &both].concat()),
         ),
         ("delta_backwards", envelope(5, &[0x1a, 2, 0x08, 9])),
-        (
-            "sketch_empty",
-            envelope(4, &[0x22, 4, 0x2a, 2, 0x10, 1]),
-        ),
+        ("sketch_empty", envelope(4, &[0x22, 4, 0x2a, 2, 0x10, 1])),
+        ("nodes_uneven", envelope(5, &[0x1a, 5, 0x32, 3, 0x12, 1, 7])),
         ("short_ids_wide", envelope(3, &[0x52, 2, 0x10, 9])),
         ("head_absent", envelope(4, &[0x09, 1, 0, 0, 0, 0, 0, 0, 0])),
         ("columns_unpacked", {

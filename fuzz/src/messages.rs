@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
-    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
-    Response, Trace, Update, Walk,
+    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, NODES,
+    Request, Response, SKETCHES, Trace, Update, Walk,
 };
 
 use super::parts::{Cast, short_ids, sketch, strata};
@@ -41,8 +41,12 @@ pub fn hello(source: &mut Source<'_>, cast: &Cast) -> Hello {
     Hello {
         min_version,
         max_version,
-        // Mostly: takes sketches.
-        features: source.number() | u64::from(source.u8() < 200),
+        // Mostly: takes sketches, and nodes.
+        features: source.number()
+            | match source.u8() {
+                0..200 => SKETCHES | NODES,
+                _ => 0,
+            },
         epoch: cast.epoch(source),
     }
 }

@@ -62,7 +62,7 @@ pub fn prologue(world: &mut World, source: &mut Source<'_>) {
             let hello = Hello {
                 min_version: wire::VERSION,
                 max_version: wire::VERSION,
-                features: 1,
+                features: wire::SKETCHES | wire::NODES,
                 epoch: 1 + i as u64,
             };
             world.message(at, link, wire::encode(Message::Hello(hello)));

@@ -287,13 +287,16 @@ impl Table {
         None
     }
 
-    /// Who ranks worst, and above `above`.
+    /// Who ranks worst, and above `above`: whoever that is, where there has to be room.
     fn worst_victim(
         &self,
         active: &mut Active,
         above: Option<Rank>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
     ) -> Option<Slot> {
+        if above.is_none() {
+            active.ranked.extend(active.pinned.drain(..));
+        }
         while let Some((rank, slot)) = active.ranked.peek().copied() {
             if above.is_some_and(|above| rank <= above) {
                 break;

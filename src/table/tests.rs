@@ -401,6 +401,35 @@ fn pinned_entries_stay_and_enter() {
     ));
 }
 
+/// A table of pinned entries alone makes room for the own record all the same.
+#[test]
+fn the_own_record_finds_room_among_pinned_entries() {
+    let mut w = writer(2);
+    for n in 0..200 {
+        let body = body(n << 9);
+        let record = WireRecord {
+            node: node(n),
+            sequence: Sequence {
+                version: 1,
+                beat: 0,
+            },
+            remaining_s: 900,
+            body: &body,
+        };
+        // All are, once they are in.
+        let pinned = |other: &NodeId| *other != node(n);
+        w.table.merge(w.now, record, Via(n as u32), &pinned);
+    }
+    assert_eq!(w.table.len(), 2);
+    let own = Sequence {
+        version: 1,
+        beat: 0,
+    };
+    w.table.set_own(w.now, own, &body(1 << 20)).unwrap();
+    w.table.check();
+    assert!(w.table.own().is_some());
+}
+
 /// N7, all indexes included.
 #[test]
 fn a_record_with_one_ipv4_address_takes_at_most_160_bytes() {
