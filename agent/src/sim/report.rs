@@ -75,6 +75,8 @@ pub(super) struct Change {
 pub(super) struct Steady {
     pub(super) messages_per_node_per_s: f64,
     pub(super) bytes_per_node_per_s: f64,
+    /// Afterwards.
+    pub(super) in_degree: InDegree,
 }
 
 /// How a leaver is forgotten: nodes that still know it as a peer, and when.
@@ -184,16 +186,7 @@ impl Report {
             bytes(told as f64),
             bytes(self.bytes.saturating_sub(records + told) as f64)
         )?;
-        if self.capacity < self.nodes {
-            let InDegree {
-                min, median, max, ..
-            } = self.in_degree;
-            writeln!(
-                out,
-                "  tables            {} records each; a node is in {min} to {max} of them, median {median}",
-                count(self.capacity as u64)
-            )?;
-        }
+        self.write_degrees(&self.in_degree, out)?;
         writeln!(
             out,
             "  walks             at most {} hops; no request forwarded by one node more than {}",
@@ -229,6 +222,7 @@ impl Report {
                 "  nothing changing  {:.2} messages sent, {:.1} B sent and received, a node and second",
                 steady.messages_per_node_per_s, steady.bytes_per_node_per_s
             )?;
+            self.write_degrees(&steady.in_degree, out)?;
         }
         if let Some(leave) = &self.leave {
             let when = |ms: Option<f64>| ms.map_or("not".to_owned(), |ms| format!("in {ms:.0} ms"));
@@ -248,6 +242,23 @@ impl Report {
             self.peak_rss_bytes
                 .map_or_else(|| "?".to_owned(), |n| bytes(n as f64)),
             self.trace_hash
+        )
+    }
+
+    /// Who is in how many tables, where that is a question.
+    fn write_degrees(&self, degrees: &InDegree, out: &mut dyn Write) -> io::Result<()> {
+        if self.capacity >= self.nodes {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "  tables            {} records each; a node is in {} to {} of them, median {}, deviation {:.0} (a fair draw: {:.0})",
+            count(self.capacity as u64),
+            degrees.min,
+            degrees.max,
+            degrees.median,
+            degrees.deviation,
+            degrees.deviation_at_random
         )
     }
 

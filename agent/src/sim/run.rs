@@ -200,6 +200,7 @@ fn steady(net: &mut Network<Watch>, seconds: u32) -> Steady {
         messages_per_node_per_s: per(net.messages() - messages),
         // What one node sends another receives: both count (N9).
         bytes_per_node_per_s: 2.0 * per(net.bytes() - bytes),
+        in_degree: super::sample::summary(&super::sample::in_degrees(net)),
     }
 }
 
