@@ -133,11 +133,7 @@ impl Node {
         slots.extend(self.table.by_prefix(&request.fetch));
         let (records, _) = self.table.page(self.now, &slots, None, PAGE_BYTES);
         let mut response = empty_response(request, Head::default());
-        response.delta = Some(Delta {
-            from: 0,
-            to: 0,
-            content: Content::Records(records),
-        });
+        response.delta = Some(Delta::unlogged(records));
         self.respond(id, response);
     }
 
@@ -159,11 +155,7 @@ impl Node {
         let mut response = empty_response(&request, ours);
         if surplus {
             let records = self.sample(caps::FULL_ANSWER, &node);
-            response.delta = Some(Delta {
-                from: 0,
-                to: 0,
-                content: Content::Records(records),
-            });
+            response.delta = Some(Delta::unlogged(records));
         } else if same {
             response.head = Head {
                 count: 0,

@@ -13,7 +13,7 @@ use crate::node::{Node, Timer};
 use crate::record::{RecordError, Sequence, check_body, write_body};
 use crate::rng;
 use crate::time::Instant;
-use crate::wire::{Content, Delta, GoodbyeReason, Message, Update, WireRecord};
+use crate::wire::{Delta, GoodbyeReason, Message, Update, WireRecord};
 
 pub(super) struct Own {
     sequence: Sequence,
@@ -224,11 +224,7 @@ impl Node {
                 let (records, _) = self
                     .table
                     .page(self.now, &slots, None, caps::MESSAGE_BYTES / 2);
-                let delta = Delta {
-                    from: 0,
-                    to: 0,
-                    content: Content::Records(records),
-                };
+                let delta = Delta::unlogged(records);
                 let update = Update {
                     delta: Some(delta),
                     ..Update::default()

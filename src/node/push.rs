@@ -17,7 +17,7 @@ use crate::record::check_body;
 use crate::rng;
 use crate::table::Slot;
 use crate::wire::{
-    Content, Delta, Message, RecordsBuilder, Renewals, RenewalsBuilder, Update, WireRecord,
+    Content, Delta, Message, Records, RecordsBuilder, Renewals, RenewalsBuilder, Update, WireRecord,
 };
 
 #[derive(Default)]
@@ -40,6 +40,10 @@ const PASSING: Rate = Rate::per_second(caps::PASSED_RUMOURS as u64 / 4, 1);
 impl Push {
     pub(super) fn parked_count(&self) -> usize {
         self.parked.len()
+    }
+
+    pub(super) fn passed_count(&self) -> usize {
+        self.passed.len()
     }
 
     pub(super) fn renewal_count(&self) -> usize {
@@ -78,6 +82,32 @@ impl Node {
 
     /// Passes on rumours for which the table has no room, once: somebody else has (R21, R22).
     pub(super) fn pass_on(&mut self, rumours: &[WireRecord<'_>], from: LinkId) {
+        let records = self.choose_passed(rumours);
+        if records.is_empty() {
+            return;
+        }
+        let next = self.table.successor().and_then(|node| self.links.of(&node));
+        let mut links: Vec<LinkId> = self.rumour_links(next, Some(from)).collect();
+        while links.len() < PASSED_TO {
+            let other = self.links.random(&mut self.choices, |id, l| {
+                id != from && !l.surplus && !links.contains(&id)
+            });
+            match other {
+                Some(link) => links.push(link),
+                None => break,
+            }
+        }
+        for link in links {
+            let update = Update {
+                delta: Some(Delta::unlogged(records.clone())),
+                ..Update::default()
+            };
+            self.send(link, Message::Update(update), Class::Push);
+        }
+    }
+
+    /// Those that have not been passed on yet, as they go on.
+    fn choose_passed(&mut self, rumours: &[WireRecord<'_>]) -> Records {
         let mut page = RecordsBuilder::default();
         for rumour in rumours {
             let Ok(info) = check_body(rumour.body) else {
@@ -105,33 +135,7 @@ impl Node {
             };
             page.push(passed, PAGE_BYTES);
         }
-        let records = page.finish();
-        if records.is_empty() {
-            return;
-        }
-        let next = self.table.successor().and_then(|node| self.links.of(&node));
-        let mut links: Vec<LinkId> = self.rumour_links(next, Some(from)).collect();
-        while links.len() < PASSED_TO {
-            let other = self.links.random(&mut self.choices, |id, l| {
-                id != from && !l.surplus && !links.contains(&id)
-            });
-            match other {
-                Some(link) => links.push(link),
-                None => break,
-            }
-        }
-        for link in links {
-            let delta = Delta {
-                from: 0,
-                to: 0,
-                content: Content::Records(records.clone()),
-            };
-            let update = Update {
-                delta: Some(delta),
-                ..Update::default()
-            };
-            self.send(link, Message::Update(update), Class::Push);
-        }
+        page.finish()
     }
 
     fn park(&mut self, to: NodeId, about: &[NodeId]) {
@@ -169,11 +173,7 @@ impl Node {
         if records.is_empty() {
             return;
         }
-        let delta = Delta {
-            from: 0,
-            to: 0,
-            content: Content::Records(records),
-        };
+        let delta = Delta::unlogged(records);
         let update = Update {
             delta: Some(delta),
             ..Update::default()
@@ -214,11 +214,7 @@ impl Node {
         }
         let own: Vec<Slot> = self.table.find(&self.id).into_iter().collect();
         let (records, _) = self.table.page(self.now, &own, None, PAGE_BYTES);
-        (!records.is_empty()).then_some(Delta {
-            from: 0,
-            to: 0,
-            content: Content::Records(records),
-        })
+        (!records.is_empty()).then_some(Delta::unlogged(records))
     }
 
     /// Sends a delta as an update; `request` if it is late knowledge for that.

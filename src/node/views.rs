@@ -12,7 +12,7 @@ use crate::record::{self, Sequence};
 use crate::stats::Stats;
 use crate::table::{Entry, Via};
 use crate::time::Instant;
-use crate::wire::{self, Content, Delta, Message, RecordsBuilder, Update};
+use crate::wire::{self, Delta, Message, RecordsBuilder, Update};
 
 /// What is known of one peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -282,11 +282,7 @@ impl Node {
         }
         let records = page.finish();
         let n = records.len();
-        let delta = Delta {
-            from: 0,
-            to: 0,
-            content: Content::Records(records),
-        };
+        let delta = Delta::unlogged(records);
         let update = Update {
             delta: Some(delta),
             ..Update::default()
@@ -320,7 +316,7 @@ impl Node {
     /// Sizes of every collection beside its cap (R22), for tests and fuzzing: each pair is
     /// (what, now, cap).
     #[must_use]
-    pub fn sizes(&self) -> [(&'static str, usize, usize); 19] {
+    pub fn sizes(&self) -> [(&'static str, usize, usize); 20] {
         use crate::limits::caps;
         let (seen, held, cycles) = self.loops.counts();
         let parked = self.links.iter().map(|(_, l)| l.waiting_traces()).max();
@@ -360,6 +356,11 @@ impl Node {
                 "parked rumours",
                 self.push.parked_count(),
                 2 * caps::WAITING_RUMOURS,
+            ),
+            (
+                "passed rumours",
+                self.push.passed_count(),
+                caps::PASSED_RUMOURS,
             ),
         ]
     }

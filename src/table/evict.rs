@@ -97,8 +97,8 @@ impl Evictor {
         (self.keyed.hash(beginning) >> 32) as Rank
     }
 
-    /// The rank below which a newcomer is certain to find room by its rank: of whoever is on top,
-    /// even if it has gone since.
+    /// A newcomer at or above this rank finds no room by it: that of whoever is on top, who may
+    /// have gone since.
     pub(super) fn worst(&self) -> Option<Rank> {
         let top = self.active.as_ref()?.ranked.peek();
         Some(top.map_or(0, |(rank, _)| *rank))

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::id::{NodeId, Prefix};
 use crate::limits::caps;
 use crate::rng::Stream;
-use crate::table::{Listed, Slot, Table};
+use crate::table::{Entry, Listed, Slot, Table};
 use crate::wire::Nodes;
 
 /// The first bytes of a node ID, as a number: those are quicker to compare.
@@ -13,6 +13,16 @@ fn beginning(node: &NodeId) -> u64 {
     let mut bytes = [0; Nodes::PREFIX];
     bytes.copy_from_slice(&node.as_bytes()[..Nodes::PREFIX]);
     u64::from_be_bytes(bytes)
+}
+
+/// The lowest byte of a record's version.
+fn low(entry: &Entry) -> u8 {
+    entry.sequence().version as u8
+}
+
+/// Of two such bytes, round the clock.
+fn is_newer(version: u8, than: u8) -> bool {
+    version.wrapping_sub(than) as i8 > 0
 }
 
 /// Those that are named, in order, each once.
@@ -52,14 +62,14 @@ impl Table {
         Nodes::of(entries.map(|e| (e.node, e.sequence().version)))
     }
 
-    /// The slots, of those given, whose nodes are not named.
+    /// The slots, of those given, whose nodes are not named, or at an older version.
     pub(crate) fn unnamed(&self, slots: &[Slot], named: &Nodes) -> Vec<Slot> {
         let named = sorted(named);
-        let is_named = |node| {
-            let it = beginning(node);
-            named.binary_search_by_key(&it, |(b, _)| *b).is_ok()
+        let is_news = |e: &Entry| {
+            let found = named.binary_search_by_key(&beginning(&e.node), |(b, _)| *b);
+            found.map_or(true, |i| is_newer(low(e), named[i].1))
         };
-        let unnamed = |slot: &Slot| self.get(*slot).is_some_and(|e| !is_named(&e.node));
+        let unnamed = |slot: &Slot| self.get(*slot).is_some_and(is_news);
         slots.iter().copied().filter(unnamed).collect()
     }
 
@@ -74,9 +84,11 @@ impl Table {
             let it = beginning(&entry.node);
             if let Ok(i) = named.binary_search_by_key(&it, |(b, _, _)| *b) {
                 let (_, version, wish) = &mut named[i];
-                let ours = entry.sequence().version as u8;
-                let newer = version.wrapping_sub(ours) as i8 > 0;
-                *wish = if newer { Wish::Newer } else { Wish::Known };
+                *wish = if is_newer(*version, low(entry)) {
+                    Wish::Newer
+                } else {
+                    Wish::Known
+                };
             }
         }
         let worst = self.evictor.worst();

@@ -112,6 +112,17 @@ pub struct Delta {
     pub content: Content,
 }
 
+impl Delta {
+    /// Records outside the log, which move no cursor; pushed, a rumour.
+    pub(crate) fn unlogged(records: Records) -> Self {
+        Self {
+            from: 0,
+            to: 0,
+            content: Content::Records(records),
+        }
+    }
+}
+
 /// The way of a forwarded request (R8).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Walk {

@@ -1,7 +1,7 @@
 //! A full table (R22): what it is told, what it wants, and what it passes on without room for it.
 
 use peer_exchange::limits::caps;
-use peer_exchange::wire::{Content, Delta, Head, Message, Nodes, Request, Update};
+use peer_exchange::wire::{Content, Delta, Head, Message, Nodes, Request, Response, Update};
 use peer_exchange::{LinkId, NodeId};
 
 use crate::support::build::*;
@@ -283,4 +283,34 @@ fn the_own_record_goes_along_with_a_first_request() {
         panic!()
     };
     assert_eq!(records.iter().map(|r| r.node).collect::<Vec<_>>(), [id(1)]);
+}
+
+/// The answerer names an old version of what this node knows.
+#[test]
+fn a_newer_version_than_the_one_named_goes_back() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(5);
+    rig.message(link, hello_with(2, 6));
+    let known: Vec<_> = (100..110).map(|n| rec(n).version(3)).collect();
+    rig.message(link, push(1, &known));
+    let asked = rig.asked(link);
+    let nodes = Nodes::of((100..110).map(|n| (id(n), if n == 104 { 2 } else { 3 })));
+    let answer = Response {
+        head: full_asker(0).head,
+        delta: Some(Delta {
+            from: 0,
+            to: 1,
+            content: Content::Nodes(nodes),
+        }),
+        ..response(asked.id)
+    };
+    rig.message(link, Message::Response(answer));
+    let told: Vec<_> = rig
+        .take_updates(link)
+        .into_iter()
+        .map(Message::Update)
+        .collect();
+    let records = told.iter().filter_map(records_in).flat_map(|r| r.iter());
+    let told: Vec<_> = records.map(|r| r.node).filter(|n| *n != id(1)).collect();
+    assert_eq!(told, [id(104)]);
 }
