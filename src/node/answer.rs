@@ -45,21 +45,21 @@ impl Node {
             return;
         }
         let crossed = !request.is_fetch() && link.asking.is_some();
-        let first = |a: &mut Asking| self.id < node && a.goes_before(request.id);
+        let first = |a: &mut Asking| self.cx.id < node && a.goes_before(request.id);
         if crossed && link.asking.as_mut().is_some_and(first) {
-            self.stats.requests_crossed += 1;
+            self.cx.stats.requests_crossed += 1;
             return;
         }
-        if link.told_to_wait.is_some_and(|until| self.now < until) {
+        if link.told_to_wait.is_some_and(|until| self.cx.now < until) {
             self.blame(id, PeerFault::IgnoredRetryAfter);
             return;
         }
-        if let Some(wait) = self.conducts.held(self.now, &node) {
+        if let Some(wait) = self.conducts.held(self.cx.now, &node) {
             // A new link: it is told again, without records.
             self.answer_busy(id, node, &request, wait, Records::default());
             return;
         }
-        if let Err(wait) = self.gate.admit(self.now, node, remote) {
+        if let Err(wait) = self.gate.admit(self.cx.now, node, remote) {
             let sample = self.sample(caps::BUSY_SAMPLE, &node);
             self.answer_busy(id, node, &request, wait, sample);
             return;
@@ -69,7 +69,7 @@ impl Node {
         if crossed {
             self.yield_exchange(id);
         }
-        self.stats.requests_answered += 1;
+        self.cx.stats.requests_answered += 1;
         if request.is_fetch() {
             self.answer_fetch(id, &request);
         } else {
@@ -93,7 +93,7 @@ impl Node {
             records: records_in(delta),
             bytes: len as u64,
         };
-        self.gate.charge(self.now, node, remote, cost);
+        self.gate.charge(self.cx.now, node, remote, cost);
     }
 
     /// Not now. The answer is charged like any other: asking on makes the wait longer.
@@ -105,18 +105,18 @@ impl Node {
         wait: Duration,
         sample: Records,
     ) {
-        self.stats.requests_throttled += 1;
-        let retry_after = self.choices.jitter(wait.max(LEAST_WAIT) * 2, 50);
+        self.cx.stats.requests_throttled += 1;
+        let retry_after = self.cx.choices.jitter(wait.max(LEAST_WAIT) * 2, 50);
         let mut response = empty_response(request, self.head());
         response.busy = Some((retry_after, sample));
         self.respond(id, response);
         // Half of it, for what is on its way.
-        let until = self.now + retry_after / 2;
-        self.conducts.hold(self.now, node, until);
+        let until = self.cx.now + retry_after / 2;
+        self.conducts.hold(self.cx.now, node, until);
         if let Some(link) = self.links.get_mut(id) {
             link.told_to_wait = Some(until);
         }
-        let (now, interval) = (self.now, self.config.report_interval);
+        let (now, interval) = (self.cx.now, self.cx.config.report_interval);
         let partner = self.partners.entry(node, now);
         if partner.throttled_until <= now {
             partner.throttled_until = now + interval;
@@ -131,7 +131,7 @@ impl Node {
             .map(|w| self.table.wanted(w))
             .unwrap_or_default();
         slots.extend(self.table.by_prefix(&request.fetch));
-        let (records, _) = self.table.page(self.now, &slots, None, PAGE_BYTES);
+        let (records, _) = self.table.page(self.cx.now, &slots, None, PAGE_BYTES);
         let mut response = empty_response(request, Head::default());
         response.delta = Some(Delta::unlogged(records));
         self.respond(id, response);
@@ -197,7 +197,7 @@ impl Node {
     /// What the asker lacks, as far as its cursor tells. `before`: the version of the log before
     /// what came with the request.
     fn delta_for(&mut self, node: &NodeId, request: &Request, before: u64) -> Delta {
-        let epoch = self.epoch;
+        let epoch = self.cx.epoch;
         let good = |c: &Cursor| c.epoch == epoch && c.version <= self.table.version();
         let cursor = request.cursor.filter(good).map(|c| c.version);
         let Some(from) = cursor else {
@@ -236,7 +236,7 @@ impl Node {
         let announced = self.table.count_since(from, ours) * width;
         match plan {
             Some(plan) if plan.byte_len() * 4 < announced * 3 && plan.parts <= sketch::PARTS => {
-                let salt = self.salts.next_u64() as u32;
+                let salt = self.cx.salts.next_u64() as u32;
                 Delta {
                     from: 0,
                     to: self.table.version(),
@@ -252,7 +252,7 @@ impl Node {
     pub(super) fn changes(&mut self, from: u64, theirs: &Head, node: &NodeId) -> Delta {
         let sampled = theirs.partial && self.takes_names(node);
         let listed = if sampled {
-            self.table.sample_since(from, &mut self.choices)
+            self.table.sample_since(from, &mut self.cx.choices)
         } else {
             self.table.since(from)
         };
@@ -260,7 +260,7 @@ impl Node {
         if n <= FEW || (!sampled && knows_little(theirs, n)) {
             let (records, to) = self
                 .table
-                .page_to(self.now, &listed, Some(node), PAGE_BYTES);
+                .page_to(self.cx.now, &listed, Some(node), PAGE_BYTES);
             return Delta {
                 from,
                 to,
@@ -282,7 +282,7 @@ impl Node {
             .get(most)
             .and_then(|slot| self.table.get(*slot));
         let to = next.map_or(listed.to, |entry| entry.stamp - 1);
-        let salt = self.salts.next_u64() as u32;
+        let salt = self.cx.salts.next_u64() as u32;
         let ids = self.table.announce(slots, Cut::plain(salt, width));
         Delta {
             from,
@@ -305,13 +305,13 @@ impl Node {
                 if slots.len() >= most {
                     break;
                 }
-                slots.extend(self.table.random(&mut self.choices, |_, e| {
+                slots.extend(self.table.random(&mut self.cx.choices, |_, e| {
                     !e.is_tombstone() && e.node != *except && (e.reachable || !reachable)
                 }));
             }
         }
         let slots: alloc::vec::Vec<_> = slots.into_iter().collect();
-        self.table.page(self.now, &slots, None, PAGE_BYTES).0
+        self.table.page(self.cx.now, &slots, None, PAGE_BYTES).0
     }
 
     /// What this node knows of the asker that is above what the asker showed (R5).
@@ -337,7 +337,7 @@ impl Node {
                 .take(caps::BATCH)
                 .filter_map(|slot| self.table.get(*slot));
             entries
-                .filter_map(|e| e.to_renewal(self.now))
+                .filter_map(|e| e.to_renewal(self.cx.now))
                 .for_each(|r| batch.push(r));
         }
         batch.finish()
@@ -347,15 +347,15 @@ impl Node {
         let Some((node, remote)) = self.links.get(id).map(|l| (l.node, l.remote)) else {
             return;
         };
-        let before = self.stats.bytes_sent;
+        let before = self.cx.stats.bytes_sent;
         let sample = response.busy.as_ref().map_or(0, |(_, s)| s.len() as u64);
         let records = sample + records_in(response.delta.as_ref());
         // The request of a busy answer was not admitted, and so not charged.
         let messages = u64::from(response.busy.is_some());
         self.send(id, Message::Response(response), Class::Answer);
-        let bytes = self.stats.bytes_sent - before;
+        let bytes = self.cx.stats.bytes_sent - before;
         self.gate.charge(
-            self.now,
+            self.cx.now,
             node,
             remote,
             Cost {

@@ -142,7 +142,7 @@ impl Node {
     /// A round always waits for something that will happen.
     pub(super) fn check_round(&self) {
         let ok = match self.ask.stage {
-            Stage::Idle => self.over || self.timers.is_set(Timer::Round),
+            Stage::Idle => self.over || self.cx.timers.is_set(Timer::Round),
             Stage::Dialing(dial) => self.dialer.has(dial),
             Stage::Asking(link) => self.links.get(link).is_some_and(|l| l.asking.is_some()),
             Stage::Fetching(link) => self.fetcher.is_on(link),
@@ -158,7 +158,7 @@ impl Node {
 impl Node {
     /// There is reason to ask soon: news from elsewhere, a fresh upstream, or the embedder's wish.
     pub(super) fn hurry(&mut self) {
-        self.ask.interval = self.config.round;
+        self.ask.interval = self.cx.config.round;
         self.ask.news = true;
         if self.ask.stage != Stage::Idle {
             return;
@@ -166,10 +166,10 @@ impl Node {
         let wait = if self.burst_has() {
             Duration::ZERO
         } else {
-            self.choices.jitter(self.config.round, 50)
+            self.cx.choices.jitter(self.cx.config.round, 50)
         };
         // Nothing before the jittered start (R19).
-        self.timers.at_latest(Timer::Round, self.now + wait);
+        self.cx.timers.at_latest(Timer::Round, self.cx.now + wait);
     }
 
     /// This peer knows more, and its half of the exchange is on its way. Should that be lost, the
@@ -177,7 +177,7 @@ impl Node {
     pub(super) fn expect_news(&mut self, link: LinkId) {
         if self.ask.stage == Stage::Idle {
             let wait = self.patience(link, 3);
-            self.timers.at_latest(Timer::Round, self.now + wait);
+            self.cx.timers.at_latest(Timer::Round, self.cx.now + wait);
         }
     }
 
@@ -185,8 +185,8 @@ impl Node {
     pub(super) fn missed(&mut self) {
         self.ask.missed = self.ask.missed.saturating_add(1);
         if self.has_missed() && self.ask.stage == Stage::Idle {
-            let wait = self.choices.jitter(self.config.round, 50);
-            self.timers.at_latest(Timer::Round, self.now + wait);
+            let wait = self.cx.choices.jitter(self.cx.config.round, 50);
+            self.cx.timers.at_latest(Timer::Round, self.cx.now + wait);
         }
     }
 
@@ -202,15 +202,15 @@ impl Node {
 
     /// Several rounds have passed without news: this is no cold start.
     pub(super) fn is_calm(&self) -> bool {
-        self.ask.interval >= self.config.round * CALM
+        self.ask.interval >= self.cx.config.round * CALM
     }
 
     fn burst_rate(&self) -> Rate {
-        Rate::new(u64::from(self.config.burst), BURST_REFILL)
+        Rate::new(u64::from(self.cx.config.burst), BURST_REFILL)
     }
 
     fn burst_has(&self) -> bool {
-        self.config.burst > 0 && self.ask.burst.has(self.burst_rate(), self.now)
+        self.cx.config.burst > 0 && self.ask.burst.has(self.burst_rate(), self.cx.now)
     }
 
     pub(super) fn start_round(&mut self) {
@@ -223,7 +223,7 @@ impl Node {
         self.ask.left = EXCHANGES;
         self.ask.news = false;
         self.ask.newest = self.ask.take_newest(&self.table);
-        let fast = self.ask.interval <= self.config.round;
+        let fast = self.ask.interval <= self.cx.config.round;
         self.ask.closing = if fast { CLOSING } else { 0 };
         self.next_exchange(Ended::NoNews);
     }
@@ -250,8 +250,8 @@ impl Node {
                 Pick::Dial(node) => {
                     if let Some(dial) = self.dial_peer(node) {
                         self.ask.stage = Stage::Dialing(dial);
-                        let patience = self.config.round * DIAL_PATIENCE;
-                        self.timers.set(Timer::Round, self.now + patience);
+                        let patience = self.cx.config.round * DIAL_PATIENCE;
+                        self.cx.timers.set(Timer::Round, self.cx.now + patience);
                         return;
                     }
                     // Over the budget of dials (R19).
@@ -269,27 +269,27 @@ impl Node {
         self.ask.stage = Stage::Idle;
         // A wish in the midst of a round is for the next one, as is news.
         self.ask.wished &= self.ask.news;
-        let (fast, quiet) = (self.config.round, self.config.quiet_round);
-        let mut wait = self.choices.jitter(self.ask.interval, 50);
+        let (fast, quiet) = (self.cx.config.round, self.cx.config.quiet_round);
+        let mut wait = self.cx.choices.jitter(self.ask.interval, 50);
         if self.ask.news {
             self.ask.interval = fast;
             self.ask.missed = 0;
             let tokens = u64::from(EXCHANGES - self.ask.left);
             let rate = self.burst_rate();
             let burst =
-                self.config.burst > 0 && self.ask.burst.take(rate, self.now, tokens).is_ok();
+                self.cx.config.burst > 0 && self.ask.burst.take(rate, self.cx.now, tokens).is_ok();
             wait = if burst {
                 Duration::ZERO
             } else {
-                self.choices.jitter(fast, 50)
+                self.cx.choices.jitter(fast, 50)
             };
         } else if last == Ended::NoNews {
             self.ask.interval = (self.ask.interval * 2).min(quiet);
             self.ask.rested |= self.is_calm();
         } else if self.has_missed() {
-            wait = self.choices.jitter(fast, 50);
+            wait = self.cx.choices.jitter(fast, 50);
         }
-        self.timers.set(Timer::Round, self.now + wait);
+        self.cx.timers.set(Timer::Round, self.cx.now + wait);
         if !self.is_rushing() {
             self.send_waiting_traces();
         }
@@ -300,7 +300,7 @@ impl Node {
     pub(super) fn finish_exchange(&mut self, ended: Ended) {
         self.ask.stage = Stage::Idle;
         self.ask.news |= ended == Ended::News;
-        let fast = self.ask.interval <= self.config.round;
+        let fast = self.ask.interval <= self.cx.config.round;
         if ended == Ended::Failed || self.ask.news || fast || self.fresh_upstream().is_some() {
             self.next_exchange(ended);
         } else {
@@ -321,7 +321,7 @@ impl Node {
 
     /// The round's dial leads nowhere, or not soon.
     fn ask_linked(&mut self) {
-        self.timers.clear(Timer::Round);
+        self.cx.timers.clear(Timer::Round);
         if !self.try_linked() {
             self.finish_exchange(Ended::Failed);
         }
@@ -330,7 +330,7 @@ impl Node {
     /// The round's dial has led to this link.
     pub(super) fn ask_dialled(&mut self, dial: DialId, link: LinkId) {
         if self.ask.is_dialing(dial) {
-            self.timers.clear(Timer::Round);
+            self.cx.timers.clear(Timer::Round);
             self.ask_again_on(link);
         }
     }

@@ -40,12 +40,12 @@ impl Node {
         let node = self.links.get(link)?.node;
         let cursor = response
             .cursor
-            .filter(|c| c.epoch == self.epoch && c.version <= self.table.version());
+            .filter(|c| c.epoch == self.cx.epoch && c.version <= self.table.version());
         let from = cursor.map_or(0, |c| c.version);
         let sampled = told.is_none() && response.head.partial && self.takes_names(&node);
         let all = match told {
             Some(told) => self.table.of_these_since(&told.surplus, from),
-            None if sampled => self.table.sample_since(from, &mut self.choices),
+            None if sampled => self.table.sample_since(from, &mut self.cx.choices),
             None => self.table.since(from),
         };
         let (mut listed, cut) = match (told, response.delta.as_ref()) {
@@ -118,7 +118,9 @@ impl Node {
         let n = back.listed.slots.len();
         let knows_little = back.count as usize * 16 <= n && !back.sampled;
         let (content, to) = if n <= FEW || knows_little {
-            let (records, to) = self.table.page_to(self.now, &back.listed, None, PAGE_BYTES);
+            let (records, to) = self
+                .table
+                .page_to(self.cx.now, &back.listed, None, PAGE_BYTES);
             (Content::Records(records), to)
         } else if back.sampled {
             let nodes = self.table.nodes(&back.listed.slots);

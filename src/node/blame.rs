@@ -19,8 +19,8 @@ impl Node {
         let Some(node) = self.links.get(id).map(|l| l.node) else {
             return;
         };
-        let over = self.conducts.blame(self.now, node, fault.weight());
-        self.stats.blamed(&fault);
+        let over = self.conducts.blame(self.cx.now, node, fault.weight());
+        self.cx.stats.blamed(&fault);
         self.event(Event::Blamed {
             link: id,
             node,
@@ -32,13 +32,13 @@ impl Node {
     }
 
     fn refuse(&mut self, node: NodeId) {
-        self.stats.misbehaving += 1;
+        self.cx.stats.misbehaving += 1;
         if self.refused.len() >= caps::REFUSED {
             let first = self.refused.iter().min_by_key(|(_, until)| **until);
             let first = first.map(|(n, _)| *n);
             first.and_then(|n| self.refused.remove(&n));
         }
-        let until = self.now + REFUSED;
+        let until = self.cx.now + REFUSED;
         self.refused.insert(node, until);
         self.leave_alone(node, until);
         while let Some(link) = self.links.of(&node) {
@@ -49,6 +49,6 @@ impl Node {
     /// Until when this node is refused.
     pub(super) fn refused_until(&self, node: &NodeId) -> Option<Instant> {
         let until = self.refused.get(node).copied();
-        until.filter(|until| *until > self.now)
+        until.filter(|until| *until > self.cx.now)
     }
 }

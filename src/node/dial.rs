@@ -113,22 +113,22 @@ impl Node {
             Dialled::Peer(node) => self.table.successor() == Some(*node),
             Dialled::Hint(_) => false,
         };
-        let crowded = !kept && self.links.len() >= self.config.max_links;
+        let crowded = !kept && self.links.len() >= self.cx.config.max_links;
         if self.dialer.dials.len() + reserved >= caps::DIALS || crowded {
             return None;
         }
-        self.dialer.budget.take(BUDGET, self.now, 1).ok()?;
+        self.dialer.budget.take(BUDGET, self.cx.now, 1).ok()?;
         self.dialer.next += 1;
         let dial = DialId(self.dialer.next);
-        self.dialer.dials.insert(dial, (dialled, self.now));
-        self.stats.dials += 1;
-        self.effects.push_back(Effect::Dial { dial, target });
+        self.dialer.dials.insert(dial, (dialled, self.cx.now));
+        self.cx.stats.dials += 1;
+        self.cx.effects.push_back(Effect::Dial { dial, target });
         Some(dial)
     }
 
     /// Dials a known peer, unless it is being dialled, backing off, or has no usable address.
     pub(super) fn dial_peer(&mut self, node: NodeId) -> Option<DialId> {
-        if !self.partners.is_ready(&node, self.now) || self.dialer.is_dialing_peer(&node) {
+        if !self.partners.is_ready(&node, self.cx.now) || self.dialer.is_dialing_peer(&node) {
             return None;
         }
         let addresses = self.peer_addresses(&node);
@@ -141,15 +141,15 @@ impl Node {
     pub(super) fn peer_addresses(&self, node: &NodeId) -> Vec<Multiaddr> {
         let entry = self.table.lookup(node);
         let mut addresses = entry
-            .map(|e| e.addresses(self.config.local))
+            .map(|e| e.addresses(self.cx.config.local))
             .unwrap_or_default();
-        addresses.retain(|a| self.config.allows(node, a));
+        addresses.retain(|a| self.cx.config.allows(node, a));
         addresses
     }
 
     /// Dials every upstream and hint whose time has come.
     pub(super) fn redial(&mut self) {
-        let now = self.now;
+        let now = self.cx.now;
         for i in 0..self.dialer.upstreams.len() {
             let upstream = &self.dialer.upstreams[i];
             if upstream.dialing || !upstream.backoff.is_ready(now) || self.is_up(upstream) {
@@ -172,10 +172,10 @@ impl Node {
                 continue;
             }
             let (node, addresses) = (hint.node, hint.addresses.clone());
-            let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
+            let (base, cap) = (self.cx.config.backoff_base, self.cx.config.backoff_cap);
             if let Some(hint) = self.dialer.hints.get_mut(i) {
-                self.stats.backoffs += 1;
-                hint.backoff.fail(now, base, cap, &mut self.choices);
+                self.cx.stats.backoffs += 1;
+                hint.backoff.fail(now, base, cap, &mut self.cx.choices);
             }
             if !self.links.is_linked(&node) {
                 self.dial(Dialled::Hint(node), Target::Peer { node, addresses });
@@ -198,8 +198,8 @@ impl Node {
         let hints = self.dialer.hints.iter().filter(idle);
         let hints = hints.map(|h| h.backoff.retry_at());
         match down.chain(hints).min() {
-            Some(at) => self.timers.set(Timer::Redial, at.max(self.now)),
-            None => self.timers.clear(Timer::Redial),
+            Some(at) => self.cx.timers.set(Timer::Redial, at.max(self.cx.now)),
+            None => self.cx.timers.clear(Timer::Redial),
         }
     }
 
@@ -228,7 +228,7 @@ impl Node {
         Some(Landed {
             dial,
             dialled,
-            took: self.now.saturating_since(since),
+            took: self.cx.now.saturating_since(since),
         })
     }
 
@@ -240,7 +240,7 @@ impl Node {
                 Dialled::Hint(_) => self.dialer.forget_hint(&node),
                 // Met before its address was known to be an upstream's.
                 Dialled::Upstream(_) if self.has_exchanged(&node) => {
-                    self.dialer.completed(&node, false, self.now);
+                    self.dialer.completed(&node, false, self.cx.now);
                 }
                 Dialled::Upstream(_) | Dialled::Peer(_) => {}
             }
@@ -266,7 +266,7 @@ impl Node {
         let Some((dialled, _)) = self.dialer.dials.remove(&dial) else {
             return;
         };
-        self.stats.dial_failures += 1;
+        self.cx.stats.dial_failures += 1;
         match dialled {
             Dialled::Upstream(address) => {
                 if let Some(i) = self.upstream_index(&address) {
@@ -286,7 +286,7 @@ impl Node {
 
     /// A dial whose outcome nobody has reported for long has failed.
     pub(super) fn expire_dials(&mut self) {
-        let since = self.now.saturating_sub(DIAL_TIMEOUT);
+        let since = self.cx.now.saturating_sub(DIAL_TIMEOUT);
         let late = self.dialer.dials.iter().filter(|(_, (_, at))| *at < since);
         for dial in late.map(|(dial, _)| *dial).collect::<Vec<_>>() {
             self.on_dial_failed(dial);
@@ -294,10 +294,14 @@ impl Node {
     }
 
     fn peer_unreachable(&mut self, node: NodeId) {
-        let (now, base, cap) = (self.now, self.config.backoff_base, self.config.backoff_cap);
-        self.stats.backoffs += 1;
+        let (now, base, cap) = (
+            self.cx.now,
+            self.cx.config.backoff_base,
+            self.cx.config.backoff_cap,
+        );
+        self.cx.stats.backoffs += 1;
         let partner = self.partners.entry(node, now);
-        partner.backoff.fail(now, base, cap, &mut self.choices);
+        partner.backoff.fail(now, base, cap, &mut self.cx.choices);
         let retry_in = partner.backoff.retry_at().saturating_since(now);
         self.table.set_reachable(&node, false);
         self.event(Event::PeerUnreachable { node, retry_in });
@@ -305,16 +309,16 @@ impl Node {
 
     /// Keeps the addresses of an expired peer (R28).
     pub(super) fn add_hint(&mut self, node: NodeId, mut addresses: Vec<Multiaddr>) {
-        addresses.retain(|a| self.config.allows(&node, a));
+        addresses.retain(|a| self.cx.config.allows(&node, a));
         if addresses.is_empty() || self.dialer.hints.iter().any(|h| h.node == node) {
             return;
         }
         if self.dialer.hints.len() >= caps::HINTS {
             self.dialer.hints.pop_front();
         }
-        let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
+        let (base, cap) = (self.cx.config.backoff_base, self.cx.config.backoff_cap);
         let mut backoff = Backoff::default();
-        backoff.fail(self.now, base, cap, &mut self.choices);
+        backoff.fail(self.cx.now, base, cap, &mut self.cx.choices);
         self.dialer.hints.push_back(Hint {
             node,
             addresses,

@@ -148,7 +148,7 @@ impl Node {
         let full = self.fetcher.queue.len() >= caps::OFFERS || bytes > caps::OFFER_BYTES;
         if (full || greedy) && !first {
             // The announcer is asked or asks again; its cursor has not moved.
-            self.stats.pushes_skipped += 1;
+            self.cx.stats.pushes_skipped += 1;
             return false;
         }
         if first {
@@ -183,7 +183,7 @@ impl Node {
     /// than before its last page, its announcer does not send what it has announced, and the next
     /// one's turn comes.
     fn fetch(&mut self, mut offer: Offer) {
-        let id = RequestId(self.request_ids.next_u64());
+        let id = RequestId(self.cx.request_ids.next_u64());
         let mut request = self.fetch_request(id);
         let missing = match &offer.wanted {
             Wanted::Announced(ids) => {
@@ -217,9 +217,10 @@ impl Node {
             self.fetch_failed(&mut offer);
             return;
         }
-        self.stats.fetches_sent += 1;
-        self.timers
-            .set(Timer::Fetch, self.now + self.patience(link, 2));
+        self.cx.stats.fetches_sent += 1;
+        self.cx
+            .timers
+            .set(Timer::Fetch, self.cx.now + self.patience(link, 2));
         offer.before = missing;
         self.fetcher.current = Some(Fetching { id, offer });
     }
@@ -227,7 +228,7 @@ impl Node {
     /// Its node has not asked to be left alone (R18).
     fn may_ask(&self, link: LinkId) -> bool {
         let link = self.links.get(link);
-        link.is_some_and(|l| self.partners.is_ready(&l.node, self.now))
+        link.is_some_and(|l| self.partners.is_ready(&l.node, self.cx.now))
     }
 
     fn fetch_request(&self, id: RequestId) -> Request {
@@ -254,7 +255,7 @@ impl Node {
         let Some(mut fetching) = self.fetcher.current.take_if(is_it) else {
             return false;
         };
-        self.timers.clear(Timer::Fetch);
+        self.cx.timers.clear(Timer::Fetch);
         if let Some(l) = self.links.get_mut(link) {
             l.finish(fetching.id);
             l.heard();
@@ -307,7 +308,7 @@ impl Node {
                 self.set_even(node);
             }
         } else if matches!(offer.wanted, Wanted::Announced(_)) {
-            self.stats.sketches_untold += 1;
+            self.cx.stats.sketches_untold += 1;
             self.ask.untold = self.ask.untold.saturating_add(1);
         }
         self.fetch_ended(offer.link, ended);
@@ -329,7 +330,7 @@ impl Node {
 
     pub(super) fn on_fetch_timeout(&mut self) {
         if let Some(mut fetching) = self.fetcher.current.take() {
-            self.stats.timeouts += 1;
+            self.cx.stats.timeouts += 1;
             if let Some(link) = self.links.get_mut(fetching.offer.link) {
                 link.finish(fetching.id);
             }
@@ -349,7 +350,7 @@ impl Node {
             .is_some_and(|f| f.offer.link == link)
         {
             self.fetcher.current = None;
-            self.timers.clear(Timer::Fetch);
+            self.cx.timers.clear(Timer::Fetch);
             self.pump();
         }
     }

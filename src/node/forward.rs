@@ -57,7 +57,7 @@ impl Node {
             origin: asker,
             path: vec![asker],
         });
-        if let Some(at) = walk.path.iter().position(|n| *n == self.id) {
+        if let Some(at) = walk.path.iter().position(|n| *n == self.cx.id) {
             // The request has met itself (R12).
             self.found_loop(walk.path[at..].to_vec());
             return;
@@ -71,7 +71,7 @@ impl Node {
                 .walks
                 .seen
                 .get(&key)
-                .is_some_and(|until| *until > self.now)
+                .is_some_and(|until| *until > self.cx.now)
             || !self.is_cold_for(&walk)
         {
             return;
@@ -80,15 +80,15 @@ impl Node {
             return;
         };
         let Walk { origin, mut path } = walk;
-        path.push(self.id);
+        path.push(self.cx.id);
         let forwarded = (request.id, request.hop_limit - 1, Walk { origin, path });
         if !self.start_exchange(upstream, Some(forwarded)) {
             return;
         }
-        self.stats.requests_forwarded += 1;
-        self.walks.seen.insert(key, self.now + SEEN);
+        self.cx.stats.requests_forwarded += 1;
+        self.walks.seen.insert(key, self.cx.now + SEEN);
         if self.walks.waiting.len() < caps::WAITING_DOWNSTREAMS {
-            let (id, since, until) = (request.id, self.table.version(), self.now + WAITING);
+            let (id, since, until) = (request.id, self.table.version(), self.cx.now + WAITING);
             self.walks.waiting.push_back(Waiting {
                 downstream,
                 id,
@@ -101,7 +101,7 @@ impl Node {
 
     /// No live record but self, origin and path.
     fn is_cold_for(&self, walk: &Walk) -> bool {
-        let on_walk = |n: &NodeId| *n == self.id || walk.path.contains(n);
+        let on_walk = |n: &NodeId| *n == self.cx.id || walk.path.contains(n);
         self.table.live() <= walk.path.len() + 1
             && self
                 .table
@@ -114,7 +114,7 @@ impl Node {
         self.dialer.upstream_nodes().into_iter().find_map(|node| {
             let link = self.links.of(&node)?;
             let idle = self.links.get(link)?.asking.is_none();
-            let free = idle && self.partners.is_ready(&node, self.now);
+            let free = idle && self.partners.is_ready(&node, self.cx.now);
             // One on the path but the origin's own edge would only be told of the cycle, which
             // the request finds there.
             (free && walk.path.last() != Some(&node)).then_some(link)
@@ -123,7 +123,7 @@ impl Node {
 
     /// News from the upstream goes to the downstreams that asked while this node was cold.
     pub(super) fn send_late_knowledge(&mut self, upstream: LinkId) {
-        let now = self.now;
+        let now = self.cx.now;
         let mut kept = VecDeque::new();
         for mut waiting in core::mem::take(&mut self.walks.waiting) {
             if waiting.until <= now {

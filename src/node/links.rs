@@ -126,12 +126,12 @@ impl Node {
             return Err(UsageError::LinkInUse);
         }
         let landed = dial.and_then(|dial| self.dial_succeeded(dial, node));
-        if node == self.id {
+        if node == self.cx.id {
             self.on_self_connection(id);
             return Ok(());
         }
         if let Some(until) = self.refused_until(&node) {
-            self.effects.push_back(Effect::Close {
+            self.cx.effects.push_back(Effect::Close {
                 link: id,
                 reason: CloseReason::Refused,
             });
@@ -143,7 +143,7 @@ impl Node {
             return Ok(());
         }
         if landed.is_none() && self.links.len() >= self.most_links() {
-            self.effects.push_back(Effect::Close {
+            self.cx.effects.push_back(Effect::Close {
                 link: id,
                 reason: CloseReason::Full,
             });
@@ -166,10 +166,10 @@ impl Node {
         took: Option<Duration>,
     ) {
         self.links.order += 1;
-        let crowded = !dialled && self.links.len() >= self.config.max_links;
+        let crowded = !dialled && self.links.len() >= self.cx.config.max_links;
         // The ring holds at a crowded hub too.
         let surplus = crowded && !self.table.is_predecessor(&node);
-        let mut link = Link::new(node, remote, self.links.order, self.now);
+        let mut link = Link::new(node, remote, self.links.order, self.cx.now);
         link.dialled = dialled;
         link.via = self.via(&node);
         link.srtt = self.partners.get(&node).and_then(|p| p.srtt).or(took);
@@ -181,7 +181,7 @@ impl Node {
 
     /// As many again as are kept may be there to be answered once (R22).
     pub(super) fn most_links(&self) -> usize {
-        2 * self.config.max_links
+        2 * self.cx.config.max_links
     }
 
     fn send_hello(&mut self, link: LinkId) {
@@ -189,7 +189,7 @@ impl Node {
             min_version: wire::VERSION,
             max_version: wire::VERSION,
             features: wire::SKETCHES | wire::NODES,
-            epoch: self.epoch,
+            epoch: self.cx.epoch,
         };
         self.send(link, Message::Hello(hello), Class::Answer);
     }
@@ -200,7 +200,7 @@ impl Node {
         };
         if !(hello.min_version..=hello.max_version).contains(&wire::VERSION) {
             // An upgrade takes its time, as an upstream too.
-            let (node, until) = (link.node, self.now + self.config.backoff_cap);
+            let (node, until) = (link.node, self.cx.now + self.cx.config.backoff_cap);
             self.leave_alone(node, until);
             self.goodbye(id, GoodbyeReason::Version, CloseReason::Version);
             return;
@@ -231,7 +231,7 @@ impl Node {
             newer
         } else {
             // The one that the smaller ID has dialled.
-            let ours_stays = self.id < la.node;
+            let ours_stays = self.cx.id < la.node;
             if la.dialled == ours_stays { a } else { b }
         };
         let goes = if stays == a { b } else { a };
@@ -254,7 +254,7 @@ impl Node {
         };
         let crossed = |l: &Link| l.epoch.is_some() && l.dialled != link.dialled;
         let crossed = self.links.get(other).is_some_and(crossed);
-        let new_stays = link.dialled == (self.id < link.node);
+        let new_stays = link.dialled == (self.cx.id < link.node);
         if crossed && !new_stays { other } else { new }
     }
 
@@ -268,24 +268,24 @@ impl Node {
         let answered = self.dialer.has_completed(&node);
         let wait = match goodbye.reason {
             // Full before it could answer: soon again.
-            GoodbyeReason::Full if !answered => self.config.backoff_base,
+            GoodbyeReason::Full if !answered => self.cx.config.backoff_base,
             // Not for weeks: another node may be at that address by then.
             GoodbyeReason::Full => goodbye
                 .retry_after
-                .clamp(self.config.quiet_round, self.config.quiet_round * 10),
-            GoodbyeReason::Misbehaviour | GoodbyeReason::Version => self.config.backoff_cap,
-            _ => goodbye.retry_after.min(self.config.backoff_cap),
+                .clamp(self.cx.config.quiet_round, self.cx.config.quiet_round * 10),
+            GoodbyeReason::Misbehaviour | GoodbyeReason::Version => self.cx.config.backoff_cap,
+            _ => goodbye.retry_after.min(self.cx.config.backoff_cap),
         };
         if !wait.is_zero() {
-            let wait = self.choices.jitter(wait, 75);
-            self.leave_alone(node, self.now + wait);
+            let wait = self.cx.choices.jitter(wait, 75);
+            self.leave_alone(node, self.cx.now + wait);
         }
         self.close(id, CloseReason::Goodbye);
     }
 
     /// Neither dials this node nor asks it before then.
     pub(super) fn leave_alone(&mut self, node: NodeId, until: Instant) {
-        let backoff = &mut self.partners.entry(node, self.now).backoff;
+        let backoff = &mut self.partners.entry(node, self.cx.now).backoff;
         backoff.hold(until, Duration::ZERO);
         self.dialer.hold_upstream(&node, until);
     }
@@ -293,7 +293,7 @@ impl Node {
     /// Says goodbye and closes.
     pub(super) fn goodbye(&mut self, id: LinkId, reason: GoodbyeReason, close: CloseReason) {
         let retry_after = match reason {
-            GoodbyeReason::Full => self.config.quiet_round * 10,
+            GoodbyeReason::Full => self.cx.config.quiet_round * 10,
             _ => Duration::ZERO,
         };
         self.send(
@@ -309,7 +309,9 @@ impl Node {
 
     pub(super) fn close(&mut self, id: LinkId, reason: CloseReason) {
         if let Some(link) = self.links.remove(id) {
-            self.effects.push_back(Effect::Close { link: id, reason });
+            self.cx
+                .effects
+                .push_back(Effect::Close { link: id, reason });
             let failed = matches!(
                 reason,
                 CloseReason::Unresponsive | CloseReason::Misbehaviour
@@ -320,9 +322,9 @@ impl Node {
 
     fn link_gone(&mut self, id: LinkId, link: &Link, failed: bool) {
         if let Some(asking) = &link.asking {
-            self.timers.clear_request(id, asking.deadline);
+            self.cx.timers.clear_request(id, asking.deadline);
         }
-        let now = self.now;
+        let now = self.cx.now;
         let held = now.saturating_since(link.up_at) >= HELD;
         let partner = self.partners.entry(link.node, now);
         if link.srtt.is_some() {
@@ -332,9 +334,9 @@ impl Node {
             partner.backoff.reset();
         }
         if failed {
-            self.stats.backoffs += 1;
-            let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
-            partner.backoff.fail(now, base, cap, &mut self.choices);
+            self.cx.stats.backoffs += 1;
+            let (base, cap) = (self.cx.config.backoff_base, self.cx.config.backoff_cap);
+            partner.backoff.fail(now, base, cap, &mut self.cx.choices);
         }
         match self.links.of(&link.node) {
             None => self.upstream_link_gone(link.node, held, failed),
@@ -352,12 +354,12 @@ impl Node {
 
     /// Hands a message to the transport, if the link has room for its class.
     pub(super) fn send(&mut self, id: LinkId, message: Message, class: Class) -> bool {
-        let now = self.now;
+        let now = self.cx.now;
         let Some(link) = self.links.get_mut(id) else {
             return false;
         };
         if usize::from(link.in_flight) >= class.room() {
-            self.stats.pushes_skipped += 1;
+            self.cx.stats.pushes_skipped += 1;
             return false;
         }
         link.in_flight += 1;
@@ -366,10 +368,10 @@ impl Node {
         link.traced |= kind == Kind::Trace;
         let bytes = wire::encode(message);
         debug_assert!(bytes.len() <= caps::MESSAGE_BYTES, "{} bytes", bytes.len());
-        self.stats.messages_sent += 1;
-        self.stats.bytes_sent += bytes.len() as u64;
-        self.stats.sent[kind as usize].add(bytes.len());
-        self.effects.push_back(Effect::Send { link: id, bytes });
+        self.cx.stats.messages_sent += 1;
+        self.cx.stats.bytes_sent += bytes.len() as u64;
+        self.cx.stats.sent[kind as usize].add(bytes.len());
+        self.cx.effects.push_back(Effect::Send { link: id, bytes });
         true
     }
 
@@ -385,8 +387,8 @@ impl Node {
     }
 
     pub(super) fn sweep_links(&mut self) {
-        let now = self.now;
-        let idle = self.config.link_idle;
+        let now = self.cx.now;
+        let idle = self.cx.config.link_idle;
         let mut close = Vec::new();
         let mut held = Vec::new();
         let doubled = self.links.doubled();
@@ -412,7 +414,7 @@ impl Node {
             self.goodbye(id, goodbye, reason);
         }
         self.keep_successor();
-        self.timers.at_latest(Timer::Sweep, now + super::SWEEP);
+        self.cx.timers.at_latest(Timer::Sweep, now + super::SWEEP);
     }
 
     /// Links that stay though unused: those to upstreams, and to the ring successor.

@@ -66,7 +66,7 @@ impl Node {
         let calm = self.is_calm();
         let (mut no_room, mut swapped) = (Vec::new(), 0);
         for record in records.iter() {
-            if record.node == self.id {
+            if record.node == self.cx.id {
                 self.on_own_record(record);
                 continue;
             }
@@ -89,7 +89,8 @@ impl Node {
             }
             self.judge(link, teller, record, merged, &mut report);
         }
-        if source != Source::Rumour && swapped * SWAPS >= caps::SAMPLE.min(self.config.capacity) {
+        if source != Source::Rumour && swapped * SWAPS >= caps::SAMPLE.min(self.cx.config.capacity)
+        {
             report.news += swapped;
         }
         if !report.relay.is_empty() {
@@ -105,13 +106,13 @@ impl Node {
     fn merge_record(&mut self, record: WireRecord<'_>, via: Via) -> Merged {
         let (links, dialer) = (&self.links, &self.dialer);
         let is_pinned = |node: &NodeId| links.is_linked(node) || dialer.is_upstream(node);
-        self.table.merge(self.now, record, via, &is_pinned)
+        self.table.merge(self.cx.now, record, via, &is_pinned)
     }
 
     /// After every record that the table took in: who had to make room for it.
     pub(super) fn report_evicted(&mut self) {
         if let Some(node) = self.table.take_evicted() {
-            self.stats.records_evicted += 1;
+            self.cx.stats.records_evicted += 1;
             self.event(Event::PeerEvicted { node });
         }
     }
@@ -129,41 +130,41 @@ impl Node {
         self.report_evicted();
         match merged {
             Merged::New(slot) => {
-                self.stats.records_learned += 1;
+                self.cx.stats.records_learned += 1;
                 if self.table.get(slot).is_some_and(|e| !e.is_tombstone()) {
-                    self.ask.learned(node, &mut self.choices);
+                    self.ask.learned(node, &mut self.cx.choices);
                     self.dialer.forget_hint(&node);
                     self.event(Event::PeerUp { node });
                 }
             }
             Merged::Newer(slot) => {
-                self.stats.records_learned += 1;
+                self.cx.stats.records_learned += 1;
                 if self.table.get(slot).is_some_and(|e| !e.is_tombstone()) {
                     self.event(Event::PeerChanged { node });
                 }
             }
             Merged::Left(_) => {
-                self.stats.records_learned += 1;
+                self.cx.stats.records_learned += 1;
                 self.dialer.forget_hint(&node);
                 self.event(Event::PeerLeft { node });
             }
             Merged::Renewed(_) => {
-                self.stats.renewals_applied += 1;
+                self.cx.stats.renewals_applied += 1;
                 self.pass_renewal_on(node);
             }
-            Merged::Known | Merged::Dying => self.stats.records_known += 1,
+            Merged::Known | Merged::Dying => self.cx.stats.records_known += 1,
             Merged::Stale(sequence) => {
-                self.stats.records_known += 1;
+                self.cx.stats.records_known += 1;
                 if node == teller {
                     report.refuse(node, sequence);
                 }
             }
             Merged::Refused(sequence) => {
-                self.stats.records_refused += 1;
+                self.cx.stats.records_refused += 1;
                 report.refuse(node, sequence);
             }
             Merged::Conflict => {
-                self.stats.records_conflicting += 1;
+                self.cx.stats.records_conflicting += 1;
                 self.event(Event::Conflict {
                     node,
                     version: record.sequence.version,
@@ -172,9 +173,9 @@ impl Node {
                     report.refuse(node, record.sequence);
                 }
             }
-            Merged::Full => self.stats.records_evicted += 1,
+            Merged::Full => self.cx.stats.records_evicted += 1,
             Merged::Bad(error) => {
-                self.stats.records_bad += 1;
+                self.cx.stats.records_bad += 1;
                 if node == teller {
                     self.blame(link, PeerFault::OwnRecord(error));
                 }
@@ -244,7 +245,7 @@ impl Node {
         if link.epoch != Some(cursor.epoch) {
             return;
         }
-        let partner = self.partners.entry(link.node, self.now);
+        let partner = self.partners.entry(link.node, self.cx.now);
         match &mut partner.cursor {
             Some(known) if known.epoch == cursor.epoch => {
                 known.version = known.version.max(cursor.version);
@@ -268,7 +269,7 @@ impl Node {
     /// linked and has not gone further since.
     pub(super) fn take_refusals(&mut self, refusals: &Refusals) {
         for (node, sequence) in refusals.iter().take(caps::BATCH) {
-            if node == self.id {
+            if node == self.cx.id {
                 self.on_refused(sequence);
                 continue;
             }
@@ -293,10 +294,10 @@ impl Node {
             return;
         }
         let mut missing = Vec::new();
-        for renewed in self.table.apply_renewals(self.now, renewals) {
+        for renewed in self.table.apply_renewals(self.cx.now, renewals) {
             match renewed {
                 Renewed::Applied(slot) => {
-                    self.stats.renewals_applied += 1;
+                    self.cx.stats.renewals_applied += 1;
                     if let Some(node) = self.table.get(slot).map(|e| e.node) {
                         self.pass_renewal_on(node);
                     }
@@ -316,7 +317,7 @@ impl Node {
             return;
         }
         if let Some(asking) = self.take_asking(link, response.id) {
-            self.stats.responses_received += 1;
+            self.cx.stats.responses_received += 1;
             self.take_refusals(&response.refusals);
             self.take_answer(link, asking.version, response);
             return;
@@ -326,7 +327,7 @@ impl Node {
             .get(link)
             .is_some_and(|l| l.is_recent(response.id));
         if recent {
-            self.stats.late_responses += 1;
+            self.cx.stats.late_responses += 1;
             self.take_refusals(&response.refusals);
             if let Some(Content::Records(records)) = response.delta.map(|d| d.content) {
                 let report = self.merge_records(link, &records, Source::Pull);
@@ -336,7 +337,7 @@ impl Node {
             }
             self.take_renewals(link, &response.renewals);
         } else {
-            self.stats.unsolicited += 1;
+            self.cx.stats.unsolicited += 1;
             self.blame(link, PeerFault::Unsolicited);
         }
     }
@@ -375,11 +376,11 @@ impl Node {
         } else {
             response
                 .cursor
-                .filter(|c| c.epoch == self.epoch)
+                .filter(|c| c.epoch == self.cx.epoch)
                 .map(|c| c.version)
         };
         if let (Some(version), Some(epoch)) = (told, epoch) {
-            self.partners.entry(node, self.now).told = Some(Cursor { epoch, version });
+            self.partners.entry(node, self.cx.now).told = Some(Cursor { epoch, version });
         }
         let told = self.read_sketch(&mut response);
         // What goes back is chosen before what comes in is merged.
@@ -438,10 +439,10 @@ impl Node {
 
     /// The peer has answered `Busy` (R18).
     pub(super) fn defer(&mut self, node: NodeId, wait: Duration) {
-        let retry_after = wait.min(self.config.backoff_cap);
-        let partner = self.partners.entry(node, self.now);
-        partner.backoff.hold(self.now, retry_after);
-        self.stats.deferred += 1;
+        let retry_after = wait.min(self.cx.config.backoff_cap);
+        let partner = self.partners.entry(node, self.cx.now);
+        partner.backoff.hold(self.cx.now, retry_after);
+        self.cx.stats.deferred += 1;
         self.event(Event::Deferred { node, retry_after });
     }
 
@@ -450,7 +451,7 @@ impl Node {
         let Some(node) = self.links.get(link).map(|l| l.node) else {
             return;
         };
-        self.dialer.completed(&node, news, self.now);
+        self.dialer.completed(&node, news, self.cx.now);
         if news {
             self.send_late_knowledge(link);
         }

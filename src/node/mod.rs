@@ -10,6 +10,7 @@ mod answer;
 mod ask;
 mod back;
 mod blame;
+mod cx;
 mod dial;
 mod fetch;
 mod forward;
@@ -27,12 +28,13 @@ mod trace;
 mod upstreams;
 mod views;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use self::ask::Ask;
+use self::cx::Cx;
 use self::dial::Dialer;
 use self::fetch::Fetcher;
 use self::forward::Walks;
@@ -40,7 +42,7 @@ use self::links::Links;
 use self::own::Own;
 use self::partners::Partners;
 use self::push::Push;
-use self::timers::{Due, Timer, Timers};
+use self::timers::{Due, Timer};
 use self::trace::Loops;
 use crate::config::{Config, Identity};
 use crate::effect::{Effect, Event};
@@ -50,8 +52,6 @@ use crate::input::Input;
 use crate::limits::caps;
 use crate::limits::conduct::Conducts;
 use crate::limits::gate::Gate;
-use crate::rng::{Keyed, Purpose, Stream};
-use crate::stats::Stats;
 use crate::table::Table;
 use crate::time::Instant;
 use crate::wire::{self, Decoded, Kind, Message};
@@ -65,10 +65,7 @@ pub use self::views::{LearnedFrom, LinkView, LoopView, PeerView, UpstreamState, 
 /// [`Effect::WaitUntil`]. The same inputs and seed give the same effects, byte for byte. No input,
 /// in any order, makes it panic.
 pub struct Node {
-    now: Instant,
-    config: Config,
-    id: NodeId,
-    epoch: u64,
+    cx: Cx,
     table: Table,
     own: Own,
     links: Links,
@@ -83,13 +80,6 @@ pub struct Node {
     conducts: Conducts,
     /// Nodes refused for proven misbehaviour, and until when.
     refused: BTreeMap<NodeId, Instant>,
-    timers: Timers,
-    request_ids: Stream,
-    choices: Stream,
-    salts: Stream,
-    relay_key: Keyed,
-    stats: Stats,
-    effects: VecDeque<Effect>,
     /// The node has left or was shut down.
     over: bool,
 }
@@ -97,7 +87,11 @@ pub struct Node {
 impl core::fmt::Debug for Node {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let (records, links) = (self.table.len(), self.links.len());
-        write!(f, "Node({:?}, {records} records, {links} links)", self.id)
+        write!(
+            f,
+            "Node({:?}, {records} records, {links} links)",
+            self.cx.id
+        )
     }
 }
 
@@ -116,17 +110,14 @@ impl Node {
         now: Instant,
     ) -> Result<Self, StartError> {
         config.check()?;
-        let id = identity.node;
-        let mut choices = Stream::new(&seed, Purpose::Choices);
+        let mut cx = Cx::new(config, identity.node, &seed, now);
+        let config = &cx.config;
         let mut node = Self {
-            now,
-            id,
-            epoch: Stream::new(&seed, Purpose::Epoch).next_u64() | 1,
-            table: Table::new(id, config.capacity, &seed),
+            table: Table::new(cx.id, config.capacity, &seed),
             own: Own::new(identity.addresses, identity.metadata),
             links: Links::default(),
             partners: Partners::default(),
-            dialer: Dialer::new(&config.upstreams, now, config.start_jitter, &mut choices),
+            dialer: Dialer::new(&config.upstreams, now, config.start_jitter, &mut cx.choices),
             ask: Ask::new(config.round),
             fetcher: Fetcher::default(),
             walks: Walks::default(),
@@ -135,21 +126,16 @@ impl Node {
             gate: Gate::new(config.node_rates(), config.subnet_rates()),
             conducts: Conducts::default(),
             refused: BTreeMap::new(),
-            timers: Timers::default(),
-            request_ids: Stream::new(&seed, Purpose::RequestIds),
-            choices,
-            salts: Stream::new(&seed, Purpose::Salts),
-            relay_key: Keyed::new(&seed, Purpose::Relays),
-            stats: Stats::default(),
-            effects: VecDeque::new(),
             over: false,
-            config,
+            cx,
         };
         node.publish_own()?;
-        let start = now + node.choices.jitter(node.config.start_jitter, 0);
-        node.timers.set(Timer::Round, start);
-        node.timers.set(Timer::Renew, now + node.config.renewal());
-        node.timers.set(Timer::Sweep, now + SWEEP);
+        let start = now + node.cx.choices.jitter(node.cx.config.start_jitter, 0);
+        node.cx.timers.set(Timer::Round, start);
+        node.cx
+            .timers
+            .set(Timer::Renew, now + node.cx.config.renewal());
+        node.cx.timers.set(Timer::Sweep, now + SWEEP);
         node.schedule_trace();
         node.schedule_redial();
         Ok(node)
@@ -168,16 +154,16 @@ impl Node {
                 Input::Wake | Input::Sent { .. } | Input::LinkDown { .. } => Ok(()),
                 Input::Message { .. } | Input::DialFailed { .. } => Ok(()),
                 Input::LinkUp { link, .. } => {
-                    self.effects.push_back(close_effect(link));
+                    self.cx.effects.push_back(close_effect(link));
                     Ok(())
                 }
                 _ => Err(UsageError::Left),
             };
         }
-        if self.effects.len() > caps::EFFECTS {
+        if self.cx.effects.len() > caps::EFFECTS {
             return Err(UsageError::NotPolled);
         }
-        self.now = self.now.max(now);
+        self.cx.now = self.cx.now.max(now);
         match input {
             Input::LinkUp {
                 link,
@@ -206,11 +192,11 @@ impl Node {
 
     /// The next effect; [`Effect::WaitUntil`] when there is none.
     pub fn poll(&mut self) -> Effect {
-        if let Some(effect) = self.effects.pop_front() {
+        if let Some(effect) = self.cx.effects.pop_front() {
             return effect;
         }
         // A page of new peers is a thousand events: the room for them is not kept.
-        self.effects.shrink_to(EFFECTS_KEPT);
+        self.cx.effects.shrink_to(EFFECTS_KEPT);
         Effect::WaitUntil(self.next_deadline())
     }
 
@@ -219,7 +205,7 @@ impl Node {
             return None;
         }
         let expiry = self.table.next_deadline();
-        [self.timers.next(), expiry].into_iter().flatten().min()
+        [self.cx.timers.next(), expiry].into_iter().flatten().min()
     }
 
     /// Everything that is due. Each handler sets its own timer into the future, or waits for
@@ -230,7 +216,7 @@ impl Node {
             if self.over {
                 break;
             }
-            match self.timers.pop(self.now) {
+            match self.cx.timers.pop(self.cx.now) {
                 None => break,
                 Some(Due::Request(link)) => self.on_request_timeout(link),
                 Some(Due::Timer(timer)) => self.on_timer(timer),
@@ -256,19 +242,21 @@ impl Node {
             return;
         };
         let len = bytes.len();
-        self.stats.messages_received += 1;
-        self.stats.bytes_received += len as u64;
+        self.cx.stats.messages_received += 1;
+        self.cx.stats.bytes_received += len as u64;
         let decoded = wire::decode(bytes);
         let kind = match &decoded {
             Ok(Decoded::Message(message)) => message.kind(),
             _ => Kind::Other,
         };
-        self.stats.received[kind as usize].add(len);
+        self.cx.stats.received[kind as usize].add(len);
         match decoded {
             Ok(Decoded::Message(message)) => self.on_message(link, node, message, len),
-            Ok(Decoded::UnknownKind | Decoded::OtherVersion(_)) => self.stats.unknown_messages += 1,
+            Ok(Decoded::UnknownKind | Decoded::OtherVersion(_)) => {
+                self.cx.stats.unknown_messages += 1
+            }
             Err(error) => {
-                self.stats.bad_messages += 1;
+                self.cx.stats.bad_messages += 1;
                 self.blame(link, PeerFault::Message(error));
             }
         }
@@ -287,28 +275,28 @@ impl Node {
     }
 
     fn event(&mut self, event: Event) {
-        self.effects.push_back(Effect::Event(event));
+        self.cx.effects.push_back(Effect::Event(event));
     }
 
     /// Housekeeping, every ten seconds.
     fn sweep(&mut self) {
-        let now = self.now;
+        let now = self.cx.now;
         self.sweep_links();
         self.expire_dials();
         self.refused.retain(|_, until| *until > now);
         self.walks.expire(now);
-        self.loops.expire(now, self.config.trace_interval);
+        self.loops.expire(now, self.cx.config.trace_interval);
         self.table.relax();
-        self.timers.set(Timer::Sweep, now + SWEEP);
+        self.cx.timers.set(Timer::Sweep, now + SWEEP);
     }
 
     /// What has reached the end of its life.
     fn expire(&mut self) {
-        while let Some(entry) = self.table.pop_expired(self.now) {
-            self.stats.records_expired += 1;
+        while let Some(entry) = self.table.pop_expired(self.cx.now) {
+            self.cx.stats.records_expired += 1;
             if !entry.is_tombstone() {
                 self.event(Event::PeerExpired { node: entry.node });
-                self.add_hint(entry.node, entry.addresses(self.config.local));
+                self.add_hint(entry.node, entry.addresses(self.cx.config.local));
             }
         }
     }

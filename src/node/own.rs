@@ -67,13 +67,13 @@ impl Node {
     /// Writes the own record under the next version.
     pub(super) fn publish_own(&mut self) -> Result<(), RecordError> {
         let own = &self.own;
-        let body = write_body(&own.addresses, &own.metadata, self.config.lifetime);
+        let body = write_body(&own.addresses, &own.metadata, self.cx.config.lifetime);
         check_body(&body)?;
         if own.addresses.is_empty() && !own.published {
             return Ok(());
         }
         let sequence = own.sequence.next_version();
-        self.table.set_own(self.now, sequence, &body)?;
+        self.table.set_own(self.cx.now, sequence, &body)?;
         self.report_evicted();
         self.own.sequence = sequence;
         self.own.published = true;
@@ -84,9 +84,10 @@ impl Node {
     fn announce_own(&mut self) {
         // The checks at the interface make this succeed.
         if self.publish_own().is_ok() && self.own.published {
-            self.timers
-                .set(Timer::Renew, self.now + self.config.renewal());
-            let id = self.id;
+            self.cx
+                .timers
+                .set(Timer::Renew, self.cx.now + self.cx.config.renewal());
+            let id = self.cx.id;
             self.spread(&[id], None);
         }
     }
@@ -95,7 +96,7 @@ impl Node {
         check_body(&write_body(
             &addresses,
             &self.own.metadata,
-            self.config.lifetime,
+            self.cx.config.lifetime,
         ))?;
         if self.own.addresses != addresses {
             self.own.addresses = addresses;
@@ -108,7 +109,7 @@ impl Node {
         check_body(&write_body(
             &self.own.addresses,
             &metadata,
-            self.config.lifetime,
+            self.cx.config.lifetime,
         ))?;
         if self.own.metadata != metadata {
             self.own.metadata = metadata;
@@ -119,8 +120,8 @@ impl Node {
 
     /// The beat rises, the content stays (R26).
     pub(super) fn renew_own(&mut self) {
-        let wait = self.choices.jitter(self.config.renewal(), 90);
-        self.timers.set(Timer::Renew, self.now + wait);
+        let wait = self.cx.choices.jitter(self.cx.config.renewal(), 90);
+        self.cx.timers.set(Timer::Renew, self.cx.now + wait);
         if !self.own.published {
             return;
         }
@@ -135,9 +136,9 @@ impl Node {
         let Some(body) = self.table.own().map(|e| e.body().to_vec()) else {
             return;
         };
-        if self.table.set_own(self.now, sequence, &body).is_ok() {
+        if self.table.set_own(self.cx.now, sequence, &body).is_ok() {
             self.own.sequence = sequence;
-            let id = self.id;
+            let id = self.cx.id;
             self.pass_renewal_on(id);
         }
     }
@@ -166,12 +167,12 @@ impl Node {
             self.report_duplicate();
             return;
         }
-        let rate = Rate::new(RECOVERIES, self.config.renewal());
-        match self.own.recoveries.take(rate, self.now, 1) {
+        let rate = Rate::new(RECOVERIES, self.cx.config.renewal());
+        match self.own.recoveries.take(rate, self.cx.now, 1) {
             Ok(()) => {
                 self.own.pending = None;
                 self.own.sequence.version = self.own.sequence.version.max(above.version);
-                self.stats.recoveries += 1;
+                self.cx.stats.recoveries += 1;
                 // Without addresses, a record of an earlier life is withdrawn by a tombstone.
                 self.own.published = true;
                 self.announce_own();
@@ -179,7 +180,7 @@ impl Node {
             }
             Err(wait) => {
                 self.own.pending = self.own.pending.max(Some(above));
-                self.timers.at_latest(Timer::Recover, self.now + wait);
+                self.cx.timers.at_latest(Timer::Recover, self.cx.now + wait);
                 self.report_duplicate();
             }
         }
@@ -188,9 +189,9 @@ impl Node {
     /// Of two nodes of one key that both keep to their rate, one may be allowed each of its steps.
     fn count_recovery(&mut self) {
         let (steps, last) = self.own.row;
-        let goes_on = self.now.saturating_since(last) < self.config.renewal() * 2;
+        let goes_on = self.cx.now.saturating_since(last) < self.cx.config.renewal() * 2;
         let steps = if goes_on { steps.saturating_add(1) } else { 1 };
-        self.own.row = (steps, self.now);
+        self.own.row = (steps, self.cx.now);
         if steps > RECOVERIES {
             self.report_duplicate();
         }
@@ -205,10 +206,10 @@ impl Node {
     }
 
     fn report_duplicate(&mut self) {
-        let interval = self.config.report_interval;
-        let recent = |at: Instant| self.now.saturating_since(at) < interval;
+        let interval = self.cx.config.report_interval;
+        let recent = |at: Instant| self.cx.now.saturating_since(at) < interval;
         if !self.own.reported.is_some_and(recent) {
-            self.own.reported = Some(self.now);
+            self.own.reported = Some(self.cx.now);
             self.event(Event::DuplicateIdentity);
         }
     }
@@ -216,14 +217,14 @@ impl Node {
     /// The tombstone goes to everybody who is linked, then every link closes (R4).
     pub(super) fn on_leave(&mut self) {
         let sequence = self.own.sequence.next_version();
-        let left = self.own.published && self.table.set_own(self.now, sequence, &[]).is_ok();
+        let left = self.own.published && self.table.set_own(self.cx.now, sequence, &[]).is_ok();
         if left {
-            let slots: Vec<_> = self.table.find(&self.id).into_iter().collect();
+            let slots: Vec<_> = self.table.find(&self.cx.id).into_iter().collect();
             let links: Vec<_> = self.links.iter().map(|(id, _)| id).collect();
             for link in links {
-                let (records, _) = self
-                    .table
-                    .page(self.now, &slots, None, caps::MESSAGE_BYTES / 2);
+                let (records, _) =
+                    self.table
+                        .page(self.cx.now, &slots, None, caps::MESSAGE_BYTES / 2);
                 let delta = Delta::unlogged(records);
                 let update = Update {
                     delta: Some(delta),
@@ -246,7 +247,8 @@ impl Node {
             self.goodbye(link, reason, CloseReason::Leaving);
         }
         // What the closing of links has begun is not done any more.
-        self.effects
+        self.cx
+            .effects
             .retain(|e| !matches!(e, crate::effect::Effect::Dial { .. }));
     }
 }

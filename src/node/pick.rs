@@ -30,9 +30,9 @@ impl Node {
             }
         }
         let (table, partners, links) = (&self.table, &self.partners, &self.links);
-        let (now, id, local) = (self.now, self.id, self.config.local);
+        let (now, id, local) = (self.cx.now, self.cx.id, self.cx.config.local);
         let (version, since) = self.even_since();
-        let slot = table.random(&mut self.choices, |_, entry| {
+        let slot = table.random(&mut self.cx.choices, |_, entry| {
             let node = &entry.node;
             if *node == id || entry.is_tombstone() || partners.is_even(node, version, since) {
                 return false;
@@ -56,9 +56,9 @@ impl Node {
     }
 
     pub(super) fn linked_partner(&mut self) -> Option<LinkId> {
-        let (partners, now) = (&self.partners, self.now);
+        let (partners, now) = (&self.partners, self.cx.now);
         let (version, since) = self.even_since();
-        self.links.random(&mut self.choices, |_, l| {
+        self.links.random(&mut self.cx.choices, |_, l| {
             let even = partners.is_even(&l.node, version, since);
             l.asking.is_none() && !even && partners.is_ready(&l.node, now)
         })
@@ -66,7 +66,8 @@ impl Node {
 
     /// An exchange with this node is over: each knows what the other knew.
     pub(super) fn set_even(&mut self, node: NodeId) {
-        self.partners.set_even(node, self.table.version(), self.now);
+        self.partners
+            .set_even(node, self.table.version(), self.cx.now);
     }
 
     /// For whom an exchange would bring nothing: those with whom there has been one in the time of
@@ -75,9 +76,9 @@ impl Node {
         let time = if self.ask.is_wished() {
             Duration::ZERO
         } else {
-            self.config.round
+            self.cx.config.round
         };
-        (self.table.version(), self.now.saturating_sub(time))
+        (self.table.version(), self.cx.now.saturating_sub(time))
     }
 
     fn is_partner(&self, node: &NodeId) -> bool {
@@ -87,10 +88,10 @@ impl Node {
             .and_then(|l| self.links.get(l))
             .is_none_or(|l| l.asking.is_none());
         let (version, since) = self.even_since();
-        *node != self.id
+        *node != self.cx.id
             && idle
             && !self.partners.is_even(node, version, since)
-            && self.partners.is_ready(node, self.now)
+            && self.partners.is_ready(node, self.cx.now)
             && self.table.lookup(node).is_some_and(|e| !e.is_tombstone())
     }
 
@@ -103,7 +104,7 @@ impl Node {
         self.dialer.incomplete().find_map(|node| {
             let link = self.links.of(node)?;
             let idle = self.links.get(link)?.asking.is_none();
-            (idle && self.partners.is_ready(node, self.now)).then_some(link)
+            (idle && self.partners.is_ready(node, self.cx.now)).then_some(link)
         })
     }
 }

@@ -73,7 +73,7 @@ impl Node {
         from: Option<LinkId>,
     ) -> impl Iterator<Item = LinkId> + use<> {
         let successor = self.table.successor();
-        let other = self.links.random(&mut self.choices, |id, l| {
+        let other = self.links.random(&mut self.cx.choices, |id, l| {
             Some(id) != from && Some(id) != next && !l.surplus && Some(l.node) != successor
         });
         let next = next.filter(|link| Some(*link) != from);
@@ -89,7 +89,7 @@ impl Node {
         let next = self.table.successor().and_then(|node| self.links.of(&node));
         let mut links: Vec<LinkId> = self.rumour_links(next, Some(from)).collect();
         while links.len() < PASSED_TO {
-            let other = self.links.random(&mut self.choices, |id, l| {
+            let other = self.links.random(&mut self.cx.choices, |id, l| {
                 id != from && !l.surplus && !links.contains(&id)
             });
             match other {
@@ -118,7 +118,7 @@ impl Node {
             };
             let hash = rng::record_hash(&rumour.node, rumour.sequence.version);
             if self.push.passed.contains(&hash)
-                || self.push.passing.take(PASSING, self.now, 1).is_err()
+                || self.push.passing.take(PASSING, self.cx.now, 1).is_err()
             {
                 continue;
             }
@@ -127,7 +127,7 @@ impl Node {
             }
             self.push.passed.push_back(hash);
             if info.tombstone {
-                self.table.bury(self.now, rumour.node, rumour.sequence);
+                self.table.bury(self.cx.now, rumour.node, rumour.sequence);
             }
             let passed = WireRecord {
                 remaining_s,
@@ -169,7 +169,9 @@ impl Node {
     pub(super) fn send_rumour(&mut self, link: LinkId, about: Vec<NodeId>) {
         let slots: Vec<Slot> = about.iter().filter_map(|n| self.table.find(n)).collect();
         let peer = self.links.get(link).map(|l| l.node);
-        let (records, _) = self.table.page(self.now, &slots, peer.as_ref(), PAGE_BYTES);
+        let (records, _) = self
+            .table
+            .page(self.cx.now, &slots, peer.as_ref(), PAGE_BYTES);
         if records.is_empty() {
             return;
         }
@@ -199,7 +201,7 @@ impl Node {
         let listed = self.table.since(from);
         let (records, to) = self
             .table
-            .page_to(self.now, &listed, Some(node), PAGE_BYTES);
+            .page_to(self.cx.now, &listed, Some(node), PAGE_BYTES);
         (!records.is_empty()).then_some(Delta {
             from,
             to,
@@ -212,8 +214,8 @@ impl Node {
         if !self.table.is_crowded() {
             return None;
         }
-        let own: Vec<Slot> = self.table.find(&self.id).into_iter().collect();
-        let (records, _) = self.table.page(self.now, &own, None, PAGE_BYTES);
+        let own: Vec<Slot> = self.table.find(&self.cx.id).into_iter().collect();
+        let (records, _) = self.table.page(self.cx.now, &own, None, PAGE_BYTES);
         (!records.is_empty()).then_some(Delta::unlogged(records))
     }
 
@@ -231,8 +233,8 @@ impl Node {
         let Some((node, remote)) = self.links.get(link).map(|l| (l.node, l.remote)) else {
             return;
         };
-        if self.gate.admit(self.now, node, remote).is_err() {
-            self.stats.requests_throttled += 1;
+        if self.gate.admit(self.cx.now, node, remote).is_err() {
+            self.cx.stats.requests_throttled += 1;
             return;
         }
         self.charge_taken(node, remote, update.delta.as_ref(), len);
@@ -266,10 +268,10 @@ impl Node {
         let wait = if full {
             Default::default()
         } else {
-            self.config.renewal_batch
+            self.cx.config.renewal_batch
         };
-        let wait = self.choices.jitter(wait, 50);
-        self.timers.at_latest(Timer::Batch, self.now + wait);
+        let wait = self.cx.choices.jitter(wait, 50);
+        self.cx.timers.at_latest(Timer::Batch, self.cx.now + wait);
     }
 
     /// Sends the gathered renewals to the ring successor and one random partner.
@@ -278,7 +280,7 @@ impl Node {
         let next = self.table.successor().and_then(|node| self.links.of(&node));
         let other = self
             .links
-            .random(&mut self.choices, |id, l| Some(id) != next && !l.surplus);
+            .random(&mut self.cx.choices, |id, l| Some(id) != next && !l.surplus);
         let mut batch = RenewalsBuilder::default();
         let mut n = 0;
         while n < caps::BATCH {
@@ -288,7 +290,7 @@ impl Node {
             let renewal = self
                 .table
                 .lookup(&node)
-                .and_then(|e| e.to_renewal(self.now));
+                .and_then(|e| e.to_renewal(self.cx.now));
             if let Some(renewal) = renewal {
                 batch.push(renewal);
                 n += 1;
@@ -299,8 +301,9 @@ impl Node {
             self.send_renewals(link, batch.clone());
         }
         if !self.push.renewals.is_empty() {
-            self.timers
-                .at_latest(Timer::Batch, self.now + self.config.round);
+            self.cx
+                .timers
+                .at_latest(Timer::Batch, self.cx.now + self.cx.config.round);
         }
     }
 
@@ -316,7 +319,7 @@ impl Node {
 
     /// The first four bytes of nodes whose renewal is overdue.
     pub(super) fn overdue(&self) -> Bytes {
-        let slots = self.table.overdue(self.now);
+        let slots = self.table.overdue(self.cx.now);
         let mut out = Vec::with_capacity(4 * slots.len());
         for entry in slots.iter().filter_map(|slot| self.table.get(*slot)) {
             out.extend_from_slice(&entry.node.prefix().0);

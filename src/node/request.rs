@@ -49,8 +49,8 @@ impl Node {
         let request = match walk {
             Some((id, hop_limit, walk)) => self.request(link, id, hop_limit, Some(walk)),
             None => {
-                let id = RequestId(self.request_ids.next_u64());
-                self.request(link, id, self.config.hop_limit, None)
+                let id = RequestId(self.cx.request_ids.next_u64());
+                self.request(link, id, self.cx.config.hop_limit, None)
             }
         };
         let Some(request) = request else { return false };
@@ -58,9 +58,9 @@ impl Node {
         if !self.send(link, Message::Request(request), Class::Ask) {
             return false;
         }
-        self.stats.requests_sent += 1;
-        let (now, deadline) = (self.now, self.now + self.patience(link, 4));
-        self.timers.set_request(link, deadline);
+        self.cx.stats.requests_sent += 1;
+        let (now, deadline) = (self.cx.now, self.cx.now + self.patience(link, 4));
+        self.cx.timers.set_request(link, deadline);
         if let Some(link) = self.links.get_mut(link) {
             link.asking = Some(Asking {
                 id,
@@ -104,7 +104,7 @@ impl Node {
     /// Beside the head, while much may be new, or to an upstream that has not been heard; without it
     /// an answer assumes that little is.
     fn strata(&self, node: &NodeId) -> Bytes {
-        let fast = self.ask.interval() <= self.config.round;
+        let fast = self.ask.interval() <= self.cx.config.round;
         let hot = fast || self.ask.untold > 0 || !self.dialer.has_completed(node);
         if hot && self.table.len() >= SKETCHED {
             self.table.strata().to_bytes().into()
@@ -131,7 +131,7 @@ impl Node {
             .unwrap_or(FIRST_RTT);
         let doubled = 1 << link.map_or(0, |l| l.timeouts).min(10);
         let base = (rtt * trips + PATIENCE / 2).max(PATIENCE);
-        (base * doubled).min(self.config.request_timeout)
+        (base * doubled).min(self.cx.config.request_timeout)
     }
 
     /// Takes the request off its link if this is its answer.
@@ -139,17 +139,17 @@ impl Node {
         let l = self.links.get_mut(link)?;
         let asking = l.asking.take_if(|a| a.id == id)?;
         l.finish(id);
-        let rtt = self.now.saturating_since(asking.sent_at);
+        let rtt = self.cx.now.saturating_since(asking.sent_at);
         l.measured(rtt);
         self.partners.measured(rtt);
-        self.timers.clear_request(link, asking.deadline);
+        self.cx.timers.clear_request(link, asking.deadline);
         Some(asking)
     }
 
     /// No answer in time: the node turns to others, and gives the link up when nothing comes for
     /// long. An answer that comes yet is merged (R14).
     pub(super) fn on_request_timeout(&mut self, id: LinkId) {
-        let (now, limit) = (self.now, self.config.request_timeout);
+        let (now, limit) = (self.cx.now, self.cx.config.request_timeout);
         let Some(link) = self.links.get_mut(id) else {
             return;
         };
@@ -160,10 +160,10 @@ impl Node {
         link.timeouts = link.timeouts.saturating_add(1);
         let since = *link.silent_since.get_or_insert(asking.sent_at);
         let node = link.node;
-        self.stats.timeouts += 1;
+        self.cx.stats.timeouts += 1;
         if link.timeouts >= TIMEOUTS && now.saturating_since(since) >= limit {
             self.table.set_reachable(&node, false);
-            let retry_in = self.config.backoff_base;
+            let retry_in = self.cx.config.backoff_base;
             self.event(Event::PeerUnreachable { node, retry_in });
             self.close(id, CloseReason::Unresponsive);
         } else {
@@ -178,7 +178,7 @@ impl Node {
         };
         if let Some(asking) = link.asking.take() {
             link.finish(asking.id);
-            self.timers.clear_request(id, asking.deadline);
+            self.cx.timers.clear_request(id, asking.deadline);
         }
     }
 }

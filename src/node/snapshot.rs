@@ -49,17 +49,17 @@ impl Node {
     /// that has ended since is not in it as a live one.
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Vec<u8> {
-        let now = self.now.max(now);
+        let now = self.cx.now.max(now);
         let mut records = RecordsBuilder::default();
         let mut dead = Dead::default();
         let mut hints = RecordsBuilder::default();
-        for entry in self.table.entries().filter(|e| e.node != self.id) {
+        for entry in self.table.entries().filter(|e| e.node != self.cx.id) {
             if let Some(record) = entry.to_wire(now) {
                 records.push(record, usize::MAX);
                 continue;
             }
             dead.push(&entry.node, entry.sequence(), caps::TOMBSTONE_LIFETIME);
-            let addresses = entry.addresses(self.config.local);
+            let addresses = entry.addresses(self.cx.config.local);
             if !addresses.is_empty() {
                 push_hint(&mut hints, entry.node, &addresses);
             }
@@ -72,7 +72,7 @@ impl Node {
         }
         let own = self.own.sequence();
         Snapshot {
-            node: self.id,
+            node: self.cx.id,
             own,
             records: records.finish(),
             dead: dead.list.finish(),
@@ -128,23 +128,23 @@ impl Node {
     }
 
     fn restore_hint(&mut self, record: WireRecord<'_>) {
-        if record.node != self.id {
+        if record.node != self.cx.id {
             self.add_hint(
                 record.node,
-                usable_addresses(record.body, self.config.local),
+                usable_addresses(record.body, self.cx.config.local),
             );
         }
     }
 
     /// A record that has ended since is a hint: its certificate says that it stays dead.
     fn restore_record(&mut self, record: WireRecord<'_>, elapsed: Duration) {
-        if record.node == self.id {
+        if record.node == self.cx.id {
             return;
         }
         let left =
             u64::from(record.remaining_s).saturating_sub(elapsed.as_secs().saturating_add(1));
         if left == 0 {
-            let until = self.now + caps::TOMBSTONE_LIFETIME;
+            let until = self.cx.now + caps::TOMBSTONE_LIFETIME;
             self.table
                 .restore_certificate(record.node, record.sequence, until);
             self.restore_hint(record);
@@ -156,7 +156,7 @@ impl Node {
         };
         let merged = self
             .table
-            .merge(self.now, record, Via::default(), &|_| false);
+            .merge(self.cx.now, record, Via::default(), &|_| false);
         self.report_evicted();
         if let crate::table::Merged::New(slot) = merged {
             if self.table.get(slot).is_some_and(|e| !e.is_tombstone()) {

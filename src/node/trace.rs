@@ -106,15 +106,15 @@ impl Loops {
 
 impl Node {
     pub(super) fn schedule_trace(&mut self) {
-        let wait = self.choices.jitter(self.config.trace_interval, 80);
-        self.loops.periodic_at = self.now + wait;
-        self.timers.set(Timer::Trace, self.loops.periodic_at);
+        let wait = self.cx.choices.jitter(self.cx.config.trace_interval, 80);
+        self.loops.periodic_at = self.cx.now + wait;
+        self.cx.timers.set(Timer::Trace, self.loops.periodic_at);
     }
 
     pub(super) fn on_trace_timer(&mut self) {
         self.send_waiting_traces();
-        if self.loops.periodic_at > self.now {
-            self.timers.set(Timer::Trace, self.loops.periodic_at);
+        if self.loops.periodic_at > self.cx.now {
+            self.cx.timers.set(Timer::Trace, self.loops.periodic_at);
             return;
         }
         // What is still there is found anew.
@@ -124,7 +124,7 @@ impl Node {
         let asked = self
             .loops
             .asked_at
-            .is_some_and(|at| self.now.saturating_since(at) < self.config.trace_interval * 2);
+            .is_some_and(|at| self.cx.now.saturating_since(at) < self.cx.config.trace_interval * 2);
         if asked {
             self.start_trace(false);
         }
@@ -133,10 +133,10 @@ impl Node {
 
     fn start_trace(&mut self, fresh: bool) {
         let links = self.upstream_links();
-        self.loops.last_own = Some(self.now);
+        self.loops.last_own = Some(self.cx.now);
         let trace = Trace {
-            id: self.request_ids.next_u64(),
-            path: vec![self.id],
+            id: self.cx.request_ids.next_u64(),
+            path: vec![self.cx.id],
             fresh,
         };
         for link in links {
@@ -156,14 +156,14 @@ impl Node {
     /// come up together get one, not a flood each.
     pub(super) fn upstream_came_up(&mut self, link: LinkId) {
         self.tell_untold();
-        let recent = |(_, at): &(u64, Instant)| self.now.saturating_since(*at) < PROVOKED_GAP;
+        let recent = |(_, at): &(u64, Instant)| self.cx.now.saturating_since(*at) < PROVOKED_GAP;
         let same = self.loops.fresh.filter(recent);
-        let (id, at) = same.unwrap_or_else(|| (self.request_ids.next_u64(), self.now));
+        let (id, at) = same.unwrap_or_else(|| (self.cx.request_ids.next_u64(), self.cx.now));
         self.loops.fresh = Some((id, at));
-        self.loops.last_own = Some(self.now);
+        self.loops.last_own = Some(self.cx.now);
         let own = Trace {
             id,
-            path: vec![self.id],
+            path: vec![self.cx.id],
             fresh: true,
         };
         let held: Vec<_> = self.loops.held.iter().map(|t| self.extended(t)).collect();
@@ -175,7 +175,7 @@ impl Node {
     /// Many records are new just now: news first, traces of others afterwards. One round without
     /// news is no end: it may have met a partner who knew no more.
     pub(super) fn is_rushing(&self) -> bool {
-        self.table.len() > SMALL && self.ask.interval() <= self.config.round * 2
+        self.table.len() > SMALL && self.ask.interval() <= self.cx.config.round * 2
     }
 
     /// Forwards what has waited for the end of the rush.
@@ -198,7 +198,7 @@ impl Node {
             if link.add_trace(trace) {
                 self.send_traces_of(id);
             } else {
-                self.stats.traces_dropped += 1;
+                self.cx.stats.traces_dropped += 1;
             }
         }
     }
@@ -212,7 +212,7 @@ impl Node {
 
     fn extended(&self, trace: &Trace) -> Trace {
         let mut path = trace.path.clone();
-        path.push(self.id);
+        path.push(self.cx.id);
         Trace {
             id: trace.id,
             path,
@@ -232,18 +232,18 @@ impl Node {
         let Some(origin) = trace.path.first().copied() else {
             return;
         };
-        if origin == self.id {
+        if origin == self.cx.id {
             self.found_loop(trace.path);
             return;
         }
         if trace.path.len() == 1 {
-            self.loops.asked_at = Some(self.now);
+            self.loops.asked_at = Some(self.cx.now);
         }
-        if trace.path.contains(&self.id) {
+        if trace.path.contains(&self.cx.id) {
             // A ring beside the origin: its own smallest ID finds it.
             return;
         }
-        if origin > self.id {
+        if origin > self.cx.id {
             if trace.fresh {
                 self.provoke_trace();
             }
@@ -255,13 +255,13 @@ impl Node {
             return;
         }
         if !self.may_forward(&trace) {
-            self.stats.traces_dropped += 1;
+            self.cx.stats.traces_dropped += 1;
             return;
         }
-        self.loops.seen.insert(key, self.now);
+        self.loops.seen.insert(key, self.cx.now);
         if self.is_rushing() && self.loops.waiting.len() < caps::HELD_TRACES {
             self.loops.waiting.push(trace.clone());
-            self.timers.at_latest(Timer::Trace, self.now + RUSH);
+            self.cx.timers.at_latest(Timer::Trace, self.cx.now + RUSH);
         } else {
             self.forward_trace(&trace);
         }
@@ -270,7 +270,7 @@ impl Node {
 
     /// Out of the share of whoever has sent it, or out of what is there for all.
     fn may_forward(&mut self, trace: &Trace) -> bool {
-        let now = self.now;
+        let now = self.cx.now;
         let shared = |teller: &NodeId| self.conducts.take_share(now, *teller);
         trace.path.last().is_some_and(shared)
             || self.loops.forwarded.take(FORWARDED, now, 1).is_ok()
@@ -281,17 +281,17 @@ impl Node {
             return false;
         };
         // No blame: below a hub, many honest traces meet on one link.
-        let ok = self.conducts.admit_trace(self.now, node);
-        self.stats.traces_dropped += u64::from(!ok);
+        let ok = self.conducts.admit_trace(self.cx.now, node);
+        self.cx.stats.traces_dropped += u64::from(!ok);
         ok
     }
 
     fn provoke_trace(&mut self) {
-        let recent = |at: Instant| self.now.saturating_since(at) < PROVOKED_GAP;
+        let recent = |at: Instant| self.cx.now.saturating_since(at) < PROVOKED_GAP;
         if self.loops.last_own.is_some_and(recent) {
             return;
         }
-        if self.loops.provoked.take(PROVOKED, self.now, 1).is_ok() {
+        if self.loops.provoked.take(PROVOKED, self.cx.now, 1).is_ok() {
             self.start_trace(true);
         }
     }
@@ -315,7 +315,7 @@ impl Node {
     /// Passes a report on. One that is lost is a cycle of which some hear an interval later; so it
     /// goes with the answers, and waits for a link that is just not there.
     fn tell_next(&mut self, next: NodeId, found: LoopFound) {
-        self.tell_since(self.now, next, found);
+        self.tell_since(self.cx.now, next, found);
     }
 
     fn tell_since(&mut self, at: Instant, next: NodeId, found: LoopFound) {
@@ -342,7 +342,7 @@ impl Node {
             self.tell_next(next, found);
         }
         for told in core::mem::take(&mut self.loops.told) {
-            if self.now.saturating_since(told.at) >= RETOLD {
+            if self.cx.now.saturating_since(told.at) >= RETOLD {
                 continue;
             }
             if self.links.get(told.link).is_some() {
@@ -358,7 +358,7 @@ impl Node {
             return;
         }
         let path = &found.path;
-        let Some(at) = path.iter().position(|n| *n == self.id) else {
+        let Some(at) = path.iter().position(|n| *n == self.cx.id) else {
             self.blame(id, PeerFault::NotMyLoop);
             return;
         };
@@ -380,19 +380,19 @@ impl Node {
 
     /// Counts a cycle, and reports it once in an interval, in its canonical rotation.
     pub(super) fn report_loop(&mut self, mut path: Vec<NodeId>) {
-        self.stats.loops += 1;
+        self.cx.stats.loops += 1;
         let first = path
             .iter()
             .enumerate()
             .min_by_key(|(_, n)| **n)
             .map_or(0, |(i, _)| i);
         path.rotate_left(first);
-        let now = self.now;
+        let now = self.cx.now;
         let due = match self.loops.cycles.iter_mut().find(|c| c.path == path) {
             Some(cycle) => {
                 cycle.last_seen = now;
                 cycle.times += 1;
-                let due = now.saturating_since(cycle.reported_at) >= self.config.report_interval;
+                let due = now.saturating_since(cycle.reported_at) >= self.cx.config.report_interval;
                 if due {
                     cycle.reported_at = now;
                 }
@@ -420,7 +420,7 @@ impl Node {
                 self.loops.cycles.swap_remove(i);
             }
         }
-        let now = self.now;
+        let now = self.cx.now;
         let cycle = Cycle {
             path,
             first_seen: now,

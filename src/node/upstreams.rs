@@ -121,7 +121,7 @@ impl Node {
     }
 
     pub(super) fn on_self_connection(&mut self, link: LinkId) {
-        self.effects.push_back(Effect::Close {
+        self.cx.effects.push_back(Effect::Close {
             link,
             reason: CloseReason::SelfConnection,
         });
@@ -130,14 +130,14 @@ impl Node {
             .dialer
             .upstreams
             .iter_mut()
-            .filter(|u| u.node == Some(self.id))
+            .filter(|u| u.node == Some(self.cx.id))
         {
             upstream.completed = true;
-            upstream.backoff.hold(self.now, SELF_CONNECTION);
+            upstream.backoff.hold(self.cx.now, SELF_CONNECTION);
             own = true;
         }
         if own {
-            self.report_loop(alloc::vec![self.id]);
+            self.report_loop(alloc::vec![self.cx.id]);
         }
         self.schedule_redial();
     }
@@ -150,10 +150,14 @@ impl Node {
     }
 
     pub(super) fn upstream_failed(&mut self, i: usize) {
-        let (now, base, cap) = (self.now, self.config.backoff_base, self.config.backoff_cap);
-        self.stats.backoffs += 1;
+        let (now, base, cap) = (
+            self.cx.now,
+            self.cx.config.backoff_base,
+            self.cx.config.backoff_cap,
+        );
+        self.cx.stats.backoffs += 1;
         let upstream = &mut self.dialer.upstreams[i];
-        upstream.backoff.fail(now, base, cap, &mut self.choices);
+        upstream.backoff.fail(now, base, cap, &mut self.cx.choices);
         upstream.completed = false;
         upstream.told_up = false;
         let retry_in = upstream.backoff.retry_at().saturating_since(now);
@@ -176,15 +180,15 @@ impl Node {
             } else {
                 // An orderly close is no failure; yet nobody is dialled in a tight loop, such as by
                 // two nodes of one key that replace each other.
-                let base = self.config.backoff_base;
+                let base = self.cx.config.backoff_base;
                 let upstream = &mut self.dialer.upstreams[i];
                 let wait = base.saturating_mul(1 << upstream.brief.min(MOST_BRIEF));
                 upstream.brief = upstream.brief.saturating_add(1);
-                let wait = self.choices.jitter(wait, 50);
+                let wait = self.cx.choices.jitter(wait, 50);
                 let upstream = &mut self.dialer.upstreams[i];
                 upstream.told_up = false;
-                upstream.backoff.hold(self.now, wait);
-                let retry_in = upstream.backoff.retry_at().saturating_since(self.now);
+                upstream.backoff.hold(self.cx.now, wait);
+                let retry_in = upstream.backoff.retry_at().saturating_since(self.cx.now);
                 let address = upstream.address.clone();
                 self.event(Event::UpstreamDown { address, retry_in });
             }
@@ -203,7 +207,7 @@ impl Node {
             .collect();
         for address in addresses {
             if !kept.iter().any(|u| u.address == address) {
-                kept.push(Upstream::new(address, Duration::ZERO, self.now));
+                kept.push(Upstream::new(address, Duration::ZERO, self.cx.now));
             }
         }
         self.dialer.upstreams = kept;

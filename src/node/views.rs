@@ -120,14 +120,14 @@ impl Node {
     /// This node's ID.
     #[must_use]
     pub fn id(&self) -> NodeId {
-        self.id
+        self.cx.id
     }
 
     /// What it was told at its start. Upstreams that were set since are in
     /// [`upstreams`](Self::upstreams).
     #[must_use]
     pub const fn config(&self) -> &crate::config::Config {
-        &self.config
+        &self.cx.config
     }
 
     /// The own addresses, as announced.
@@ -139,7 +139,7 @@ impl Node {
     /// The latest time that the node has been told.
     #[must_use]
     pub fn now(&self) -> Instant {
-        self.now
+        self.cx.now
     }
 
     /// The sequence of the own record.
@@ -154,7 +154,7 @@ impl Node {
         let live = self
             .table
             .entries()
-            .filter(|e| e.node != self.id && !e.is_tombstone());
+            .filter(|e| e.node != self.cx.id && !e.is_tombstone());
         let tellers: BTreeMap<Via, NodeId> = self.tellers().collect();
         live.map(move |e| self.view(e, |via| tellers.get(&via).copied()))
     }
@@ -165,14 +165,14 @@ impl Node {
         let entry = self
             .table
             .lookup(node)
-            .filter(|e| e.node != self.id && !e.is_tombstone())?;
+            .filter(|e| e.node != self.cx.id && !e.is_tombstone())?;
         let teller = |via| self.tellers().find(|(v, _)| *v == via);
         Some(self.view(entry, |via| teller(via).map(|(_, node)| node)))
     }
 
     /// The mark that this node's records bear.
     pub(super) fn via(&self, node: &NodeId) -> Via {
-        Via(self.relay_key.hash(node.as_bytes()) as u32 | 1)
+        Via(self.cx.relay_key.hash(node.as_bytes()) as u32 | 1)
     }
 
     /// Those who may have told something, as far as they are remembered. An entry has no room for
@@ -197,8 +197,8 @@ impl Node {
     }
 
     fn view(&self, entry: &Entry, teller: impl Fn(Via) -> Option<NodeId>) -> PeerView {
-        let mut addresses = entry.addresses(self.config.local);
-        addresses.retain(|a| self.config.allows(&entry.node, a));
+        let mut addresses = entry.addresses(self.cx.config.local);
+        addresses.retain(|a| self.cx.config.allows(&entry.node, a));
         PeerView {
             node: entry.node,
             sequence: entry.sequence(),
@@ -206,7 +206,7 @@ impl Node {
             metadata: record::metadata(entry.body()).to_vec(),
             first_seen: entry.first_seen(),
             learned_from: self.learned_from(entry, teller),
-            lifetime_left: entry.deadline.saturating_since(self.now),
+            lifetime_left: entry.deadline.saturating_since(self.cx.now),
             lifetime: entry.lifetime(),
             reachable: entry.reachable,
             linked: self.links.is_linked(&entry.node),
@@ -245,7 +245,7 @@ impl Node {
             address: u.address.clone(),
             node: u.node,
             state: match u.node {
-                Some(node) if node == self.id => UpstreamState::Itself,
+                Some(node) if node == self.cx.id => UpstreamState::Itself,
                 Some(node) if self.links.is_linked(&node) => UpstreamState::Up,
                 _ if u.dialing => UpstreamState::Dialing,
                 _ => UpstreamState::Waiting(u.backoff.retry_at()),
@@ -277,7 +277,7 @@ impl Node {
     #[must_use]
     pub fn encoded_table(&self) -> (usize, usize) {
         let mut page = RecordsBuilder::default();
-        for record in self.table.entries().filter_map(|e| e.to_wire(self.now)) {
+        for record in self.table.entries().filter_map(|e| e.to_wire(self.cx.now)) {
             page.push(record, usize::MAX);
         }
         let records = page.finish();
@@ -300,7 +300,7 @@ impl Node {
             hints: self.dialer.hint_count() as u64,
             backing_off: self.backing_off() as u64,
             table_bytes: self.table.heap_bytes() as u64,
-            ..self.stats
+            ..self.cx.stats
         }
     }
 
@@ -309,7 +309,7 @@ impl Node {
         let peers = self.partners.iter().map(|(_, p)| &p.backoff);
         upstreams
             .chain(peers)
-            .filter(|b| !b.is_ready(self.now))
+            .filter(|b| !b.is_ready(self.cx.now))
             .count()
     }
 
@@ -322,7 +322,7 @@ impl Node {
         let parked = self.links.iter().map(|(_, l)| l.waiting_traces()).max();
         let parked = parked.unwrap_or_default();
         [
-            ("records", self.table.len(), self.config.capacity),
+            ("records", self.table.len(), self.cx.config.capacity),
             (
                 "certificates",
                 self.table.certificate_count(),
