@@ -7,7 +7,7 @@ use crate::addr::Multiaddr;
 use crate::id::NodeId;
 use crate::limits::bucket::Rate;
 use crate::limits::caps;
-use crate::limits::gate::Rates;
+use crate::limits::rates::Rates;
 
 /// What a node is told. [`Config::default`] suits a cluster of up to 16,000 nodes;
 /// [`Node::new`](crate::Node::new) checks every value and names the one that is out of range.

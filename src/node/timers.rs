@@ -1,13 +1,17 @@
 //! The node's own deadlines.
 
 use alloc::collections::BTreeSet;
+use core::time::Duration;
 
 use crate::id::LinkId;
 use crate::time::Instant;
 
+/// Between two looks at what may be forgotten or closed.
+pub(crate) const SWEEP: Duration = Duration::from_secs(10);
+
 /// The deadlines of which there is one each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Timer {
+pub(crate) enum Timer {
     /// The next round of asking.
     Round,
     /// The own record's renewal.
@@ -39,52 +43,52 @@ const TIMERS: [Timer; 8] = [
 
 /// What is due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Due {
+pub(crate) enum Due {
     Timer(Timer),
     /// The request under way on this link.
     Request(LinkId),
 }
 
 #[derive(Default)]
-pub(super) struct Timers {
+pub(crate) struct Timers {
     at: [Option<Instant>; TIMERS.len()],
     requests: BTreeSet<(Instant, LinkId)>,
 }
 
 impl Timers {
-    pub(super) fn set(&mut self, timer: Timer, at: Instant) {
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
         self.at[timer as usize] = Some(at);
     }
 
     /// Sets it, unless it is due earlier.
-    pub(super) fn at_latest(&mut self, timer: Timer, at: Instant) {
+    pub(crate) fn at_latest(&mut self, timer: Timer, at: Instant) {
         let slot = &mut self.at[timer as usize];
         *slot = Some(slot.map_or(at, |earlier| earlier.min(at)));
     }
 
-    pub(super) fn clear(&mut self, timer: Timer) {
+    pub(crate) fn clear(&mut self, timer: Timer) {
         self.at[timer as usize] = None;
     }
 
-    pub(super) fn is_set(&self, timer: Timer) -> bool {
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
         self.at[timer as usize].is_some()
     }
 
-    pub(super) fn set_request(&mut self, link: LinkId, at: Instant) {
+    pub(crate) fn set_request(&mut self, link: LinkId, at: Instant) {
         self.requests.insert((at, link));
     }
 
-    pub(super) fn clear_request(&mut self, link: LinkId, at: Instant) {
+    pub(crate) fn clear_request(&mut self, link: LinkId, at: Instant) {
         self.requests.remove(&(at, link));
     }
 
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         let request = self.requests.first().map(|(at, _)| *at);
         self.at.iter().copied().chain([request]).flatten().min()
     }
 
     /// Takes the next that is due.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<Due> {
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<Due> {
         if let Some((at, link)) = self.requests.first().copied() {
             if at <= now {
                 self.requests.pop_first();

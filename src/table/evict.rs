@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 
 use hashbrown::HashTable;
 
+use crate::addr::Subnet;
 use crate::addr::{self, Host};
 use crate::id::NodeId;
-use crate::limits::gate::Subnet;
 use crate::record;
 use crate::rng::Keyed;
 use crate::table::slab::Slab;
