@@ -13,6 +13,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant as Clock};
 
+use peer_exchange::contract;
 use peer_exchange::limits::caps;
 use peer_exchange::{
     Config, DialId, Effect, Event, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId,
@@ -242,7 +243,7 @@ async fn read(link: LinkId, mut stream: TcpStream, reports: Sender<Report>) {
             break error.kind() == io::ErrorKind::UnexpectedEof;
         }
         let length = u32::from_be_bytes(length) as usize;
-        let mut message = vec![0; length.min(caps::MESSAGE_BYTES)];
+        let mut message = vec![0; length.min(contract::MESSAGE_BYTES)];
         if length > message.len() || stream.read_exact(&mut message).await.is_err() {
             break false;
         }

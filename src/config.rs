@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::addr::Multiaddr;
+use crate::contract;
 use crate::id::NodeId;
 use crate::limits::bucket::Rate;
 use crate::limits::caps;
@@ -73,7 +74,7 @@ impl Default for Config {
             upstreams: Vec::new(),
             capacity: 16_384,
             max_links: 512,
-            lifetime: caps::DEFAULT_LIFETIME,
+            lifetime: contract::DEFAULT_LIFETIME,
             round: Duration::from_millis(200),
             quiet_round: Duration::from_secs(60),
             burst: 40,
@@ -149,7 +150,7 @@ impl Config {
             (
                 "lifetime",
                 "10 s to 1 h, in whole seconds",
-                (SECOND * 10..=caps::LIFETIME).contains(&self.lifetime)
+                (SECOND * 10..=contract::LIFETIME).contains(&self.lifetime)
                     && self.lifetime.subsec_nanos() == 0,
             ),
             (
@@ -166,7 +167,7 @@ impl Config {
             (
                 "hop_limit",
                 "0 to 64",
-                usize::from(self.hop_limit) <= caps::HOPS,
+                usize::from(self.hop_limit) <= contract::HOPS,
             ),
             (
                 "request_timeout",

@@ -121,6 +121,7 @@ extern crate std;
 
 pub mod addr;
 mod config;
+pub mod contract;
 #[cfg(feature = "tokio")]
 pub mod driver;
 mod effect;

@@ -10,7 +10,7 @@ use core::str::FromStr;
 
 use bytes::Bytes;
 
-use crate::limits::caps;
+use crate::contract;
 
 pub(crate) use self::subnet::Subnet;
 
@@ -63,7 +63,7 @@ pub enum Protocol {
 #[non_exhaustive]
 pub enum AddressError {
     /// Longer than 255 bytes.
-    #[error("an address has at most {} bytes", caps::ADDRESS_BYTES)]
+    #[error("an address has at most {} bytes", contract::ADDRESS_BYTES)]
     TooLong,
     /// It starts with something else than an IP address or a name.
     #[error("an address starts with /ip4, /ip6, /dns, /dns4 or /dns6")]
@@ -176,7 +176,7 @@ pub(crate) fn is_usable(address: &[u8], local: bool) -> bool {
 
 /// Checks what R7 asks of an address.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), AddressError> {
-    if bytes.len() > caps::ADDRESS_BYTES {
+    if bytes.len() > contract::ADDRESS_BYTES {
         return Err(AddressError::TooLong);
     }
     parse_host(bytes).map(|_| ())

@@ -23,7 +23,7 @@ use crate::id::NodeId;
 /// [`received`](Self::received).
 pub trait Filter: Send + Sync + 'static {
     /// What is sent to `peer` in place of this message, in that order. One beyond
-    /// [`caps::MESSAGE_BYTES`](crate::limits::caps::MESSAGE_BYTES) makes the peer end the link.
+    /// [`contract::MESSAGE_BYTES`](crate::contract::MESSAGE_BYTES) makes the peer end the link.
     fn sent(&self, peer: NodeId, message: Bytes) -> Vec<Bytes> {
         let _ = peer;
         vec![message]

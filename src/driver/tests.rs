@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
+use crate::contract;
 use crate::limits::caps;
 use crate::wire;
 use crate::{Config, Event, Identity, Multiaddr, NodeId, UpstreamState, UsageError};
@@ -342,7 +343,7 @@ async fn told_of_a_peer(driver: Driver, world: &World) -> (Handle, mpsc::Sender<
     incoming.accept(pipe(id(9), from, theirs, false)).await;
     // Read, and never answered.
     tokio::spawn(async move { while ours.recv().await.is_some() {} });
-    let body = crate::record::write_body(&[address(8)], &[], caps::DEFAULT_LIFETIME);
+    let body = crate::record::write_body(&[address(8)], &[], contract::DEFAULT_LIFETIME);
     let mut page = wire::RecordsBuilder::default();
     let record = wire::WireRecord {
         node: id(8),

@@ -1,31 +1,11 @@
-//! Every cap of the protocol and of a node, in one place (R22).
-//!
-//! Those of the wire are part of the contract: a peer that exceeds one has sent a bad message. Those
-//! of the node bound its memory whatever it is sent; configuration can lower some of them.
+//! Every cap of a node, in one place (R22): they bound its memory whatever it is sent, and the
+//! configuration can lower some of them. They may change from one version to the next; the bounds of
+//! the [contract](crate::contract) between nodes may not.
 
-use core::time::Duration;
+use crate::contract;
 
-/// Encoded bytes of a message (R23).
-pub const MESSAGE_BYTES: usize = 64 * 1024;
 /// Bytes of records or short IDs in a message: the rest is room for everything else in it.
-pub const PAGE_BYTES: usize = MESSAGE_BYTES - 8 * 1024;
-/// Encoded bytes of a record's body.
-pub const BODY_BYTES: usize = 1024;
-/// Addresses of a record.
-pub const ADDRESSES: usize = 16;
-/// Bytes of an address.
-pub const ADDRESS_BYTES: usize = 255;
-/// Bytes of a record's metadata.
-pub const METADATA_BYTES: usize = 256;
-/// Hop limit of a request, and nodes on the path of a walk (R10).
-pub const HOPS: usize = 64;
-/// A record's remaining lifetime (R2).
-pub const LIFETIME: Duration = Duration::from_secs(3_600);
-/// The initial life of a tombstone: the cap of records and a sixteenth (R4).
-pub const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(3_600 + 3_600 / 16);
-/// Lifetime of a record that names none.
-pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(1_800);
-
+pub const PAGE_BYTES: usize = contract::MESSAGE_BYTES - 8 * 1024;
 /// Records in a table: what `Config::capacity` may be at most.
 pub const CAPACITY: usize = 1 << 20;
 /// Links of a node: what `Config::max_links` may be at most.

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
+use crate::contract;
 use crate::id::NodeId;
-use crate::limits::caps;
 use crate::record::{BodyInfo, RecordError, Sequence, check_body};
 use crate::table::{Entry, Slot, Table};
 use crate::time::Instant;
@@ -200,7 +200,7 @@ impl Table {
     /// Leaves the certificate of a node that has left and was not known.
     pub(crate) fn bury(&mut self, now: Instant, node: NodeId, sequence: Sequence) {
         self.dead
-            .insert(node, sequence, now + caps::TOMBSTONE_LIFETIME);
+            .insert(node, sequence, now + contract::TOMBSTONE_LIFETIME);
     }
 
     /// Takes out the next entry whose life has ended, and leaves its certificate.

@@ -8,8 +8,8 @@ use prost::Message as _;
 
 use super::generated as pb;
 use super::generated::envelope::Kind;
+use crate::contract;
 use crate::id::{NodeId, Prefix, RequestId};
-use crate::limits::caps;
 use crate::record::Sequence;
 use crate::sketch::Strata;
 use crate::wire::columns::{Records, Refusals, Renewals};
@@ -24,7 +24,7 @@ use crate::wire::sets::{Nodes, ShortIds, Sketch};
 #[non_exhaustive]
 pub enum DecodeError {
     /// Longer than 64 KiB.
-    #[error("a message has at most {max} bytes, this one {0}", max = caps::MESSAGE_BYTES)]
+    #[error("a message has at most {max} bytes, this one {0}", max = contract::MESSAGE_BYTES)]
     TooLong(usize),
     /// No protobuf message of the expected types.
     #[error("the bytes are no message: {0}")]
@@ -39,7 +39,7 @@ pub enum DecodeError {
     #[error("{0}: the columns do not fit together")]
     Columns(&'static str),
     /// A path that is empty, longer than 64 nodes, or names a node twice.
-    #[error("a path has 1 to {} distinct nodes", caps::HOPS)]
+    #[error("a path has 1 to {} distinct nodes", contract::HOPS)]
     Path,
     /// A walk with only one of origin and path, or with another first node than its origin.
     #[error("a forwarded request's path begins with its origin")]
@@ -87,7 +87,7 @@ pub enum Decoded {
 /// # Errors
 /// See [`DecodeError`]; the bytes then had no effect.
 pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
-    if bytes.len() > caps::MESSAGE_BYTES {
+    if bytes.len() > contract::MESSAGE_BYTES {
         return Err(DecodeError::TooLong(bytes.len()));
     }
     // The version alone, first: in another one a known kind may look different.
@@ -164,7 +164,7 @@ fn path(bytes: &Bytes) -> Result<Vec<NodeId>, DecodeError> {
     if bytes.len() % NodeId::LEN != 0 {
         return Err(DecodeError::NodeId("path"));
     }
-    if bytes.is_empty() || bytes.len() > caps::HOPS * NodeId::LEN {
+    if bytes.is_empty() || bytes.len() > contract::HOPS * NodeId::LEN {
         return Err(DecodeError::Path);
     }
     // Exactly as long: traces are kept. A filter would hide the length.
@@ -310,7 +310,7 @@ fn prefixes(bytes: Bytes, what: &'static str) -> Result<Bytes, DecodeError> {
 fn request(m: pb::Request) -> Result<Request, DecodeError> {
     Ok(Request {
         id: RequestId(m.id),
-        hop_limit: m.hop_limit.min(caps::HOPS as u32) as u8,
+        hop_limit: m.hop_limit.min(contract::HOPS as u32) as u8,
         walk: walk(&m.origin, &m.path)?,
         head: m.head.map(head).unwrap_or_default(),
         cursor: m.cursor.map(cursor),
@@ -365,7 +365,7 @@ fn update(m: pb::Update) -> Result<Update, DecodeError> {
 fn loop_found(m: &pb::LoopFound) -> Result<LoopFound, DecodeError> {
     Ok(LoopFound {
         path: path(&m.path)?,
-        hops: m.hops.min(caps::HOPS as u32) as u8,
+        hops: m.hops.min(contract::HOPS as u32) as u8,
     })
 }
 

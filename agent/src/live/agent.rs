@@ -118,7 +118,7 @@ impl Agent {
                 .chain(learned.iter())
                 .cloned(),
         );
-        own.truncate(peer_exchange::limits::caps::ADDRESSES);
+        own.truncate(peer_exchange::contract::ADDRESSES);
         own
     }
 

@@ -39,7 +39,7 @@ pub(super) async fn start(settings: Settings, insecure: bool) -> Result<Started,
     let (found, _) = upstreams.resolve().await;
     let mut own = sockets.advertised(&settings, &found);
     own.extend(settings.libp2p.advertise.iter().cloned());
-    own.truncate(peer_exchange::limits::caps::ADDRESSES);
+    own.truncate(peer_exchange::contract::ADDRESSES);
     let mut config = settings.core.clone();
     config.upstreams.clone_from(&found);
     let identity = Identity {

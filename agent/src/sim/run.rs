@@ -6,7 +6,7 @@ use super::watch::Watch;
 use crate::topology::{Graph, canonical, natural};
 use crate::usage;
 use indicatif::{ProgressBar, ProgressStyle};
-use peer_exchange::limits::caps;
+use peer_exchange::contract;
 use peer_exchange::{Config, Input, Multiaddr};
 use peer_exchange_memory::{Faults, HostId, Network, Setup};
 use std::collections::BTreeMap;
@@ -66,7 +66,9 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
     report.records_sent = net.observer().records;
     if report.converged {
         // The last upstreams come up and the traces go round; nothing of it counts above.
-        net.run_for(WALK + 2 * caps::HOPS as u32 * Duration::from_secs_f64(args.latency_ms / 1e3));
+        net.run_for(
+            WALK + 2 * contract::HOPS as u32 * Duration::from_secs_f64(args.latency_ms / 1e3),
+        );
     }
     report.trace_bytes = net.observer().by_kind.traces;
     let degrees = super::sample::in_degrees(&net);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::id::{LinkId, NodeId, RequestId};
 use crate::limits::caps::{self, PAGE_BYTES};
 use crate::node::base::Base;
-use crate::node::state::link::Link;
+use crate::node::state::links::Link;
 use crate::record::Sequence;
 use crate::rng;
 use crate::sketch::{self, Plan, Strata};

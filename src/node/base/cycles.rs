@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::effect::Event;
 use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
-use crate::node::state::link::{Class, Link};
+use crate::node::state::links::{Class, Link};
 use crate::node::state::reports::Report;
 use crate::wire::{LoopFound, Message, Trace};
 

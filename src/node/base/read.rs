@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::addr::Multiaddr;
 use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
-use crate::node::state::link::Link;
+use crate::node::state::links::Link;
 use crate::table::{Merged, Via};
 use crate::time::Instant;
 use crate::wire::{Cursor, Delta, Head, WireRecord};

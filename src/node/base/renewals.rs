@@ -3,7 +3,7 @@
 use crate::id::{LinkId, NodeId};
 use crate::limits::caps;
 use crate::node::base::Base;
-use crate::node::state::link::Class;
+use crate::node::state::links::Class;
 use crate::node::timers::Timer;
 use crate::wire::{Message, Renewals, RenewalsBuilder, Update};
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::id::{LinkId, NodeId};
 use crate::limits::caps::PAGE_BYTES;
 use crate::node::base::Base;
-use crate::node::state::link::Class;
+use crate::node::state::links::Class;
 use crate::record::check_body;
 use crate::rng;
 use crate::table::Slot;

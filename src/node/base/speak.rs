@@ -1,10 +1,10 @@
 //! Speaking: every message goes out here, if its link has room for its class.
 
+use crate::contract;
 use crate::effect::Effect;
 use crate::id::{LinkId, NodeId, RequestId};
-use crate::limits::caps;
 use crate::node::base::Base;
-use crate::node::state::link::Class;
+use crate::node::state::links::Class;
 use crate::node::timers::Timer;
 use crate::time::Instant;
 use crate::wire::{
@@ -24,7 +24,11 @@ impl Base {
             return false;
         }
         let bytes = wire::encode(message);
-        debug_assert!(bytes.len() <= caps::MESSAGE_BYTES, "{} bytes", bytes.len());
+        debug_assert!(
+            bytes.len() <= contract::MESSAGE_BYTES,
+            "{} bytes",
+            bytes.len()
+        );
         self.cx.stats.messages_sent += 1;
         self.cx.stats.bytes_sent += bytes.len() as u64;
         self.cx.stats.sent[kind as usize].add(bytes.len());

@@ -4,6 +4,7 @@
 
 use alloc::vec::Vec;
 
+use crate::contract;
 use crate::id::{LinkId, Prefix};
 use crate::limits::caps;
 use crate::node::base::Base;
@@ -15,7 +16,7 @@ use crate::table::Renewed;
 use crate::wire::{Renewals, Request, ShortIds};
 
 /// Bytes of wanted IDs in one request.
-const WANT_BYTES: usize = caps::MESSAGE_BYTES / 2;
+const WANT_BYTES: usize = contract::MESSAGE_BYTES / 2;
 
 /// Offers.
 impl Exchange {

@@ -2,8 +2,8 @@
 
 use alloc::vec;
 
+use crate::contract;
 use crate::id::{LinkId, NodeId, RequestId};
-use crate::limits::caps;
 use crate::node::base::Base;
 use crate::node::exchange::Exchange;
 use crate::node::state::walks::Downstream;
@@ -30,7 +30,7 @@ impl Exchange {
             return;
         }
         let may_go_on = request.hop_limit > 0
-            && walk.path.len() < caps::HOPS
+            && walk.path.len() < contract::HOPS
             && self.walks.is_new(walk.origin, request.id, base.cx.now)
             && is_cold_for(base, &walk);
         if may_go_on {

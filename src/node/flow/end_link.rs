@@ -3,7 +3,7 @@
 use crate::effect::{CloseReason, Effect, Event};
 use crate::id::{LinkId, NodeId};
 use crate::node::Node;
-use crate::node::state::link::Link;
+use crate::node::state::links::Link;
 use crate::node::state::pace::Outcome;
 use crate::node::timers::{SWEEP, Timer};
 use crate::wire::{Goodbye, GoodbyeReason};

@@ -7,7 +7,7 @@ use crate::error::UsageError;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::node::Node;
 use crate::node::state::dialer::Dialled;
-use crate::node::state::link::NewLink;
+use crate::node::state::links::NewLink;
 use crate::wire::{self, GoodbyeReason, Hello};
 
 impl Node {

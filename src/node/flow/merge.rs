@@ -9,7 +9,7 @@ use crate::limits::caps;
 use crate::node::Node;
 use crate::node::state::fetches::{Offer, Wanted};
 use crate::record::Sequence;
-use crate::table::Merged;
+use crate::table::{Merged, Slot};
 use crate::wire::{Content, Delta, Records, Refusals, RefusalsBuilder, WireRecord};
 
 /// In a crowded table, newcomers take the place of others. That is news as long as they are a
@@ -125,56 +125,62 @@ impl Node {
         let node = record.node;
         let base = &mut self.base;
         base.report_evicted();
+        let stats = &mut base.cx.stats;
         match merged {
-            Merged::New(slot) => {
-                base.cx.stats.records_learned += 1;
-                if base.table.get(slot).is_some_and(|e| !e.is_tombstone()) {
-                    self.exchange.round.learned(node, &mut base.cx.choices);
-                    base.hints.forget(&node);
-                    base.cx.event(Event::PeerUp { node });
-                }
-            }
-            Merged::Newer(slot) => {
-                base.cx.stats.records_learned += 1;
-                if base.table.get(slot).is_some_and(|e| !e.is_tombstone()) {
-                    base.cx.event(Event::PeerChanged { node });
-                }
-            }
-            Merged::Left(_) => {
-                base.cx.stats.records_learned += 1;
-                base.hints.forget(&node);
-                base.cx.event(Event::PeerLeft { node });
+            Merged::New(slot) | Merged::Newer(slot) | Merged::Left(slot) => {
+                stats.records_learned += 1;
+                self.report_change(node, merged, slot);
             }
             Merged::Renewed(_) => {
-                base.cx.stats.renewals_applied += 1;
+                stats.renewals_applied += 1;
                 base.pass_renewal_on(node);
             }
-            Merged::Known | Merged::Dying => base.cx.stats.records_known += 1,
+            Merged::Known | Merged::Dying => stats.records_known += 1,
             Merged::Stale(sequence) => {
-                base.cx.stats.records_known += 1;
+                stats.records_known += 1;
                 if node == teller {
                     taken.refuse(node, sequence);
                 }
             }
             Merged::Refused(sequence) => {
-                base.cx.stats.records_refused += 1;
+                stats.records_refused += 1;
                 taken.refuse(node, sequence);
             }
             Merged::Conflict => {
-                base.cx.stats.records_conflicting += 1;
+                stats.records_conflicting += 1;
                 let version = record.sequence.version;
                 base.cx.event(Event::Conflict { node, version });
                 if node == teller {
                     taken.refuse(node, record.sequence);
                 }
             }
-            Merged::Full => base.cx.stats.records_evicted += 1,
+            Merged::Full => stats.records_evicted += 1,
             Merged::Bad(error) => {
-                base.cx.stats.records_bad += 1;
+                stats.records_bad += 1;
                 if node == teller {
                     self.penalise(link, PeerFault::OwnRecord(error));
                 }
             }
+        }
+    }
+
+    /// A peer is new, has changed, or has left.
+    fn report_change(&mut self, node: NodeId, merged: Merged, slot: Slot) {
+        let base = &mut self.base;
+        let live = base.table.get(slot).is_some_and(|e| !e.is_tombstone());
+        match merged {
+            Merged::New(_) if live => {
+                self.exchange.round.learned(node, &mut base.cx.choices);
+                base.hints.forget(&node);
+                base.cx.event(Event::PeerUp { node });
+            }
+            Merged::Newer(_) if live => base.cx.event(Event::PeerChanged { node }),
+            Merged::Left(_) => {
+                base.hints.forget(&node);
+                base.cx.event(Event::PeerLeft { node });
+            }
+            // The tombstone of a node that was not known alive.
+            _ => {}
         }
     }
 

@@ -10,7 +10,7 @@ use crate::limits::rates::Cost;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
 use crate::node::guard::{Admission, records_in};
-use crate::node::state::link::Class;
+use crate::node::state::links::Class;
 use crate::node::state::pace::Outcome;
 use crate::wire::{Content, Delta, GoodbyeReason, Head, Message, Records, Request, Response};
 

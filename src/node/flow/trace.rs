@@ -1,8 +1,8 @@
 //! Traces of others, and reports of cycles (R12, R13).
 
+use crate::contract;
 use crate::error::PeerFault;
 use crate::id::LinkId;
-use crate::limits::caps;
 use crate::node::Node;
 use crate::wire::{LoopFound, Trace};
 
@@ -38,7 +38,7 @@ impl Node {
             }
             return;
         }
-        if trace.path.len() >= caps::HOPS || !base.traces.is_new(origin, &trace) {
+        if trace.path.len() >= contract::HOPS || !base.traces.is_new(origin, &trace) {
             return;
         }
         if !self.may_forward(&trace) {

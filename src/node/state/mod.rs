@@ -9,7 +9,6 @@ pub(crate) mod cycles;
 pub(crate) mod dialer;
 pub(crate) mod fetches;
 pub(crate) mod hints;
-pub(crate) mod link;
 pub(crate) mod links;
 pub(crate) mod own;
 pub(crate) mod pace;

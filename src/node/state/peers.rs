@@ -8,8 +8,7 @@ use crate::id::NodeId;
 use crate::limits::backoff::Backoff;
 use crate::limits::caps;
 use crate::node::cx::Cx;
-use crate::node::state::link::smoothed;
-use crate::time::Instant;
+use crate::time::{self, Instant};
 use crate::wire::Cursor;
 
 #[derive(Default)]
@@ -166,7 +165,7 @@ impl Peers {
 /// Round-trip times.
 impl Peers {
     pub(crate) fn measured(&mut self, round_trip: Duration) {
-        self.round_trip = Some(smoothed(self.round_trip, round_trip));
+        self.round_trip = Some(time::smoothed(self.round_trip, round_trip));
     }
 
     /// The mean of all.

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::addr::Multiaddr;
 use crate::config::{Config, Identity};
+use crate::contract;
 use crate::effect::Event;
 use crate::error::{SnapshotError, StartError};
 use crate::id::NodeId;
@@ -31,7 +32,7 @@ impl Dead {
 }
 
 fn push_hint(hints: &mut RecordsBuilder, node: NodeId, addresses: &[Multiaddr]) {
-    let body = write_body(addresses, &[], caps::DEFAULT_LIFETIME);
+    let body = write_body(addresses, &[], contract::DEFAULT_LIFETIME);
     let hint = WireRecord {
         node,
         sequence: Sequence::default(),
@@ -60,7 +61,7 @@ impl Node {
                 records.push(record, usize::MAX);
                 continue;
             }
-            dead.push(&entry.node, entry.sequence(), caps::TOMBSTONE_LIFETIME);
+            dead.push(&entry.node, entry.sequence(), contract::TOMBSTONE_LIFETIME);
             let addresses = entry.addresses(base.cx.config.local);
             if !addresses.is_empty() {
                 push_hint(&mut hints, entry.node, &addresses);
@@ -116,7 +117,7 @@ impl Node {
             return Ok(node);
         };
         for ((dead, sequence), left) in snapshot.dead.iter().zip(snapshot.dead_lifetimes) {
-            let left = Duration::from_secs(u64::from(left)).min(caps::TOMBSTONE_LIFETIME);
+            let left = Duration::from_secs(u64::from(left)).min(contract::TOMBSTONE_LIFETIME);
             if left > elapsed {
                 let until = now + (left - elapsed);
                 base.table.restore_certificate(dead, sequence, until);
@@ -147,7 +148,7 @@ impl Base {
         let passed = elapsed.as_secs().saturating_add(1);
         let left = u64::from(record.remaining_s).saturating_sub(passed);
         if left == 0 {
-            let until = self.cx.now + caps::TOMBSTONE_LIFETIME;
+            let until = self.cx.now + contract::TOMBSTONE_LIFETIME;
             self.table.restore_certificate(node, record.sequence, until);
             self.restore_hint(record);
             return;

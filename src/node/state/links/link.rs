@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::id::{NodeId, RequestId};
 use crate::limits::caps;
 use crate::table::Via;
-use crate::time::Instant;
+use crate::time::{self, Instant};
 use crate::wire::{self, Hello, Kind, Trace};
 
 /// A link that has lasted so long resets the backoff of its node (R17).
@@ -321,7 +321,7 @@ impl Link {
         let asked = self.outstanding.take_if(|o| o.id == id)?;
         self.finish(id);
         let round_trip = now.saturating_since(asked.sent_at);
-        self.round_trip = Some(smoothed(self.round_trip, round_trip));
+        self.round_trip = Some(time::smoothed(self.round_trip, round_trip));
         self.heard();
         Some(Answered {
             shown: asked.shown,
@@ -381,9 +381,4 @@ impl Link {
     pub(crate) fn must_wait(&self, now: Instant) -> bool {
         self.wait_until.is_some_and(|until| now < until)
     }
-}
-
-/// The mean round-trip time after one more (RFC 6298, with its gain of 1/8).
-pub(crate) fn smoothed(mean: Option<Duration>, round_trip: Duration) -> Duration {
-    mean.map_or(round_trip, |mean| (mean * 7 + round_trip) / 8)
 }

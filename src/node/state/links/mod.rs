@@ -1,5 +1,7 @@
 //! All links: one of each node in the end, and no more than there may be (R22, R23).
 
+mod link;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -7,10 +9,11 @@ use core::time::Duration;
 
 use crate::effect::CloseReason;
 use crate::id::{LinkId, NodeId};
-use crate::node::state::link::{Link, NewLink};
 use crate::rng::Stream;
 use crate::time::Instant;
 use crate::wire::GoodbyeReason;
+
+pub(crate) use self::link::{Class, Link, NewLink};
 
 /// A second link, or one beyond the cap, goes when so much time has passed without its Hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
