@@ -80,7 +80,7 @@ fn start(
         metadata: Vec::new(),
     };
     let node = Node::new(config, identity, random_seed()?, Instant::ZERO)?;
-    let driver = Driver::new(node).transport(quic);
+    let driver = Driver::new(node).with_transport(quic);
     // Before it starts, so that nothing is missed.
     let notices = driver.handle().subscribe();
     Ok((driver.spawn(), notices))

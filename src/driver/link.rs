@@ -9,8 +9,8 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::driver::BoxFuture;
 use crate::driver::filter::{Filter, Filters};
+use crate::driver::future::BoxFuture;
 use crate::id::{LinkId, NodeId};
 
 type Run = dyn FnOnce(Inbox, Outbox) -> BoxFuture<LinkEnd> + Send;

@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{self, timeout};
 
 use crate::addr::Multiaddr;
-use crate::driver::Asleep;
+use crate::driver::clock::Asleep;
 use crate::driver::handle::{Command, Ended, Notice};
 use crate::driver::link::{Link, LinkEnd, Report};
 use crate::driver::race::staggered;

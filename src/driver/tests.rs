@@ -20,7 +20,7 @@ use super::*;
 use crate::contract;
 use crate::limits::caps;
 use crate::wire;
-use crate::{Config, Event, Identity, Multiaddr, NodeId, UpstreamState, UsageError};
+use crate::{Config, Event, Identity, Multiaddr, Node, NodeId, UpstreamState, UsageError};
 
 /// The pipes' world: who listens where.
 #[derive(Clone, Default)]
@@ -154,7 +154,7 @@ fn driver_over(transport: impl Transport, n: u8, upstreams: &[u8]) -> Driver {
         metadata: Vec::new(),
     };
     let node = Node::new(config, identity, [n; 32], crate::Instant::ZERO).unwrap();
-    Driver::new(node).transport(transport)
+    Driver::new(node).with_transport(transport)
 }
 
 /// Waits for what `wanted` picks; in paused time the limit costs nothing.

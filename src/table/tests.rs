@@ -6,8 +6,10 @@ use core::time::Duration;
 use super::*;
 use crate::addr::Multiaddr;
 use crate::contract;
-use crate::record::{RecordError, write_body};
-use crate::rng::Stream;
+use crate::id::NodeId;
+use crate::record::{RecordError, Sequence, write_body};
+use crate::rng::{Purpose, Stream};
+use crate::time::Instant;
 use crate::wire::{Cut, ShortIds, WireRecord};
 
 fn node(n: u64) -> NodeId {

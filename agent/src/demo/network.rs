@@ -126,7 +126,7 @@ impl Host {
             metadata: Vec::new(),
         };
         let node = Node::new(config, identity, random_seed()?, Instant::ZERO)?;
-        let driver = Driver::new(node).transport(self.transport);
+        let driver = Driver::new(node).with_transport(self.transport);
         // Before it starts, so that nothing is missed.
         let notices = driver.handle().subscribe();
         Ok((driver.spawn(), notices))

@@ -52,10 +52,10 @@ pub(super) async fn start(settings: Settings, insecure: bool) -> Result<Started,
 
     let mut driver = Driver::new(node);
     if let Some(quic) = &sockets.quic {
-        driver = driver.transport(Arc::clone(quic));
+        driver = driver.with_transport(Arc::clone(quic));
     }
     if let Some(tcp) = &sockets.tcp {
-        driver = driver.transport(Arc::clone(tcp));
+        driver = driver.with_transport(Arc::clone(tcp));
     }
     let handle = driver.handle();
     let notices = handle.subscribe();

@@ -61,7 +61,9 @@ impl Plan {
             }
         };
         let (quic, tcp): (Arc<dyn Transport>, Arc<dyn Transport>) = (Arc::new(quic), Arc::new(tcp));
-        let driver = Driver::new(node.unwrap()).transport(quic).transport(tcp);
+        let driver = Driver::new(node.unwrap())
+            .with_transport(quic)
+            .with_transport(tcp);
         Running {
             handle: driver.spawn(),
             addresses,

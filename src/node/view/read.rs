@@ -156,9 +156,9 @@ impl Node {
     }
 
     /// The cycles that this node is on, found so far.
-    pub fn loops(&self) -> impl Iterator<Item = LoopView<'_>> {
+    pub fn loops(&self) -> impl Iterator<Item = LoopView> + '_ {
         self.base.cycles.iter().map(|c| LoopView {
-            path: c.path(),
+            path: c.path().to_vec(),
             first_seen: c.first_seen(),
             last_seen: c.last_seen(),
             times: c.times(),

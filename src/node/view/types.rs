@@ -97,12 +97,12 @@ pub struct UpstreamView {
     pub last_news: Option<Instant>,
 }
 
-/// A cycle among configured upstreams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A cycle among configured upstreams that the node is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct LoopView<'a> {
+pub struct LoopView {
     /// In the order of asking, the smallest node ID first.
-    pub path: &'a [NodeId],
+    pub path: Vec<NodeId>,
     /// When it was found first.
     pub first_seen: Instant,
     /// When it was found last.

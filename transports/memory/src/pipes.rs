@@ -36,7 +36,7 @@ const FREE_PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_535;
 /// let pipes = network.bind(&[at], id, "the test's cluster")?;
 /// let identity = Identity { node: id, addresses: vec![Multiaddr::tcp(at)], metadata: vec![] };
 /// let node = Node::new(Config::default(), identity, [7; 32], Instant::ZERO)?;
-/// let handle = Driver::new(node).transport(pipes).spawn();
+/// let handle = Driver::new(node).with_transport(pipes).spawn();
 /// # handle.leave().await;
 /// # Ok(())
 /// # }
@@ -351,7 +351,7 @@ mod tests {
             metadata: vec![],
         };
         let node = Node::new(Config::default(), identity, [7; 32], Instant::ZERO).unwrap();
-        let driver = Driver::new(node).transport(pipes.clone());
+        let driver = Driver::new(node).with_transport(pipes.clone());
         let mut notices = driver.handle().subscribe();
         let _handle = driver.spawn();
         let incoming = pipes.own.listening().await.unwrap();

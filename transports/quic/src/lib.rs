@@ -16,7 +16,7 @@
 //! let addresses = vec![Multiaddr::quic("192.0.2.7:7000".parse()?)];
 //! let identity = Identity { node: key.node(), addresses, metadata: vec![] };
 //! let node = Node::new(config, identity, random_seed()?, Instant::ZERO)?;
-//! let handle = Driver::new(node).transport(quic).spawn();
+//! let handle = Driver::new(node).with_transport(quic).spawn();
 //! # handle.leave().await;
 //! # Ok(())
 //! # }

@@ -69,7 +69,7 @@ fn unannounced<K: Kind>(plan: &Plan) -> peer_exchange::Handle {
     config.local = true;
     let seed = random_seed().expect("randomness");
     let node = Node::new(config, identity, seed, Instant::ZERO).expect("a configuration");
-    Driver::new(node).transport(transport).spawn()
+    Driver::new(node).with_transport(transport).spawn()
 }
 
 fn resident() -> usize {

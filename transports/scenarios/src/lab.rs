@@ -162,8 +162,8 @@ impl Plan {
         };
         let driver = Driver::new(node.expect("a valid configuration"));
         let driver = match self.speaks {
-            Speaks::This => driver.transport(transport.clone()),
-            other => driver.transport(Filtered::new(transport.clone(), other)),
+            Speaks::This => driver.with_transport(transport.clone()),
+            other => driver.with_transport(Filtered::new(transport.clone(), other)),
         };
         let notices = driver.handle().subscribe();
         Running {

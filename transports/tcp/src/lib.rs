@@ -15,7 +15,7 @@
 //! let addresses = vec![Multiaddr::tcp("192.0.2.7:7000".parse()?)];
 //! let identity = Identity { node: key.node(), addresses, metadata: vec![] };
 //! let node = Node::new(config, identity, random_seed()?, Instant::ZERO)?;
-//! let handle = Driver::new(node).transport(tcp).spawn();
+//! let handle = Driver::new(node).with_transport(tcp).spawn();
 //! # handle.leave().await;
 //! # Ok(())
 //! # }

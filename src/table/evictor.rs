@@ -13,7 +13,7 @@ use crate::id::NodeId;
 use crate::record;
 use crate::rng::Keyed;
 use crate::table::slab::Slab;
-use crate::table::{Entry, Slot, Table, Via};
+use crate::table::{Entry, Slot, Via};
 use crate::wire::Nodes;
 
 /// The order in which nodes stay, a secret of this node's; the smallest stay.
@@ -95,6 +95,11 @@ impl Evictor {
     /// with the same takes 2^64 tries to find.
     pub(super) fn rank_of(&self, beginning: &[u8]) -> Rank {
         (self.keyed.hash(beginning) >> 32) as Rank
+    }
+
+    /// Whether more is known of than there is room for: who is kept is a matter of rank.
+    pub(super) fn is_active(&self) -> bool {
+        self.active.is_some()
     }
 
     /// A newcomer at or above this rank finds no room by it: that of whoever is on top, who may
@@ -180,106 +185,84 @@ impl Evictor {
     }
 }
 
-impl Table {
-    /// Whether more is known of than there is room for: who is kept is a matter of rank.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.evictor.active.is_some()
-    }
-
+/// Who goes. `own` and those that `is_pinned` names stay.
+impl Evictor {
     /// Whether this node has to rank lower to be let in, whatever its record says.
     pub(super) fn is_outranked(&self, node: &NodeId) -> bool {
-        let active = self.evictor.active.as_ref();
+        let active = self.active.as_ref();
         active.is_some_and(|active| active.excess.is_empty())
-            && self
-                .evictor
-                .worst()
-                .is_some_and(|worst| self.evictor.rank(node) >= worst)
+            && self.worst().is_some_and(|worst| self.rank(node) >= worst)
     }
 
-    /// Makes room for `newcomer` in a full table, or refuses it.
-    pub(super) fn make_room(
-        &mut self,
-        newcomer: &Entry,
-        is_pinned: &dyn Fn(&NodeId) -> bool,
-    ) -> bool {
-        if self.capacity == 0 {
-            return false;
-        }
-        self.activate();
-        let must = newcomer.node == self.own || is_pinned(&newcomer.node);
-        let victim = self.victim(newcomer, must, is_pinned);
-        if let Some(entry) = victim.and_then(|slot| self.remove(slot)) {
-            self.evicted = (!entry.is_tombstone()).then_some(entry.node);
-        }
-        victim.is_some()
-    }
-
-    /// Called now and then: below half there is nothing to keep, and what was pinned may not be so
-    /// any more.
-    pub(crate) fn relax(&mut self) {
-        if self.len() < self.capacity / 2 {
-            self.evictor.active = None;
-        }
-        if let Some(active) = &mut self.evictor.active {
-            active.ranked.extend(active.pinned.drain(..));
-        }
-    }
-
-    fn activate(&mut self) {
-        if self.evictor.active.is_some() {
+    /// The table is full from now on. Begins to rank, if it has not.
+    pub(super) fn activate(&mut self, entries: &Slab) {
+        if self.active.is_some() {
             return;
         }
         let mut active = Box::<Active>::default();
-        let mut ranked = Vec::with_capacity(self.len() + 1);
-        for (slot, entry) in self.entries.iter() {
-            self.evictor.count(&mut active, entry, true);
-            ranked.push((self.evictor.rank(&entry.node), slot));
+        let mut ranked = Vec::with_capacity(self.capacity + 1);
+        for (slot, entry) in entries.iter() {
+            self.count(&mut active, entry, true);
+            ranked.push((self.rank(&entry.node), slot));
         }
         let over = |(_, slot): &(Rank, Slot)| {
-            self.get(*slot)
-                .is_some_and(|e| self.evictor.over_quota(&active, e, 0))
+            let entry = entries.get(*slot);
+            entry.is_some_and(|e| self.over_quota(&active, e, 0))
         };
         active.excess = ranked.iter().copied().filter(over).collect();
         active.excess.sort_unstable();
         active.ranked = ranked.into();
-        self.evictor.active = Some(active);
+        self.active = Some(active);
     }
 
-    fn victim(
+    /// Called now and then: below half there is nothing to keep, and what was pinned may not be so
+    /// any more.
+    pub(super) fn relax(&mut self, len: usize) {
+        if len < self.capacity / 2 {
+            self.active = None;
+        }
+        if let Some(active) = &mut self.active {
+            active.ranked.extend(active.pinned.drain(..));
+        }
+    }
+
+    /// Who makes room for `newcomer`; `must`: whoever that is.
+    pub(super) fn victim(
         &mut self,
         newcomer: &Entry,
         must: bool,
-        is_pinned: &dyn Fn(&NodeId) -> bool,
+        entries: &Slab,
+        stays: &dyn Fn(&NodeId) -> bool,
     ) -> Option<Slot> {
-        let mut active = self.evictor.active.take()?;
-        let victim = if !must && self.evictor.over_quota(&active, newcomer, 1) {
+        let mut active = self.active.take()?;
+        let victim = if !must && self.over_quota(&active, newcomer, 1) {
             None
         } else {
-            let above = (!must).then(|| self.evictor.rank(&newcomer.node));
-            self.excess_victim(&mut active, is_pinned)
-                .or_else(|| self.worst_victim(&mut active, above, is_pinned))
+            let above = (!must).then(|| self.rank(&newcomer.node));
+            self.excess_victim(&mut active, entries, stays)
+                .or_else(|| self.worst_victim(&mut active, above, entries, stays))
         };
-        self.evictor.active = Some(active);
+        self.active = Some(active);
         victim
     }
 
     /// What was listed under this rank, if it is still there.
-    fn ranked(&self, rank: Rank, slot: Slot) -> Option<&Entry> {
-        let entry = self.get(slot);
-        entry.filter(|e| self.evictor.rank(&e.node) == rank)
+    fn ranked<'a>(&self, entries: &'a Slab, rank: Rank, slot: Slot) -> Option<&'a Entry> {
+        let entry = entries.get(slot);
+        entry.filter(|e| self.rank(&e.node) == rank)
     }
 
     fn excess_victim(
         &self,
         active: &mut Active,
-        is_pinned: &dyn Fn(&NodeId) -> bool,
+        entries: &Slab,
+        stays: &dyn Fn(&NodeId) -> bool,
     ) -> Option<Slot> {
         while let Some((rank, slot)) = active.excess.pop() {
-            let Some(entry) = self.ranked(rank, slot) else {
+            let Some(entry) = self.ranked(entries, rank, slot) else {
                 continue;
             };
-            let stays = entry.node == self.own || is_pinned(&entry.node);
-            if !stays && self.evictor.over_quota(active, entry, 0) {
+            if !stays(&entry.node) && self.over_quota(active, entry, 0) {
                 return Some(slot);
             }
         }
@@ -292,7 +275,8 @@ impl Table {
         &self,
         active: &mut Active,
         above: Option<Rank>,
-        is_pinned: &dyn Fn(&NodeId) -> bool,
+        entries: &Slab,
+        stays: &dyn Fn(&NodeId) -> bool,
     ) -> Option<Slot> {
         if above.is_none() {
             active.ranked.extend(active.pinned.drain(..));
@@ -302,10 +286,10 @@ impl Table {
                 break;
             }
             active.ranked.pop();
-            let Some(entry) = self.ranked(rank, slot) else {
+            let Some(entry) = self.ranked(entries, rank, slot) else {
                 continue;
             };
-            if entry.node != self.own && !is_pinned(&entry.node) {
+            if !stays(&entry.node) {
                 return Some(slot);
             }
             active.pinned.push((rank, slot));
