@@ -75,15 +75,7 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
     report.in_degree = super::sample::summary(&degrees);
     let askers = net.observer().askers();
     report.max_askers_per_round = net.observer().max_askers();
-    if args.change && report.converged {
-        report.change = Some(change(&mut net, args.seed, limit));
-    }
-    if let Some(seconds) = args.steady {
-        report.steady = Some(steady(&mut net, seconds));
-    }
-    if args.leave {
-        report.leave = Some(super::sample::leave(&mut net, args.seed, limit));
-    }
+    measure(args, &mut net, limit, &mut report);
     report.max_hops = net.observer().max_hops;
     report.max_forwards = net.observer().max_forwards;
     report.loops = loops(&net, graph);
@@ -97,6 +89,19 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
         pairs,
     };
     (report, curve)
+}
+
+/// What was asked for besides, one after the other on the same network.
+fn measure(args: &SimArgs, net: &mut Network<Watch>, limit: Duration, report: &mut Report) {
+    if args.change && report.converged {
+        report.change = Some(change(net, args.seed, limit));
+    }
+    if let Some(seconds) = args.steady {
+        report.steady = Some(steady(net, seconds));
+    }
+    if args.leave {
+        report.leave = Some(super::sample::leave(net, args.seed, limit));
+    }
 }
 
 fn build(args: &SimArgs, graph: &Graph) -> Network<Watch> {
