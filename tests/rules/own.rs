@@ -35,6 +35,19 @@ fn a_higher_sequence_is_exceeded_and_announced() {
 }
 
 #[test]
+fn whoever_leaves_asks_nobody_any_more() {
+    // R4: closing the link that a request is under way on does not turn to the next one.
+    let mut rig = rig(1);
+    let (busy, other) = (rig.link(2), rig.link(3));
+    rig.asked(busy);
+    rig.sent.clear();
+    rig.input(Input::Leave);
+    assert!(!rig.is_up(busy) && !rig.is_up(other));
+    let asked = |(_, m): &(LinkId, Message)| matches!(m, Message::Request(_));
+    assert!(!rig.sent.iter().any(asked), "{:?}", rig.sent);
+}
+
+#[test]
 fn other_content_at_the_own_sequence_is_exceeded() {
     assert_eq!(told(rec(1).body(body_of(66))).node.sequence(), seq(2, 0));
     // A tombstone of itself is other content too.

@@ -11,7 +11,6 @@ use crate::node::base::Base;
 use crate::node::exchange::Exchange;
 use crate::node::state::fetches::{Enqueued, Offer, Wanted};
 use crate::node::state::pace::Outcome;
-use crate::node::timers::Timer;
 use crate::table::Renewed;
 use crate::wire::{Renewals, Request, ShortIds};
 
@@ -151,14 +150,6 @@ impl Exchange {
             self.fetch_failed(base, offer);
         }
         self.pump(base);
-    }
-
-    /// What was to be fetched over this link will not come.
-    pub(crate) fn forget_fetches(&mut self, base: &mut Base, link: LinkId) {
-        if self.fetches.forget(link) {
-            base.cx.timers.clear(Timer::Fetch);
-            self.pump(base);
-        }
     }
 }
 

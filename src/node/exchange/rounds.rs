@@ -14,6 +14,14 @@ pub(crate) enum Pick {
     Nobody,
 }
 
+/// What was under way on a link that is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "a round that was interrupted waits for nothing"]
+pub(crate) struct Interrupted {
+    fetch: bool,
+    round: bool,
+}
+
 /// A round waits for its dial for so many times the fast pace, a second by default.
 const DIAL_PATIENCE: u32 = 5;
 
@@ -182,9 +190,22 @@ impl Exchange {
         more
     }
 
-    /// This link is gone, and what the round did on it with it.
-    pub(crate) fn link_gone(&mut self, base: &mut Base, link: LinkId) {
-        if self.round.is_on(link) {
+    /// This link is gone: forgets what was under way on it, and says what that was.
+    pub(crate) fn forget(&mut self, base: &mut Base, link: LinkId) -> Interrupted {
+        let fetch = self.fetches.forget(link);
+        if fetch {
+            base.cx.timers.clear(Timer::Fetch);
+        }
+        let round = self.round.forget(link);
+        Interrupted { fetch, round }
+    }
+
+    /// Goes on elsewhere with what was interrupted.
+    pub(crate) fn resume(&mut self, base: &mut Base, interrupted: Interrupted) {
+        if interrupted.fetch {
+            self.pump(base);
+        }
+        if interrupted.round {
             self.finish_exchange(base, Outcome::Failed);
         }
     }

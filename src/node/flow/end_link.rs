@@ -81,6 +81,8 @@ impl Node {
 
     fn link_gone(&mut self, id: LinkId, link: &Link, failed: bool) {
         let base = &mut self.base;
+        // First, so that nothing that follows finds an exchange on a link that is no more.
+        let interrupted = self.exchange.forget(base, id);
         let (node, now) = (link.node(), base.cx.now);
         if let Some(deadline) = link.deadline() {
             base.cx.timers.clear_request(id, deadline);
@@ -96,7 +98,7 @@ impl Node {
                 base.schedule_redial();
             }
             // What it carried was lost with it, and a trace is not asked for again.
-            Some(other) if base.upstreams.contains(&node) => {
+            Some(other) if !self.over && base.upstreams.contains(&node) => {
                 let other_is_traced = base.links.get(other).is_none_or(Link::is_traced);
                 if link.is_traced() || !other_is_traced {
                     base.upstream_came_up(other);
@@ -104,8 +106,10 @@ impl Node {
             }
             Some(_) => {}
         }
-        self.exchange.forget_fetches(base, id);
-        self.exchange.link_gone(base, id);
+        // Who leaves begins nothing any more.
+        if !self.over {
+            self.exchange.resume(base, interrupted);
+        }
     }
 
     /// Closes what is unused, doubled or beyond the cap, and trusts what has lasted.
@@ -140,7 +144,7 @@ impl Node {
         for link in self.base.links.ids() {
             self.goodbye(link, reason, CloseReason::Leaving);
         }
-        // What the closing of links has begun is not done any more.
+        // What was begun before and not carried out yet.
         self.base.cx.drop_dials();
     }
 

@@ -8,7 +8,7 @@ use crate::id::{LinkId, NodeId};
 use crate::limits::caps;
 use crate::node::Node;
 use crate::node::state::fetches::{Offer, Wanted};
-use crate::record::Sequence;
+use crate::record::{RecordError, Sequence};
 use crate::table::{Merged, Slot};
 use crate::wire::{Content, Delta, Records, Refusals, RefusalsBuilder, WireRecord};
 
@@ -63,6 +63,8 @@ struct Gathered<'a> {
     no_room: Vec<WireRecord<'a>>,
     /// Newcomers that took the place of others.
     swapped: usize,
+    /// What is wrong with the sender's own record.
+    faults: Vec<RecordError>,
 }
 
 impl Node {
@@ -91,12 +93,13 @@ impl Node {
                 crowded,
                 quiet && record.node == teller,
             );
-            self.account_for(link, teller, record, merged, &mut gathered.taken);
+            self.account_for(teller, record, merged, &mut gathered);
         }
         self.follow_up(link, origin, gathered)
     }
 
-    /// Passes on what is a rumour, and says what is news.
+    /// Passes on what is a rumour, says what is news, and judges the sender, now that the whole page
+    /// was taken: a ban ends its links.
     fn follow_up(&mut self, link: LinkId, origin: Origin, gathered: Gathered<'_>) -> Taken {
         let base = &mut self.base;
         let mut taken = gathered.taken;
@@ -110,19 +113,22 @@ impl Node {
         if !gathered.no_room.is_empty() {
             base.pass_on(&gathered.no_room, link);
         }
+        for error in gathered.faults {
+            self.penalise(link, PeerFault::OwnRecord(error));
+        }
         taken
     }
 
     /// Counts and reports what became of a record.
     fn account_for(
         &mut self,
-        link: LinkId,
         teller: NodeId,
         record: WireRecord<'_>,
         merged: Merged,
-        taken: &mut Taken,
+        gathered: &mut Gathered<'_>,
     ) {
         let node = record.node;
+        let taken = &mut gathered.taken;
         let base = &mut self.base;
         base.report_evicted();
         let stats = &mut base.cx.stats;
@@ -158,7 +164,7 @@ impl Node {
             Merged::Bad(error) => {
                 stats.records_bad += 1;
                 if node == teller {
-                    self.penalise(link, PeerFault::OwnRecord(error));
+                    gathered.faults.push(error);
                 }
             }
         }
