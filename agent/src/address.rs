@@ -1,5 +1,6 @@
 //! What addresses in configurations point at, in a form that can be compared and dialled.
 
+use crate::input;
 use peer_exchange::Multiaddr;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -53,12 +54,13 @@ impl Address {
     /// Reads RKE2's and K3s's `server:`, for which those programs accept nothing but https URLs.
     pub(crate) fn from_server_url(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
+            let text = input::shown(text);
             format!(
                 "`server:` is \"{text}\", {why}; expected https://HOST:PORT, such as https://server1:9345 (RKE2) or https://server1:6443 (K3s)"
             )
         };
         if text.contains(char::is_control) {
-            return Err(wrong("which has a control character").replace(char::is_control, "?"));
+            return Err(wrong("which has a control character"));
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(wrong("which is no URL"));
@@ -71,6 +73,9 @@ impl Address {
     }
 
     fn from_authority(text: &str) -> Result<Self, String> {
+        if text.contains('@') {
+            return Err("which has a user or a password in it".into());
+        }
         let (host, port) = split_port(text)?;
         let port = match port {
             None => None,
@@ -131,12 +136,13 @@ impl Endpoint {
     /// Reads `HOST`, `HOST:PORT`, `quic://HOST:PORT` or `tcp://HOST:PORT` of the setting `key`.
     pub(crate) fn parse(key: &str, text: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
+            let text = input::shown(text);
             format!(
                 "`{key}` has \"{text}\", {why}; expected HOST:PORT, quic://HOST:PORT or tcp://HOST:PORT"
             )
         };
         if text.contains(char::is_control) {
-            return Err(wrong("which has a control character").replace(char::is_control, "?"));
+            return Err(wrong("which has a control character"));
         }
         let (transport, authority) = match text.split_once("://") {
             Some(("quic", rest)) => (Some(Transport::Quic), rest),
@@ -252,6 +258,10 @@ mod tests {
             ("https://fd00::1:9345", "needs brackets"),
             ("https://ser ver:9345", "character ' '"),
             ("https://[fd00::1", "never closed"),
+            (
+                "https://me:secret@a:9345",
+                "\"https://…@a:9345\", which has a user",
+            ),
             (
                 "https://a/\u{1b}[2J",
                 "\"https://a/?[2J\", which has a control character",

@@ -2,6 +2,7 @@
 
 use super::model::HostConfig;
 use super::{peerx, rancher};
+use crate::config::Mode;
 use crate::edges::EdgeList;
 use crate::input::InputError;
 use std::collections::HashSet;
@@ -13,20 +14,35 @@ const MAX_DEPTH: usize = 6;
 const EXPECTED: &str = "one file (NAME.yaml, NAME.toml) or one directory (NAME/config.yaml) per host; an edge list is given by its own path";
 
 /// Everything that was found.
-#[derive(Default)]
 pub(super) struct Inputs {
     pub(super) hosts: Vec<HostConfig>,
     pub(super) edge_lists: Vec<(PathBuf, EdgeList)>,
     pub(super) warnings: Vec<String>,
     problems: Vec<InputError>,
+    /// How peerx's own files are judged.
+    mode: Mode,
     /// So that a file given twice, by itself and with its directory, is one host.
     seen: HashSet<PathBuf>,
 }
 
 impl Inputs {
-    /// Reads all paths; on bad input, every problem rather than only the first.
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Vec<InputError>> {
-        let mut inputs = Self::default();
+    /// Reads all paths; on bad input, every problem rather than only the first. A file of peerx that
+    /// is given alone is judged as `peerx run` would judge it; several, or those of a directory, are
+    /// copies from other machines, and so is one that is `copied`.
+    pub(super) fn read(paths: &[PathBuf], copied: bool) -> Result<Self, Vec<InputError>> {
+        let alone = matches!(paths, [path] if !path.is_dir());
+        let mut inputs = Self {
+            hosts: Vec::new(),
+            edge_lists: Vec::new(),
+            warnings: Vec::new(),
+            problems: Vec::new(),
+            mode: if alone && !copied {
+                Mode::Here
+            } else {
+                Mode::Copied
+            },
+            seen: HashSet::new(),
+        };
         for path in paths {
             if let Err(problem) = inputs.path(path) {
                 inputs.problems.push(problem);
@@ -40,6 +56,11 @@ impl Inputs {
     }
 
     fn path(&mut self, path: &Path) -> Result<(), InputError> {
+        if is_toml(path) && !path.is_dir() {
+            // Whether it is there or not: `peerx run` says the same of it.
+            self.peerx(path);
+            return Ok(());
+        }
         let metadata = std::fs::metadata(path).map_err(|error| {
             let expected = "a configuration file, a directory of them, or an edge list";
             InputError::io(path, &error, expected)
@@ -75,8 +96,15 @@ impl Inputs {
     }
 
     fn peerx(&mut self, path: &Path) {
-        if self.first_time(path) {
-            self.host(peerx::read(path));
+        if !self.first_time(path) {
+            return;
+        }
+        match peerx::read(path, self.mode) {
+            Ok((host, warnings)) => {
+                self.hosts.push(host);
+                self.warnings.extend(warnings);
+            }
+            Err(problems) => self.problems.extend(problems),
         }
     }
 

@@ -16,7 +16,7 @@ mod shortest;
 mod testing;
 mod yaml;
 
-use crate::input::InputError;
+use crate::input::{self, InputError};
 use analysis::Findings;
 use inputs::Inputs;
 use std::fmt;
@@ -41,6 +41,10 @@ pub(crate) struct CheckArgs {
     /// Configuration files or directories, or edge lists.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// peerx's own files are copies from other machines: the tokens, keys and certificates that they name are not
+    /// looked for here. So it is with a directory and with several paths; one FILE is judged as `peerx run` would.
+    #[arg(long)]
+    copied: bool,
     /// How to report.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -93,21 +97,9 @@ impl CheckError {
 
 impl fmt::Display for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 20;
         match self {
             Self::Output(error) => write!(f, "the report cannot be written: {error}"),
-            Self::Input(problems) => {
-                let shown: Vec<String> = problems
-                    .iter()
-                    .take(SHOWN)
-                    .map(InputError::to_string)
-                    .collect();
-                f.write_str(&shown.join("\n"))?;
-                match problems.len().saturating_sub(SHOWN) {
-                    0 => Ok(()),
-                    more => write!(f, "\nand {more} more problems"),
-                }
-            }
+            Self::Input(problems) => f.write_str(&input::listed(problems)),
         }
     }
 }
@@ -116,7 +108,7 @@ impl std::error::Error for CheckError {}
 
 /// Checks what `args` name and writes the report to `out`.
 pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<Outcome, CheckError> {
-    let inputs = Inputs::read(&args.paths).map_err(CheckError::Input)?;
+    let inputs = Inputs::read(&args.paths, args.copied).map_err(CheckError::Input)?;
     let cluster = resolve::cluster(inputs);
     let findings = Findings::of(&cluster);
     let written = match args.format {

@@ -2,60 +2,52 @@
 
 use super::model::{HostConfig, Kind, Upstream};
 use crate::address::{Address, Endpoint, HostKey};
-use crate::config::File;
+use crate::config::{self, Checked, Mode};
 use crate::input::InputError;
 use std::path::Path;
 use std::rc::Rc;
-use toml::Spanned;
 
-/// Reads one file.
-pub(super) fn read(path: &Path) -> Result<HostConfig, InputError> {
-    let file = File::read(path)?;
-    let address = |key: &str, text: &Spanned<String>| -> Result<Address, InputError> {
-        match Endpoint::parse(key, text.get_ref()) {
-            Ok(endpoint) => Ok(endpoint.address()),
-            Err(problem) => Err(file.error(text, problem)),
-        }
-    };
+/// Reads one file: judged as `peerx run` judges it here, or as a copy from another machine. Beside
+/// the host, what can run and is probably not meant.
+pub(super) fn read(path: &Path, mode: Mode) -> Result<(HostConfig, Vec<String>), Vec<InputError>> {
+    let Checked {
+        settings,
+        file,
+        warnings,
+        ..
+    } = config::read(path, mode)?;
     let shared: Rc<Path> = path.into();
-    let mut advertised = Vec::new();
-    for text in &file.keys.advertise {
-        advertised.push(address("advertise", text)?);
-    }
+    let mut advertised: Vec<_> = settings.advertise.iter().map(Endpoint::address).collect();
     // What the agent tells others by itself.
-    if advertised.is_empty() {
-        for text in file.keys.listen.iter().flatten() {
-            let listening = address("listen", text)?;
-            if !listening.host.is_unspecified() {
-                advertised.push(listening);
-            }
-        }
+    if advertised.is_empty() && settings.listen.explicit {
+        let sockets = settings.listen.addresses.iter();
+        let named = sockets.filter(|at| !at.ip().is_unspecified());
+        advertised.extend(named.map(|at| Address {
+            host: HostKey::Ip(at.ip()),
+            port: Some(at.port()),
+        }));
     }
-    let mut upstreams = Vec::new();
-    for text in &file.keys.upstreams {
-        upstreams.push(Upstream {
-            address: address("upstreams", text)?,
-            line: file.line_of(text),
-            text: text.get_ref().clone(),
-            file: shared.clone(),
-        });
-    }
-    let node_name = file
-        .keys
-        .node_name
-        .as_ref()
-        .map(|name| name.get_ref().clone());
-    Ok(HostConfig {
+    let upstreams = file.keys.upstreams.iter().zip(&settings.upstreams);
+    let upstreams = upstreams.map(|(text, endpoint)| Upstream {
+        address: endpoint.address(),
+        line: file.line_of(text),
+        text: text.get_ref().clone(),
+        file: shared.clone(),
+    });
+    let host = HostConfig {
         kind: Kind::Peerx,
-        file: shared,
         file_name: host_name(path),
-        node_name: node_name.filter(|name| !name.trim().is_empty()),
+        // Not the name of the machine on which it is checked.
+        node_name: file.keys.node_name.is_some().then_some(settings.node_name),
         ips: Vec::<HostKey>::new(),
         advertised,
         tls_sans: Vec::new(),
         cluster_init: false,
-        upstreams,
-    })
+        upstreams: upstreams.collect(),
+        file: shared.clone(),
+    };
+    let warnings = warnings.iter().map(ToString::to_string).collect();
+    Ok((host, warnings))
 }
 
 /// `server1` for `server1.toml`, `server1/peerx.toml` and `server1/config.toml`.

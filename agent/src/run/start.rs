@@ -4,7 +4,7 @@ use super::state::{StateDir, Unusable};
 use super::upstreams::Upstreams;
 use super::{events, membership, tasks};
 use crate::admin;
-use crate::config::Settings;
+use crate::config::{Checked, Settings};
 use crate::libp2p;
 use crate::live::Agent;
 use crate::live::Sockets;
@@ -26,9 +26,10 @@ pub(super) struct Started {
 ///
 /// # Errors
 /// A message for the user.
-pub(super) async fn start(settings: Settings, insecure: bool) -> Result<Started, String> {
-    let state = Arc::new(StateDir::open(&settings.state_dir)?);
-    let (key, tls) = membership::load(&settings, insecure)?;
+pub(super) async fn start(checked: Checked) -> Result<Started, String> {
+    let state = Arc::new(StateDir::open(&checked.settings.state_dir)?);
+    let (key, tls) = membership::load(&checked)?;
+    let settings = checked.settings;
     let sockets = Sockets::open(&settings, &tls)?;
     let admin = admin::bind(settings.admin).await?;
 
