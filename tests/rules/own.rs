@@ -37,14 +37,16 @@ fn a_higher_sequence_is_exceeded_and_announced() {
 #[test]
 fn whoever_leaves_asks_nobody_any_more() {
     // R4: closing the link that a request is under way on does not turn to the next one.
+    let is_request = |(_, m): &(LinkId, Message)| matches!(m, Message::Request(_));
     let mut rig = rig(1);
-    let (busy, other) = (rig.link(2), rig.link(3));
-    rig.asked(busy);
+    let busy = rig.link(2);
+    rig.pass(Duration::from_millis(50));
+    assert!(rig.sent.iter().any(is_request), "a round is under way");
+    let idle = rig.link(3);
     rig.sent.clear();
     rig.input(Input::Leave);
-    assert!(!rig.is_up(busy) && !rig.is_up(other));
-    let asked = |(_, m): &(LinkId, Message)| matches!(m, Message::Request(_));
-    assert!(!rig.sent.iter().any(asked), "{:?}", rig.sent);
+    assert!(!rig.is_up(busy) && !rig.is_up(idle));
+    assert!(!rig.sent.iter().any(is_request), "{:?}", rig.sent);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::Settings;
 use super::judge::Judge;
 use super::time::Time;
-use peer_exchange::limits::caps;
+use peer_exchange::contract;
 use peer_exchange::{Config, Identity, Instant, Node, NodeId};
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ pub(super) fn check_record(judge: &mut Judge<'_>, settings: &Settings) {
         "advertise"
     };
     addresses.extend(settings.libp2p.advertise.iter().cloned());
-    let (given, most) = (addresses.len(), caps::ADDRESSES);
+    let (given, most) = (addresses.len(), contract::ADDRESSES);
     if given > most {
         let problem = format!(
             "{given} addresses, over all transports and with those of the libp2p service; a record has room for {most}"
