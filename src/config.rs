@@ -68,6 +68,45 @@ pub struct Config {
     pub bytes_per_second: u32,
 }
 
+macro_rules! setters {
+    ($($with:ident, $field:ident: $type:ty;)*) => {
+        /// One after the other: `Config::default().with_capacity(256).with_local(true)`.
+        impl Config {
+            $(
+                #[doc = concat!("With this [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+                #[must_use]
+                pub fn $with(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+        with_upstreams, upstreams: Vec<Multiaddr>;
+        with_capacity, capacity: usize;
+        with_max_links, max_links: usize;
+        with_lifetime, lifetime: Duration;
+        with_round, round: Duration;
+        with_quiet_round, quiet_round: Duration;
+        with_burst, burst: u32;
+        with_hop_limit, hop_limit: u8;
+        with_request_timeout, request_timeout: Duration;
+        with_start_jitter, start_jitter: Duration;
+        with_backoff_base, backoff_base: Duration;
+        with_backoff_cap, backoff_cap: Duration;
+        with_link_idle, link_idle: Duration;
+        with_renewal_batch, renewal_batch: Duration;
+        with_trace_interval, trace_interval: Duration;
+        with_report_interval, report_interval: Duration;
+        with_local, local: bool;
+        with_address_policy, address_policy: Option<fn(&NodeId, &Multiaddr) -> bool>;
+        with_messages_per_second, messages_per_second: u32;
+        with_bytes_per_second, bytes_per_second: u32;
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -98,6 +137,7 @@ impl Default for Config {
 /// A value out of its range. Nothing was created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} is out of range: {range}")]
+#[non_exhaustive]
 pub struct ConfigError {
     /// The field of [`Config`] or [`Identity`].
     pub field: &'static str,
@@ -105,8 +145,16 @@ pub struct ConfigError {
     pub range: &'static str,
 }
 
-/// Who the node is.
-#[derive(Clone, Debug)]
+/// Who the node is: a node ID, where it can be dialled, and what else others are to know.
+///
+/// ```
+/// # use peer_exchange::{Identity, Multiaddr, NodeId};
+/// let identity = Identity::new(NodeId::new([7; 32]))
+///     .with_addresses(vec![Multiaddr::tcp(([10, 0, 0, 7], 7000).into())])
+///     .with_metadata(b"zone=a");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Identity {
     /// Its node ID, which its transports prove.
     pub node: NodeId,
@@ -115,6 +163,32 @@ pub struct Identity {
     pub addresses: Vec<Multiaddr>,
     /// Opaque to the protocol, at most 256 bytes.
     pub metadata: Vec<u8>,
+}
+
+impl Identity {
+    /// This node, not announced until it has addresses.
+    #[must_use]
+    pub const fn new(node: NodeId) -> Self {
+        Self {
+            node,
+            addresses: Vec::new(),
+            metadata: Vec::new(),
+        }
+    }
+
+    /// With these addresses.
+    #[must_use]
+    pub fn with_addresses(mut self, addresses: Vec<Multiaddr>) -> Self {
+        self.addresses = addresses;
+        self
+    }
+
+    /// With this metadata.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: impl Into<Vec<u8>>) -> Self {
+        self.metadata = metadata.into();
+        self
+    }
 }
 
 const SECOND: Duration = Duration::from_secs(1);

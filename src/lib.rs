@@ -22,11 +22,7 @@
 //!
 //! fn node(n: u8, upstreams: Vec<Multiaddr>) -> Node {
 //!     let address = Multiaddr::tcp(([10, 0, 0, n], 7000).into());
-//!     let identity = Identity {
-//!         node: NodeId::new([n; 32]), // in earnest: the Ed25519 key that the transport proves
-//!         addresses: vec![address],
-//!         metadata: b"zone=a".to_vec(),
-//!     };
+//!     let identity = Identity::new(NodeId::new([n; 32])).with_addresses(vec![address]).with_metadata(b"zone=a");
 //!     let mut config = Config::default();
 //!     config.upstreams = upstreams;
 //!     let seed = [n; 32]; // in earnest: 32 random bytes, drawn anew at every start
@@ -132,13 +128,17 @@ pub mod limits;
 mod node;
 mod record;
 mod rng;
+#[cfg(feature = "serde")]
+mod serde;
 mod sketch;
 mod stats;
 mod table;
 mod time;
+#[doc(hidden)]
 pub mod wire;
 
 pub use addr::Multiaddr;
+pub use bytes;
 pub use config::{Config, ConfigError, Identity};
 #[cfg(feature = "tokio")]
 pub use driver::{Driver, Handle, Notice, Transport};
@@ -150,7 +150,7 @@ pub use node::{LearnedFrom, LinkView, LoopView, Node, PeerView, UpstreamState, U
 pub use record::{RecordError, Sequence};
 pub use stats::{Stats, Traffic};
 pub use time::Instant;
-pub use wire::Kind;
+pub use wire::{DecodeError, Kind, Malformed};
 
 /// The blocks of Rust in the guide to embedding compile and run.
 #[cfg(all(doctest, feature = "tokio"))]

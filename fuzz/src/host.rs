@@ -236,11 +236,9 @@ fn identity(node: NodeId, number: u8, source: &mut Source<'_>) -> Identity {
         255 => vec![],
         _ => vec![place(number)],
     };
-    Identity {
-        node,
-        addresses,
-        metadata: source.bytes(8).to_vec(),
-    }
+    Identity::new(node)
+        .with_addresses(addresses)
+        .with_metadata(source.bytes(8).to_vec())
 }
 
 /// Small tables and few links, so that the caps are met.

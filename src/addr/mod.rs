@@ -49,6 +49,7 @@ pub enum Host<'a> {
 
 /// Which protocol a [`Multiaddr`] names after its host.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
 pub enum Protocol {
     /// `/tcp/PORT`
     Tcp,

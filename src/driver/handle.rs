@@ -92,6 +92,7 @@ pub enum Notice {
 
 /// How a link has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Ended {
     /// The node has closed it.
     Closed(CloseReason),

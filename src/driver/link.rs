@@ -31,6 +31,7 @@ impl fmt::Debug for Link {
 
 /// How a link has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum LinkEnd {
     /// The other end has closed it as one should, or this end has.
     Orderly,

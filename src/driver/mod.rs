@@ -10,7 +10,7 @@
 //! # use peer_exchange::{Config, Driver, Identity, Instant, Node, NodeId, Notice};
 //! # async fn example<T: peer_exchange::Transport>(tcp: T, id: NodeId, seed: [u8; 32])
 //! # -> Result<(), Box<dyn std::error::Error>> {
-//! let identity = Identity { node: id, addresses: vec!["/ip4/10.0.0.7/tcp/7000".parse()?], metadata: vec![] };
+//! let identity = Identity::new(id).with_addresses(vec!["/ip4/10.0.0.7/tcp/7000".parse()?]);
 //! let node = Node::new(Config::default(), identity, seed, Instant::ZERO)?;
 //! let handle = Driver::new(node).with_transport(tcp).spawn();
 //! let mut notices = handle.subscribe();

@@ -148,11 +148,7 @@ fn driver_over(transport: impl Transport, n: u8, upstreams: &[u8]) -> Driver {
         upstreams: upstreams.iter().map(|u| address(*u)).collect(),
         ..Config::default()
     };
-    let identity = Identity {
-        node: id(n),
-        addresses: vec![address(n)],
-        metadata: Vec::new(),
-    };
+    let identity = Identity::new(id(n)).with_addresses(vec![address(n)]);
     let node = Node::new(config, identity, [n; 32], crate::Instant::ZERO).unwrap();
     Driver::new(node).with_transport(transport)
 }

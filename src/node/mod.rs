@@ -200,9 +200,7 @@ impl Node {
             _ => Kind::Other,
         };
         let stats = &mut self.base.cx.stats;
-        stats.messages_received += 1;
-        stats.bytes_received += len as u64;
-        stats.received[kind as usize].add(len);
+        stats.count_received(kind, len);
         match decoded {
             Ok(Decoded::Message(message)) => self.on_message(link, node, message, len),
             Ok(Decoded::UnknownKind | Decoded::OtherVersion(_)) => stats.unknown_messages += 1,

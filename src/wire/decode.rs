@@ -19,6 +19,17 @@ use crate::wire::message::{
 };
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
+/// What is wrong with bytes that are no protobuf message, to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct Malformed(prost::DecodeError);
+
+impl From<prost::DecodeError> for Malformed {
+    fn from(error: prost::DecodeError) -> Self {
+        Self(error)
+    }
+}
+
 /// A message that is not one (blame: its sender).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -28,7 +39,7 @@ pub enum DecodeError {
     TooLong(usize),
     /// No protobuf message of the expected types.
     #[error("the bytes are no message: {0}")]
-    Malformed(prost::DecodeError),
+    Malformed(Malformed),
     /// The envelope names no version.
     #[error("the envelope names no version")]
     NoVersion,
@@ -47,6 +58,10 @@ pub enum DecodeError {
     /// A delta with more than one of records, announcement and sketch, or that ends before it begins.
     #[error("a delta has records, an announcement or a sketch, and ends after it begins")]
     Delta,
+}
+
+fn malformed(error: prost::DecodeError) -> DecodeError {
+    DecodeError::Malformed(error.into())
 }
 
 impl DecodeError {
@@ -91,13 +106,13 @@ pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
         return Err(DecodeError::TooLong(bytes.len()));
     }
     // The version alone, first: in another one a known kind may look different.
-    let Version { version } = Version::decode(&bytes[..]).map_err(DecodeError::Malformed)?;
+    let Version { version } = Version::decode(&bytes[..]).map_err(malformed)?;
     match version {
         0 => return Err(DecodeError::NoVersion),
         super::VERSION => {}
         other => return Ok(Decoded::OtherVersion(other)),
     }
-    let envelope = pb::Envelope::decode(bytes).map_err(DecodeError::Malformed)?;
+    let envelope = pb::Envelope::decode(bytes).map_err(malformed)?;
     let Some(kind) = envelope.kind else {
         return Ok(Decoded::UnknownKind);
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use peer_exchange::wire::{GoodbyeReason, Message, Request};
-use peer_exchange::{Event, Identity, Input, Instant, LinkId, Node};
+use peer_exchange::{Event, Input, Instant, LinkId, Node};
 
 use crate::support::build::*;
 use crate::support::pair::Pair;
@@ -231,10 +231,7 @@ fn without_addresses_it_is_announced_no_more() {
 
 #[test]
 fn a_node_that_never_had_an_address_is_never_announced() {
-    let silent = Identity {
-        addresses: Vec::new(),
-        ..identity(2)
-    };
+    let silent = identity(2).with_addresses(Vec::new());
     let node = Node::new(Default::default(), silent, SEED, Instant::ZERO).unwrap();
     let mut pair = Pair::new(rig(1), Rig::of(node));
     pair.pass(Duration::from_secs(5));
@@ -244,10 +241,7 @@ fn a_node_that_never_had_an_address_is_never_announced() {
 
 #[test]
 fn a_record_of_an_earlier_life_is_withdrawn_by_a_node_without_addresses() {
-    let silent = Identity {
-        addresses: Vec::new(),
-        ..identity(1)
-    };
+    let silent = identity(1).with_addresses(Vec::new());
     let node = Node::new(Default::default(), silent, SEED, Instant::ZERO).unwrap();
     let mut rig = Rig::of(node);
     let link = rig.link(2);

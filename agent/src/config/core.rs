@@ -111,11 +111,9 @@ pub(super) fn check_record(judge: &mut Judge<'_>, settings: &Settings) {
         judge.fault(judge.file.error_at_key(key, problem));
         return;
     }
-    let identity = Identity {
-        node: NodeId::new([1; 32]),
-        addresses,
-        metadata: settings.metadata(),
-    };
+    let identity = Identity::new(NodeId::new([1; 32]))
+        .with_addresses(addresses)
+        .with_metadata(settings.metadata());
     if let Err(error) = Node::new(settings.core.clone(), identity, [0; 32], Instant::ZERO) {
         let problem = format!("the addresses do not fit into the node's record: {error}");
         judge.fault(judge.file.error_at_key(key, problem));

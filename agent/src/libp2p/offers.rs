@@ -219,12 +219,10 @@ mod tests {
 
     /// A node that has learned of peers 1 to `n` from a snapshot of theirs.
     fn node(n: u8) -> Node {
-        let identity = |who: u8| Identity {
-            node: NodeId::new([who; 32]),
-            addresses: vec![
+        let identity = |who: u8| {
+            Identity::new(NodeId::new([who; 32])).with_addresses(vec![
                 Service::multiaddr(&format!("/ip4/10.0.0.{who}/tcp/5001"), Some(&id(who))).unwrap(),
-            ],
-            metadata: Vec::new(),
+            ])
         };
         let start = peer_exchange::Instant::ZERO;
         let mut node = Node::new(Config::default(), identity(100), [0; 32], start).unwrap();

@@ -43,11 +43,9 @@ pub(super) async fn start(checked: Checked) -> Result<Started, String> {
     own.truncate(peer_exchange::contract::ADDRESSES);
     let mut config = settings.core.clone();
     config.upstreams.clone_from(&found);
-    let identity = Identity {
-        node: key.node(),
-        addresses: own.clone(),
-        metadata: settings.metadata(),
-    };
+    let identity = Identity::new(key.node())
+        .with_addresses(own.clone())
+        .with_metadata(settings.metadata());
     let node = restore(&state, config, identity)?;
     introduce(&settings, &node, &sockets);
 

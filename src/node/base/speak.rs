@@ -29,9 +29,7 @@ impl Base {
             "{} bytes",
             bytes.len()
         );
-        self.cx.stats.messages_sent += 1;
-        self.cx.stats.bytes_sent += bytes.len() as u64;
-        self.cx.stats.sent[kind as usize].add(bytes.len());
+        self.cx.stats.count_sent(kind, bytes.len());
         self.cx.effect(Effect::Send { link: id, bytes });
         true
     }

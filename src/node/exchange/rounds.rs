@@ -46,7 +46,7 @@ impl Exchange {
 
     /// This peer knows more, and its half of the exchange is on its way. Should that be lost, the
     /// node asks: nobody else may come to it for a whole quiet round.
-    pub(crate) fn expect_news(&mut self, base: &mut Base, link: LinkId) {
+    pub(crate) fn expect_news(&self, base: &mut Base, link: LinkId) {
         if self.round.is_idle() {
             let wait = base.patience(link, 3);
             base.cx.timers.at_latest(Timer::Round, base.cx.now + wait);
@@ -54,7 +54,7 @@ impl Exchange {
     }
 
     /// A fetch was not answered: somebody else is asked soon.
-    pub(crate) fn fetch_missed(&mut self, base: &mut Base) {
+    pub(crate) fn fetch_missed(&self, base: &mut Base) {
         base.pace.fetch_missed();
         if base.pace.has_missed() && self.round.is_idle() {
             let wait = base.cx.jitter(base.cx.config.round, 50);

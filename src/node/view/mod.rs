@@ -1,6 +1,7 @@
 //! Reading a node: peers, links, upstreams, cycles, counters, and what it keeps across restarts.
 
 mod read;
+#[cfg(any(test, feature = "testing"))]
 mod sizes;
 mod snapshot;
 mod types;

@@ -178,14 +178,13 @@ impl Node {
         let base = &self.base;
         let now = base.cx.now;
         let backing_off = base.upstreams.backing_off(now) + base.peers.backing_off(now);
-        Stats {
-            records: base.table.len() as u64,
-            links: base.links.len() as u64,
-            certificates: base.table.certificate_count() as u64,
-            hints: base.hints.len() as u64,
-            backing_off: backing_off as u64,
-            table_bytes: base.table.heap_bytes() as u64,
-            ..base.cx.stats
-        }
+        let mut stats = base.cx.stats;
+        stats.records = base.table.len() as u64;
+        stats.links = base.links.len() as u64;
+        stats.certificates = base.table.certificate_count() as u64;
+        stats.hints = base.hints.len() as u64;
+        stats.backing_off = backing_off as u64;
+        stats.table_bytes = base.table.heap_bytes() as u64;
+        stats
     }
 }

@@ -1,5 +1,7 @@
 //! What tests and measurements look at: sizes beside their caps, and what must always hold (R22).
 
+use alloc::vec::Vec;
+
 use crate::limits::caps;
 use crate::node::Node;
 use crate::wire::{self, Delta, Message, RecordsBuilder, Update};
@@ -27,7 +29,7 @@ impl Node {
     /// Sizes of every collection beside its cap (R22), for tests and fuzzing: each pair is
     /// (what, now, cap).
     #[must_use]
-    pub fn sizes(&self) -> [(&'static str, usize, usize); 20] {
+    pub fn sizes(&self) -> Vec<(&'static str, usize, usize)> {
         let (base, guard) = (&self.base, &self.guard);
         let (table, links) = (&base.table, &base.links);
         let on_a_link = links.iter().map(|(_, l)| l.pending_traces()).max();
@@ -36,7 +38,7 @@ impl Node {
         let walks = &self.exchange.walks;
         let (certificates, hints) = (table.certificate_count(), base.hints.len());
         let (parked, passed) = (base.rumours.parked_count(), base.rumours.passed_count());
-        [
+        alloc::vec![
             ("records", table.len(), base.cx.config.capacity),
             ("certificates", certificates, caps::CERTIFICATES),
             ("links", links.len(), most_links),

@@ -38,6 +38,7 @@ pub struct PeerView {
 
 /// Who told a record. A renewal, which is passed on without the record, changes nothing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LearnedFrom {
     /// Its node, over a link of its own.
     Itself,
@@ -70,6 +71,7 @@ pub struct LinkView {
 
 /// How an upstream stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UpstreamState {
     /// There is a link to it.
     Up,

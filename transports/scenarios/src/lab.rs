@@ -145,11 +145,7 @@ impl Plan {
         let sockets = K::sockets(&transport).iter();
         let addresses: Vec<_> = sockets.map(|socket| address::<K>(*socket)).collect();
         let address = addresses[0].clone();
-        let identity = Identity {
-            node: self.key.node(),
-            addresses,
-            metadata: Vec::new(),
-        };
+        let identity = Identity::new(self.key.node()).with_addresses(addresses);
         let mut config = self.config.clone();
         config.upstreams = self.upstreams.clone();
         let (seed, now) = (random_seed().expect("randomness"), Instant::ZERO);

@@ -248,10 +248,7 @@ impl<O: Observer> Network<O> {
     }
 
     fn dial(&mut self, from: HostId, dial: DialId, target: &Target) {
-        let (addresses, expected) = match target {
-            Target::Upstream(address) => (std::slice::from_ref(address), None),
-            Target::Peer { node, addresses } => (addresses.as_slice(), Some(*node)),
-        };
+        let (addresses, expected) = (target.addresses(), target.node());
         let first = addresses.first().and_then(Multiaddr::socket_addr);
         let to = first.and_then(|a| self.resolve(a));
         match to {
