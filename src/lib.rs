@@ -101,7 +101,7 @@
 //! the node a [`Input::Wake`] first where lifetimes matter. [`Node::snapshot`] is what to keep
 //! across a restart.
 //!
-//! The rules (R1 to R29) that comments cite are listed in `docs/protocol.md`.
+//! The rules (R1 to R29) that comments and documentation cite are listed in [`protocol`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -126,6 +126,8 @@ mod id;
 mod input;
 pub mod limits;
 mod node;
+#[doc = include_str!("../docs/protocol.md")]
+pub mod protocol {}
 mod record;
 mod rng;
 #[cfg(feature = "serde")]

@@ -1,4 +1,4 @@
-//! Runs one [`Node`] over any number of transports, on tokio (feature `tokio`).
+//! Runs one [`Node`](crate::Node) over any number of transports, on tokio (feature `tokio`).
 //!
 //! One task owns the node, the clock and the timer; nothing is locked. Transports hand it
 //! authenticated [`Link`]s, each of which runs as a task of its own and reports through one

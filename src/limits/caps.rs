@@ -1,6 +1,6 @@
 //! Every cap of a node, in one place (R22): they bound its memory whatever it is sent, and the
 //! configuration can lower some of them. They may change from one version to the next; the bounds of
-//! the [contract](crate::contract) between nodes may not.
+//! the [contract] between nodes may not.
 
 use crate::contract;
 
