@@ -202,6 +202,7 @@ fn a_late_answer_is_expected_however_its_request_has_ended() {
             _ => drop(link.timed_out()),
         }
         assert!(link.is_recent(RequestId(id)));
+        assert!(!link.is_recent(RequestId(0)), "it was not asked");
     }
 }
 
