@@ -24,3 +24,39 @@ impl Subnet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subnet(ip: &str) -> Subnet {
+        Subnet::of(ip.parse().unwrap())
+    }
+
+    /// R18, R22.
+    #[test]
+    fn ipv4_is_counted_by_24_bits() {
+        assert_eq!(subnet("10.1.2.3"), Subnet::V4([10, 1, 2]));
+        assert_eq!(subnet("10.1.2.0"), subnet("10.1.2.255"));
+        assert_ne!(subnet("10.1.2.3"), subnet("10.1.3.3"));
+    }
+
+    /// R18, R22.
+    #[test]
+    fn ipv6_is_counted_by_64_bits() {
+        assert_eq!(subnet("2001:db8::"), subnet("2001:db8::ffff:0:0:1"));
+        assert_ne!(subnet("2001:db8::"), subnet("2001:db8:0:1::"));
+    }
+
+    /// R18: a listener for both families shows IPv4 as mapped, and nobody gets two buckets by it.
+    #[test]
+    fn mapped_ipv4_counts_as_ipv4() {
+        assert_eq!(subnet("::ffff:10.1.2.3"), subnet("10.1.2.3"));
+        assert_ne!(subnet("::ffff:10.1.2.3"), subnet("::ffff:10.1.3.3"));
+    }
+
+    #[test]
+    fn the_families_are_apart() {
+        assert_ne!(subnet("0.0.0.0"), subnet("::"));
+    }
+}

@@ -132,4 +132,101 @@ mod tests {
             Some(Duration::from_secs(30))
         );
     }
+
+    const NANOSECOND: Duration = Duration::from_nanos(1);
+
+    fn seconds(seconds: u64) -> Instant {
+        Instant::from_millis(seconds * 1_000)
+    }
+
+    /// Takes until it is refused, and says how often it was not.
+    fn admitted(mut take: impl FnMut() -> bool) -> usize {
+        (0..1_000).take_while(|_| take()).count()
+    }
+
+    /// R18.
+    #[test]
+    fn sixteen_points_of_blame_are_borne_and_one_is_forgiven_in_ten_seconds() {
+        let mut reputation = Reputation::default();
+        for _ in 0..16 {
+            assert!(!reputation.blame(Instant::ZERO, node(1), 1));
+        }
+        assert!(reputation.blame(Instant::ZERO, node(1), 1));
+        assert!(!reputation.blame(Instant::ZERO, node(2), 1), "another node");
+        assert!(reputation.blame(seconds(10) - NANOSECOND, node(1), 1));
+        assert!(!reputation.blame(seconds(10), node(1), 1));
+        assert!(reputation.blame(seconds(10), node(1), 1));
+    }
+
+    /// R18: what is worth more points is borne less often.
+    #[test]
+    fn blame_is_weighed() {
+        let mut reputation = Reputation::default();
+        assert!(!reputation.blame(Instant::ZERO, node(1), 8));
+        assert!(!reputation.blame(Instant::ZERO, node(1), 8));
+        assert!(reputation.blame(Instant::ZERO, node(1), 8));
+    }
+
+    /// R12.
+    #[test]
+    fn a_node_may_send_a_burst_of_traces_then_one_a_second() {
+        let mut reputation = Reputation::default();
+        let mut take = |now, n| admitted(|| reputation.admit_trace(now, node(n)));
+        assert_eq!(take(Instant::ZERO, 1), 64);
+        assert_eq!(take(seconds(1) - NANOSECOND, 1), 0);
+        assert_eq!(take(seconds(1), 1), 1);
+        assert_eq!(take(seconds(1), 2), 64);
+    }
+
+    /// R12: two of each downstream in ten minutes, whatever the others send.
+    #[test]
+    fn two_traces_of_a_node_are_forwarded_in_ten_minutes_whatever_others_send() {
+        let mut reputation = Reputation::default();
+        let mut take = |now, n| admitted(|| reputation.take_share(now, node(n)));
+        assert_eq!(take(Instant::ZERO, 1), 2);
+        assert_eq!(take(Instant::ZERO, 2), 2);
+        assert_eq!(take(seconds(300) - NANOSECOND, 1), 0);
+        assert_eq!(take(seconds(600), 1), 2);
+    }
+
+    /// Traces, shares and blame are counted apart.
+    #[test]
+    fn whoever_sends_many_traces_is_not_blamed_for_it() {
+        let mut reputation = Reputation::default();
+        let now = Instant::ZERO;
+        assert_eq!(admitted(|| reputation.admit_trace(now, node(1))), 64);
+        assert!(!reputation.blame(now, node(1), 16));
+        assert_eq!(admitted(|| reputation.take_share(now, node(1))), 2);
+    }
+
+    /// R18.
+    #[test]
+    fn a_wait_ends_in_time_and_never_gets_shorter() {
+        let mut reputation = Reputation::default();
+        reputation.must_wait(Instant::ZERO, node(1), seconds(9));
+        reputation.must_wait(Instant::ZERO, node(1), seconds(5));
+        let left = |now| reputation.wait_left(now, &node(1));
+        assert_eq!(left(Instant::ZERO), Some(Duration::from_secs(9)));
+        assert_eq!(left(seconds(9) - NANOSECOND), Some(NANOSECOND));
+        assert_eq!(left(seconds(9)), None);
+        assert_eq!(reputation.wait_left(Instant::ZERO, &node(2)), None);
+        assert_eq!(reputation.len(), 1, "a question leaves no trace");
+    }
+
+    /// R22: those who would be clean first go, a quarter of all; who is known needs no room.
+    #[test]
+    fn beyond_the_cap_the_nearest_to_clean_go() {
+        let mut reputation = Reputation::default();
+        let cap = caps::REPUTATIONS as u32;
+        for n in (0..cap).rev() {
+            let until = Instant::from_millis(u64::from(n) + 1);
+            reputation.must_wait(Instant::ZERO, node(n), until);
+        }
+        reputation.must_wait(Instant::ZERO, node(0), seconds(90));
+        assert_eq!(reputation.len(), caps::REPUTATIONS);
+        reputation.must_wait(Instant::ZERO, node(cap), seconds(90));
+        assert_eq!(reputation.len(), caps::REPUTATIONS / 4 * 3 + 1);
+        let waits = |n| reputation.wait_left(Instant::ZERO, &node(n)).is_some();
+        assert!(waits(0) && !waits(1) && !waits(cap / 4) && waits(cap / 4 + 1));
+    }
 }

@@ -41,3 +41,56 @@ impl Bans {
         self.0.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::testing::{at, node};
+
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    /// R18.
+    #[test]
+    fn a_ban_ends_after_ten_minutes() {
+        let mut bans = Bans::default();
+        let end = bans.add(node(1), at(5));
+        assert_eq!(end, at(605));
+        assert_eq!(bans.until(&node(1), end - MILLISECOND), Some(end));
+        assert_eq!(bans.until(&node(1), end), None);
+        assert_eq!(bans.until(&node(2), at(5)), None, "another node");
+    }
+
+    /// R18: who misbehaves again while it is refused is refused for longer.
+    #[test]
+    fn a_second_ban_counts_from_then_on() {
+        let mut bans = Bans::default();
+        bans.add(node(1), at(0));
+        bans.add(node(1), at(100));
+        assert_eq!(bans.until(&node(1), at(650)), Some(at(700)));
+        assert_eq!(bans.len(), 1);
+    }
+
+    #[test]
+    fn what_has_ended_is_forgotten_and_nothing_else() {
+        let mut bans = Bans::default();
+        bans.add(node(1), at(0));
+        bans.add(node(2), at(1));
+        bans.expire(at(600));
+        assert_eq!(bans.len(), 1);
+        assert_eq!(bans.until(&node(2), at(600)), Some(at(601)));
+    }
+
+    /// R22.
+    #[test]
+    fn beyond_the_cap_the_ban_that_ends_first_goes() {
+        let mut bans = Bans::default();
+        bans.add(node(0), at(1));
+        bans.add(node(1), at(0));
+        for n in 2..=caps::BANS as u32 {
+            bans.add(node(n), at(2));
+        }
+        assert_eq!(bans.len(), caps::BANS);
+        assert_eq!(bans.until(&node(1), at(3)), None);
+        assert_eq!(bans.until(&node(0), at(3)), Some(at(601)));
+    }
+}

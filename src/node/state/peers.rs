@@ -178,3 +178,168 @@ impl Peers {
         self.peers.get(node)?.round_trip
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::testing::{at, cx, node};
+
+    const fn cursor(epoch: u64, version: u64) -> Cursor {
+        Cursor { epoch, version }
+    }
+
+    /// R15.
+    #[test]
+    fn a_cursor_never_moves_back() {
+        let mut peers = Peers::default();
+        peers.advance(node(1), cursor(3, 50), at(0));
+        peers.advance(node(1), cursor(3, 40), at(1));
+        assert_eq!(peers.cursor(&node(1), Some(3)), Some(cursor(3, 50)));
+        peers.advance(node(1), cursor(3, 60), at(2));
+        assert_eq!(peers.cursor(&node(1), Some(3)), Some(cursor(3, 60)));
+        assert_eq!(peers.cursor(&node(2), Some(3)), None);
+    }
+
+    /// R15: a peer that has restarted begins another log.
+    #[test]
+    fn a_cursor_into_the_log_of_an_earlier_life_is_not_used() {
+        let mut peers = Peers::default();
+        peers.advance(node(1), cursor(3, 50), at(0));
+        assert_eq!(peers.cursor(&node(1), Some(4)), None);
+        assert_eq!(peers.cursor(&node(1), None), Some(cursor(3, 50)));
+        peers.advance(node(1), cursor(4, 1), at(1));
+        assert_eq!(peers.cursor(&node(1), Some(4)), Some(cursor(4, 1)));
+        assert_eq!(peers.cursor(&node(1), Some(3)), None);
+    }
+
+    /// R15: a peer that has restarted has lost what it knew.
+    #[test]
+    fn what_a_peer_has_acked_counts_in_that_epoch_only() {
+        let mut peers = Peers::default();
+        assert_eq!(peers.acked(&node(1), None), 0);
+        peers.set_acked(node(1), cursor(3, 50), at(0));
+        assert_eq!(peers.acked(&node(1), Some(3)), 50);
+        assert_eq!(peers.acked(&node(1), None), 50);
+        assert_eq!(peers.acked(&node(1), Some(4)), 0);
+        peers.set_acked(node(1), cursor(3, 20), at(1));
+        assert_eq!(peers.acked(&node(1), Some(3)), 20, "what it says last");
+    }
+
+    /// R20: whoever has just been exchanged with is passed over, while nothing is new.
+    #[test]
+    fn in_sync_is_who_was_exchanged_with_since_then_and_at_this_version() {
+        let mut peers = Peers::default();
+        assert!(!peers.is_in_sync(&node(1), 0, at(0)));
+        peers.set_in_sync(node(1), 7, at(10));
+        assert!(peers.is_in_sync(&node(1), 7, at(9)));
+        assert!(!peers.is_in_sync(&node(1), 7, at(10)), "none since then");
+        assert!(!peers.is_in_sync(&node(1), 8, at(9)), "there is news here");
+        assert!(!peers.is_in_sync(&node(2), 7, at(9)), "another node");
+    }
+
+    /// R17.
+    #[test]
+    fn each_failure_doubles_the_backoff_up_to_the_cap() {
+        let (mut peers, mut cx) = (Peers::default(), cx(at(5)));
+        let (base, cap) = (cx.config.backoff_base, cx.config.backoff_cap);
+        for failures in 0..15_u32 {
+            let wait = peers.failed(node(1), &mut cx);
+            let most = (base * (1 << failures)).min(cap);
+            assert!(wait >= most / 10 && wait < most, "{failures}: {wait:?}");
+            let end = cx.now + wait;
+            assert!(!peers.is_ready(&node(1), end - Duration::from_nanos(1)));
+            assert!(peers.is_ready(&node(1), end));
+        }
+        assert_eq!(cx.stats.backoffs, 15);
+        assert!(peers.is_ready(&node(2), cx.now), "another node");
+    }
+
+    /// R17.
+    #[test]
+    fn a_link_that_has_lasted_resets_the_backoff() {
+        let by_sweep: fn(&mut Peers) = |peers| peers.lasted(&node(1));
+        let at_its_end: fn(&mut Peers) = |peers| peers.link_ended(node(1), None, true, at(5));
+        for lasted in [by_sweep, at_its_end] {
+            let (mut peers, mut cx) = (Peers::default(), cx(at(5)));
+            for _ in 0..10 {
+                peers.failed(node(1), &mut cx);
+            }
+            peers.link_ended(node(1), None, false, cx.now);
+            assert!(!peers.is_ready(&node(1), cx.now), "a brief one does not");
+            lasted(&mut peers);
+            assert!(peers.is_ready(&node(1), cx.now));
+            assert!(peers.failed(node(1), &mut cx) < cx.config.backoff_base);
+        }
+        let mut peers = Peers::default();
+        peers.lasted(&node(1));
+        assert_eq!(peers.len(), 0, "nothing is remembered for it");
+    }
+
+    /// R18: a peer that has said when to come back is left alone until then, whatever else.
+    #[test]
+    fn a_hold_is_no_failure_and_no_success_ends_it() {
+        let (mut peers, mut cx) = (Peers::default(), cx(at(5)));
+        peers.hold(node(1), at(20), cx.now);
+        peers.hold(node(1), at(10), cx.now);
+        peers.lasted(&node(1));
+        assert!(!peers.is_ready(&node(1), at(20) - Duration::from_nanos(1)));
+        assert!(peers.is_ready(&node(1), at(20)));
+        assert_eq!(cx.stats.backoffs, 0);
+        cx.now = at(20);
+        let wait = peers.failed(node(1), &mut cx);
+        assert!(wait < cx.config.backoff_base, "the first failure");
+    }
+
+    #[test]
+    fn those_left_alone_at_the_moment_are_counted() {
+        let (mut peers, mut cx) = (Peers::default(), cx(at(5)));
+        peers.failed(node(1), &mut cx);
+        peers.hold(node(2), at(30), cx.now);
+        peers.set_in_sync(node(3), 1, cx.now);
+        assert_eq!(peers.backing_off(at(5)), 2);
+        assert_eq!(peers.backing_off(at(29)), 1);
+        assert_eq!(peers.backing_off(at(30)), 0);
+    }
+
+    /// R18.
+    #[test]
+    fn telling_a_peer_to_wait_is_reported_once_in_an_interval() {
+        let mut peers = Peers::default();
+        let minute = Duration::from_secs(60);
+        assert!(peers.reports_busy(node(1), at(1), minute));
+        assert!(!peers.reports_busy(node(1), at(2), minute));
+        assert!(peers.reports_busy(node(2), at(2), minute), "another node");
+        assert!(!peers.reports_busy(node(1), at(61) - Duration::from_nanos(1), minute));
+        assert!(peers.reports_busy(node(1), at(61), minute));
+    }
+
+    #[test]
+    fn the_round_trip_time_of_a_link_outlives_it() {
+        let mut peers = Peers::default();
+        let second = Duration::from_secs(1);
+        assert_eq!(peers.round_trip_of(&node(1)), None);
+        peers.link_ended(node(1), Some(second), false, at(0));
+        peers.link_ended(node(1), None, false, at(1));
+        assert_eq!(peers.round_trip_of(&node(1)), Some(second));
+        assert_eq!(peers.round_trip(), None, "the mean is kept apart");
+        peers.measured(second * 8);
+        peers.measured(second * 16);
+        assert_eq!(peers.round_trip(), Some(second * 9));
+    }
+
+    /// R22: an eighth goes, the longest unused first.
+    #[test]
+    fn beyond_the_cap_the_longest_unused_are_forgotten() {
+        let mut peers = Peers::default();
+        let cap = caps::PEERS as u32;
+        for n in 0..cap {
+            peers.advance(node(n), cursor(1, 1), at(n.into()));
+        }
+        peers.set_in_sync(node(0), 1, at(cap.into()));
+        assert_eq!(peers.len(), caps::PEERS, "a known one needs no room");
+        peers.advance(node(cap), cursor(1, 1), at(cap.into()));
+        assert_eq!(peers.len(), caps::PEERS / 8 * 7 + 1);
+        let kept = |n| peers.nodes().any(|known| *known == node(n));
+        assert!(kept(0) && !kept(1) && !kept(cap / 8) && kept(cap / 8 + 1) && kept(cap));
+    }
+}

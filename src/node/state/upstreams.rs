@@ -297,3 +297,6 @@ impl Upstreams {
         any
     }
 }
+
+#[cfg(test)]
+mod tests;

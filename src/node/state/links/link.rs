@@ -382,3 +382,6 @@ impl Link {
         self.wait_until.is_some_and(|until| now < until)
     }
 }
+
+#[cfg(test)]
+mod tests;

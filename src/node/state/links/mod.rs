@@ -198,3 +198,6 @@ impl Links {
         nodes.filter(|node| !seen.insert(*node)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
