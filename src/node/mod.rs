@@ -12,6 +12,8 @@ mod exchange;
 mod flow;
 mod guard;
 mod state;
+#[cfg(test)]
+mod testing;
 mod timers;
 mod view;
 
