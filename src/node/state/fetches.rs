@@ -217,6 +217,7 @@ mod tests {
     /// The links of what waits, in the order in which its turn comes.
     fn order(fetches: &mut Fetches) -> Vec<u64> {
         let offers = core::iter::from_fn(|| fetches.next());
+        let offers = offers.take(2 * caps::OFFERS);
         offers.map(|offer| offer.link.0).collect()
     }
 
