@@ -94,3 +94,101 @@ fn rotate(path: &mut [NodeId]) {
     let smallest = nodes.min_by_key(|(_, node)| **node).map_or(0, |(i, _)| i);
     path.rotate_left(smallest);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::testing::{at, node};
+
+    const INTERVAL: Duration = Duration::from_secs(600);
+
+    fn path<const N: usize>(numbers: [u32; N]) -> Vec<NodeId> {
+        numbers.map(node).to_vec()
+    }
+
+    fn found<const N: usize>(
+        cycles: &mut Cycles,
+        numbers: [u32; N],
+        seconds: u64,
+    ) -> Option<Vec<NodeId>> {
+        cycles.found(path(numbers), at(seconds), INTERVAL)
+    }
+
+    /// R13: the smallest node ID first, the order of asking kept.
+    #[test]
+    fn a_cycle_is_reported_from_its_smallest_node() {
+        let mut cycles = Cycles::default();
+        let reported = found(&mut cycles, [7, 2, 9, 5], 0);
+        assert_eq!(reported, Some(path([2, 9, 5, 7])));
+    }
+
+    /// R13: wherever it was found, it is the same cycle; the other way round, it is another.
+    #[test]
+    fn a_cycle_is_the_same_from_each_of_its_nodes() {
+        let mut cycles = Cycles::default();
+        assert!(found(&mut cycles, [1, 2, 3], 0).is_some());
+        assert_eq!(found(&mut cycles, [2, 3, 1], 0), None);
+        assert_eq!(found(&mut cycles, [3, 1, 2], 0), None);
+        assert_eq!(cycles.len(), 1);
+        assert!(found(&mut cycles, [3, 2, 1], 0).is_some());
+        assert_eq!(cycles.len(), 2);
+    }
+
+    /// R13: who connects to itself is a cycle of one.
+    #[test]
+    fn a_node_alone_is_a_cycle() {
+        let mut cycles = Cycles::default();
+        assert_eq!(found(&mut cycles, [4], 0), Some(path([4])));
+    }
+
+    /// R13: each cycle on its own.
+    #[test]
+    fn a_cycle_is_reported_once_in_an_interval() {
+        let mut cycles = Cycles::default();
+        for (seconds, reported) in [
+            (100, true),
+            (100, false),
+            (699, false),
+            (700, true),
+            (1_299, false),
+            (1_300, true),
+        ] {
+            let report = found(&mut cycles, [1, 2], seconds);
+            assert_eq!(report.is_some(), reported, "at {seconds} s");
+        }
+        assert!(found(&mut cycles, [1, 3], 1_300).is_some());
+    }
+
+    /// R13: it is counted each time, reported or not.
+    #[test]
+    fn every_sight_of_a_cycle_is_counted() {
+        let mut cycles = Cycles::default();
+        for seconds in [100, 150, 900] {
+            found(&mut cycles, [2, 1], seconds);
+        }
+        let all: Vec<_> = cycles.iter().collect();
+        let [cycle] = all[..] else {
+            panic!("{} cycles", all.len());
+        };
+        assert_eq!(cycle.path(), path([1, 2]));
+        assert_eq!(cycle.times(), 3);
+        assert_eq!(cycle.first_seen(), at(100));
+        assert_eq!(cycle.last_seen(), at(900));
+    }
+
+    /// R22: the one found the longest time ago makes room, not the one found first.
+    #[test]
+    fn beyond_the_cap_the_cycle_not_seen_for_longest_goes() {
+        let mut cycles = Cycles::default();
+        let cap = caps::LOOPS as u32;
+        for n in 1..=cap {
+            found(&mut cycles, [0, n], u64::from(n));
+        }
+        found(&mut cycles, [0, 1], 1_000);
+        found(&mut cycles, [0, cap + 1], 1_001);
+        assert_eq!(cycles.len(), caps::LOOPS);
+        let seconds: Vec<_> = cycles.iter().map(|c| c.path()[1]).collect();
+        assert!(seconds.contains(&node(1)) && seconds.contains(&node(cap + 1)));
+        assert!(!seconds.contains(&node(2)));
+    }
+}

@@ -168,3 +168,224 @@ fn own_trace(id: u64, cx: &Cx, fresh: bool) -> Trace {
         fresh,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::testing::{at, cx, node};
+    use crate::node::timers::Due;
+
+    /// A trace of this origin that has come over one more node.
+    fn trace(origin: u32, id: u64) -> Trace {
+        Trace {
+            id,
+            path: [origin, 900].map(node).to_vec(),
+            fresh: false,
+        }
+    }
+
+    /// How many of so many traces at once start one of this node's own.
+    fn provoked(traces: &mut Traces, tries: usize, now: Instant) -> usize {
+        (0..tries).filter(|_| traces.is_provoked(now)).count()
+    }
+
+    /// R12: every ten minutes, jittered so that not all nodes start at once.
+    #[test]
+    fn the_periodic_trace_is_due_within_an_interval() {
+        let mut cx = cx(at(1_000));
+        let interval = cx.config.trace_interval;
+        let mut traces = Traces::default();
+        for _ in 0..50 {
+            traces.schedule(&mut cx);
+            let due = cx.timers.next().unwrap();
+            let range = cx.now + interval * 4 / 5..cx.now + interval;
+            assert!(range.contains(&due), "{due}");
+        }
+    }
+
+    /// R12: a timer set earlier, for traces that have waited, does not start a periodic one.
+    #[test]
+    fn a_timer_for_something_else_leaves_the_periodic_trace_where_it_was() {
+        let mut cx = cx(at(1_000));
+        let mut traces = Traces::default();
+        traces.schedule(&mut cx);
+        let due = cx.timers.next().unwrap();
+        traces.postpone(&trace(1, 1), &mut cx);
+        cx.now = at(1_001);
+        assert_eq!(cx.timers.pop(cx.now), Some(Due::Timer(Timer::Trace)));
+        assert!(!traces.is_periodic_due(&mut cx));
+        assert_eq!(cx.timers.next(), Some(due));
+        cx.now = due;
+        assert!(traces.is_periodic_due(&mut cx));
+    }
+
+    /// R12: whom nobody has asked for two intervals is on no cycle.
+    #[test]
+    fn a_downstreams_trace_counts_for_two_intervals() {
+        let mut cx = cx(at(1_000));
+        let mut traces = Traces::default();
+        assert!(!traces.is_asked(&cx));
+        traces.asked(at(1_000));
+        cx.now = at(2_199);
+        assert!(traces.is_asked(&cx));
+        cx.now = at(2_200);
+        assert!(!traces.is_asked(&cx));
+    }
+
+    /// R12: a trace begins with this node alone, and each has an ID of its own.
+    #[test]
+    fn an_own_trace_has_a_new_id_and_this_node_as_its_path() {
+        let mut cx = cx(at(1_000));
+        let mut traces = Traces::default();
+        let (periodic, fresh) = (traces.begin(&mut cx, false), traces.begin(&mut cx, true));
+        assert_eq!(periodic.path, [node(0)]);
+        assert!(!periodic.fresh && fresh.fresh);
+        assert_ne!(periodic.id, fresh.id);
+    }
+
+    /// R12: several upstreams that come up within a second get the same trace, not a flood each.
+    #[test]
+    fn upstreams_that_come_up_together_get_one_trace() {
+        let mut cx = cx(at(1_000));
+        let mut traces = Traces::default();
+        let first = traces.begin_on_link_up(&mut cx);
+        assert!(first.fresh);
+        cx.now = at(1_000) + Duration::from_millis(999);
+        assert_eq!(traces.begin_on_link_up(&mut cx), first);
+        cx.now = at(1_001);
+        let next = traces.begin_on_link_up(&mut cx);
+        assert_ne!(next.id, first.id);
+    }
+
+    /// R12: an own trace of the last second would find the cycle too.
+    #[test]
+    fn within_a_second_of_an_own_trace_none_is_provoked() {
+        let starts: [fn(&mut Traces, &mut Cx) -> Trace; 2] = [
+            |traces, cx| traces.begin(cx, false),
+            |traces, cx| traces.begin_on_link_up(cx),
+        ];
+        for start in starts {
+            let mut cx = cx(at(1_000));
+            let mut traces = Traces::default();
+            start(&mut traces, &mut cx);
+            let last = at(1_000) + Duration::from_millis(999);
+            assert!(!traces.is_provoked(last));
+            assert!(traces.is_provoked(at(1_001)));
+        }
+    }
+
+    /// R12: four, then one in two and a half minutes; what the gap has refused is not charged.
+    #[test]
+    fn provoked_traces_keep_to_a_rate() {
+        let mut cx = cx(at(1_000));
+        let mut traces = Traces::default();
+        traces.begin(&mut cx, true);
+        assert_eq!(provoked(&mut traces, 10, at(1_000)), 0);
+        assert_eq!(provoked(&mut traces, 10, at(1_001)), 4);
+        assert_eq!(provoked(&mut traces, 10, at(1_150)), 0);
+        assert_eq!(provoked(&mut traces, 10, at(1_151)), 1);
+    }
+
+    /// R12: a trace is forwarded once; it is known by its origin and ID.
+    #[test]
+    fn a_trace_is_new_once() {
+        let mut traces = Traces::default();
+        let first = trace(1, 5);
+        assert!(traces.is_new(node(1), &first));
+        traces.remember(node(1), first.clone(), at(1_000));
+        assert!(!traces.is_new(node(1), &first));
+        assert!(traces.is_new(node(1), &trace(1, 6)));
+        assert!(traces.is_new(node(2), &trace(2, 5)));
+    }
+
+    /// R22: with a full memory nothing is forwarded, rather than something twice.
+    #[test]
+    fn a_full_memory_of_traces_takes_none_as_new() {
+        let mut traces = Traces::default();
+        for id in 1..caps::SEEN_TRACES as u64 {
+            traces.remember(node(1), trace(1, id), at(1_000));
+        }
+        let next = trace(1, 0);
+        assert!(traces.is_new(node(1), &next));
+        traces.remember(node(1), next, at(1_000));
+        assert_eq!(traces.seen_count(), caps::SEEN_TRACES);
+        assert!(!traces.is_new(node(2), &trace(2, 1)));
+    }
+
+    /// R12: 26 beyond what each downstream has, then one a minute.
+    #[test]
+    fn traces_beyond_the_shares_are_forwarded_at_a_rate() {
+        let mut traces = Traces::default();
+        let mut forwarded = |now| (0..100).filter(|_| traces.may_forward(now)).count();
+        assert_eq!(forwarded(at(10_000)), 26);
+        assert_eq!(forwarded(at(10_059)), 0);
+        assert_eq!(forwarded(at(10_060)), 1);
+    }
+
+    /// R12: an upstream that comes up later gets the last trace of each origin.
+    #[test]
+    fn the_last_trace_of_each_origin_is_held() {
+        let mut traces = Traces::default();
+        for (origin, id) in [(1, 10), (2, 20), (1, 11)] {
+            traces.remember(node(origin), trace(origin, id), at(1_000));
+        }
+        assert_eq!(traces.held(), [trace(2, 20), trace(1, 11)]);
+    }
+
+    /// R22.
+    #[test]
+    fn beyond_the_cap_the_oldest_held_trace_goes() {
+        let mut traces = Traces::default();
+        let cap = caps::HELD_TRACES as u32;
+        for origin in 1..=cap + 1 {
+            traces.remember(node(origin), trace(origin, 7), at(1_000));
+        }
+        assert_eq!(traces.kept_count(), caps::HELD_TRACES);
+        assert_eq!(traces.held().first(), Some(&trace(2, 7)));
+        assert_eq!(traces.held().last(), Some(&trace(cap + 1, 7)));
+    }
+
+    /// R12: while there is a rush of news traces wait, a second at most from the first on.
+    #[test]
+    fn a_postponed_trace_waits_a_second_at_most() {
+        let mut cx = cx(at(1_000));
+        let mut traces = Traces::default();
+        assert!(traces.postpone(&trace(1, 1), &mut cx));
+        assert_eq!(cx.timers.next(), Some(at(1_001)));
+        cx.now = at(1_000) + Duration::from_millis(500);
+        assert!(traces.postpone(&trace(2, 1), &mut cx));
+        assert_eq!(cx.timers.next(), Some(at(1_001)));
+        assert_eq!(traces.take_pending(), [trace(1, 1), trace(2, 1)]);
+        assert_eq!(traces.take_pending(), []);
+    }
+
+    /// R22: one for which there is no room to wait is not taken, and goes on at once.
+    #[test]
+    fn beyond_the_cap_a_trace_does_not_wait() {
+        let mut cx = cx(at(1_000));
+        let mut traces = Traces::default();
+        for id in 0..caps::HELD_TRACES as u64 {
+            assert!(traces.postpone(&trace(1, id), &mut cx));
+        }
+        assert!(!traces.postpone(&trace(2, 1), &mut cx));
+        assert_eq!(traces.kept_count(), caps::HELD_TRACES);
+        assert_eq!(traces.take_pending().len(), caps::HELD_TRACES);
+    }
+
+    /// R12: after an interval a trace is forgotten, and is held no longer.
+    #[test]
+    fn traces_are_forgotten_after_an_interval() {
+        let mut cx = cx(at(1_000));
+        let mut traces = Traces::default();
+        traces.remember(node(1), trace(1, 1), at(1_000));
+        traces.remember(node(2), trace(2, 1), at(1_001));
+        cx.now = at(1_599);
+        traces.expire(&cx);
+        assert_eq!((traces.seen_count(), traces.held().len()), (2, 2));
+        cx.now = at(1_600);
+        traces.expire(&cx);
+        assert!(traces.is_new(node(1), &trace(1, 1)));
+        assert!(!traces.is_new(node(2), &trace(2, 1)));
+        assert_eq!(traces.held(), [trace(2, 1)]);
+    }
+}
