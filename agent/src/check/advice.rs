@@ -157,6 +157,11 @@ impl Change {
         };
         let setting = &upstream.setting;
         let old = &setting.text;
+        // What `kubectl` prints is changed where the node is started.
+        let place = match setting.source.starts_with("annotation") {
+            true => format!("on {} (as {place} tells)", cluster.name(self.edge.from)),
+            false => place,
+        };
         match (setting.level, new) {
             (None, Some(new)) => {
                 format!(

@@ -155,7 +155,7 @@ impl Reader<'_, '_> {
                     if option.contains('c') && !option.starts_with("--") {
                         rest.next();
                         if let Some(inner) = rest.next() {
-                            self.commands(&inner.text.clone(), inner.line);
+                            self.inner(&inner.clone());
                         }
                         return;
                     }
@@ -183,6 +183,18 @@ impl Reader<'_, '_> {
         if near != Product::Unknown || flagged {
             self.flags(near, args);
         }
+    }
+
+    /// The script behind `sh -c`, with variables of its own.
+    fn inner(&mut self, script: &Word) {
+        for token in split(&script.text, script.line, Dialect::Shell, self.lookup) {
+            if let Token::Word(word) = token
+                && let Some(variable) = assignment(&word)
+            {
+                self.variable(&variable);
+            }
+        }
+        self.commands(&script.text, script.line);
     }
 
     /// `echo TEXT > FILE`.

@@ -37,11 +37,7 @@ pub(super) fn assemble(mut group: Group, notes: &mut Notes) -> Result<HostConfig
     let (upstream, unset) = upstream(&settings)?;
     warn_of_environment(upstream.as_ref(), notes);
 
-    let site = group
-        .root
-        .parent()
-        .filter(|_| !group.by_file)
-        .unwrap_or(&group.root);
+    let site = group.site();
     let node_name = last(&settings, Key::NodeName).or_else(|| {
         // An address for a directory, and the name beside it.
         let address = group
@@ -90,7 +86,7 @@ pub(super) fn assemble(mut group: Group, notes: &mut Notes) -> Result<HostConfig
             .cloned()
             .unwrap_or_else(|| Path::new("").into()),
         file_names: group.names,
-        site: site.to_owned(),
+        site,
         node_name,
         own,
         advertised: Vec::new(),

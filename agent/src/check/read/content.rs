@@ -1,7 +1,7 @@
 //! What each kind of file says of the host that it belongs to.
 
 use super::cloud;
-use super::group::{ConfigFile, Environment, Rank, Started, Unit};
+use super::group::{ConfigFile, Environment, Group, Rank, Started, Unit};
 use super::locate::{self, Located};
 use super::recognise::{Kind, Reason, Shape, recognise, shape};
 use super::{Reader, kubernetes};
@@ -61,12 +61,7 @@ impl Reader {
         }
         let mut config = peerx::read(&text.file)?;
         let group = self.group(located);
-        config.site = group
-            .root
-            .parent()
-            .filter(|_| !group.by_file)
-            .unwrap_or(&group.root)
-            .to_owned();
+        config.site = group.site();
         group.peerx.push(config);
         Ok(())
     }
@@ -267,7 +262,7 @@ impl Reader {
             Shape::Settings => self.settings(located, &tree, text),
             Shape::Empty if own || !lone => self.settings(located, &tree, text),
             Shape::Empty => self.skip(&text.file, None, Reason::new("an empty file")),
-            Shape::Compose => self.compose(&tree, text),
+            Shape::Compose => self.compose(located, &tree, text),
             Shape::CloudInit => self.cloud(located, &tree, text),
             Shape::Other(reason)
                 if own
@@ -312,7 +307,7 @@ impl Reader {
         group.configs.push(config);
     }
 
-    fn compose(&mut self, tree: &Tree, text: &Text<'_>) {
+    fn compose(&mut self, at: &Located, tree: &Tree, text: &Text<'_>) {
         let (hosts, others) = places::services(tree, text);
         if hosts.is_empty() {
             return self.skip(
@@ -328,6 +323,8 @@ impl Reader {
             );
             self.skip(&text.file, None, Reason::new(what));
         }
+        let lone = hosts.len() == 1;
+        let machine = Group::new(at).names;
         for service in hosts {
             let located = Located {
                 root: text.file.to_path_buf(),
@@ -337,6 +334,13 @@ impl Reader {
             };
             let group = self.group(&located);
             group.names = vec![service.name];
+            group.site = Some(at.root.clone());
+            if lone {
+                // A machine of its own, called as its directory is.
+                group.names.extend(machine.iter().cloned());
+                let shown = usize::from(locate::is_generic(&group.names[0]) && group.names.len() > 1);
+                group.names.swap(0, shown);
+            }
             group
                 .own
                 .extend(service.own.iter().map(|name| HostKey::new(name)));

@@ -59,6 +59,8 @@ pub(super) struct Group {
     pub(super) root: PathBuf,
     /// Names of the file or directory, the one to show first.
     pub(super) names: Vec<String>,
+    /// The directory of its neighbours, where that is not the one above its own.
+    pub(super) site: Option<PathBuf>,
     /// Named by a file, not by a directory.
     pub(super) by_file: bool,
     pub(super) configs: Vec<ConfigFile>,
@@ -96,6 +98,12 @@ impl Group {
             by_file: located.stem.is_some(),
             ..Self::default()
         }
+    }
+
+    /// The directory that holds its neighbours.
+    pub(super) fn site(&self) -> PathBuf {
+        let above = self.root.parent().filter(|_| !self.by_file);
+        self.site.clone().unwrap_or_else(|| above.unwrap_or(&self.root).to_owned())
     }
 
     /// Whether it says anything of what a host does.

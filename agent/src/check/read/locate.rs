@@ -169,7 +169,7 @@ pub(super) fn file_name(path: &Path) -> String {
 }
 
 /// A file's name without what says which kind of file it is.
-fn stem(name: &str) -> String {
+pub(super) fn stem(name: &str) -> String {
     let mut stem = name;
     while let Some((rest, suffix)) = stem.rsplit_once('.') {
         if rest.is_empty() || !SUFFIXES.contains(&suffix.to_ascii_lowercase().as_str()) {
@@ -180,7 +180,8 @@ fn stem(name: &str) -> String {
     stem.to_owned()
 }
 
-fn is_generic(stem: &str) -> bool {
+/// Whether this says nothing about whose file it is.
+pub(super) fn is_generic(stem: &str) -> bool {
     let stem = stem.to_ascii_lowercase().replace('_', "-");
     GENERIC.contains(&stem.as_str()) || stripped(&stem, &[BESIDE, &PRODUCTS]).is_none()
 }

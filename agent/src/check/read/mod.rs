@@ -127,7 +127,10 @@ impl Reader {
                 self.skip(
                     &file,
                     None,
-                    Reason::new("names of a host of which nothing else is given"),
+                    Reason::instead(
+                        "names of a host of which nothing else is given",
+                        "give its other files as well; names and addresses of all hosts go with --hosts FILE",
+                    ),
                 );
             }
             return;

@@ -1,5 +1,6 @@
 //! What a file is, by what it holds. Its name only helps where the content does not tell.
 
+use super::locate;
 use crate::check::places::is_flag_name;
 use crate::check::yaml::Tree;
 use std::net::IpAddr;
@@ -91,10 +92,10 @@ pub(super) fn recognise(name: &str, head: &str, given: bool) -> Kind {
             Kind::Other(Reason::new("an empty file"))
         };
     }
-    by_lines(extension, head, first, given)
+    by_lines(extension, head, first, given, locate::is_generic(&locate::stem(&lower)))
 }
 
-fn by_lines(extension: &str, head: &str, first: &str, given: bool) -> Kind {
+fn by_lines(extension: &str, head: &str, first: &str, given: bool, generic: bool) -> Kind {
     let all = |is: fn(&str) -> bool| content_lines(head).all(is);
     if all(is_assignment) {
         return Kind::Variables;
@@ -129,7 +130,7 @@ fn by_lines(extension: &str, head: &str, first: &str, given: bool) -> Kind {
         "INSTALL_K3S_EXEC",
         "K3S_URL=",
     ];
-    let scripts = extension != "txt" || given;
+    let scripts = extension != "txt" || given || generic;
     if matches!(extension, "sh" | "bash")
         || scripts && STARTS.iter().any(|start| head.contains(start))
     {
@@ -185,14 +186,12 @@ fn is_assignment(line: &str) -> bool {
     };
     let name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     // A command may follow a variable.
-    let quoted = value.starts_with(['"', '\'']);
-    name && (quoted
-        || !value
-            .split(" #")
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .contains(' '))
+    let rest = match value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
+        Some(quote) => value[1..].split_once(quote).map_or("", |(_, rest)| rest),
+        None => value.split_once(char::is_whitespace).map_or("", |(_, rest)| rest),
+    };
+    let rest = rest.trim();
+    name && (rest.is_empty() || rest.starts_with('#')) && !value.contains("$(")
 }
 
 /// What the first document of a YAML file is.
