@@ -51,27 +51,6 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Reads RKE2's and K3s's `server:`, for which those programs accept nothing but https URLs.
-    pub(crate) fn from_server_url(text: &str) -> Result<Self, String> {
-        let wrong = |why: &str| {
-            let text = input::shown(text);
-            format!(
-                "`server:` is \"{text}\", {why}; expected https://HOST:PORT, such as https://server1:9345 (RKE2) or https://server1:6443 (K3s)"
-            )
-        };
-        if text.contains(char::is_control) {
-            return Err(wrong("which has a control character"));
-        }
-        let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(wrong("which is no URL"));
-        };
-        if !scheme.eq_ignore_ascii_case("https") {
-            return Err(wrong("whose scheme is not https"));
-        }
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        Self::from_authority(authority).map_err(|why| wrong(&why))
-    }
-
     fn from_authority(text: &str) -> Result<Self, String> {
         if text.contains('@') {
             return Err("which has a user or a password in it".into());
@@ -235,44 +214,6 @@ mod tests {
             assert_eq!(HostKey::new(a), HostKey::new(b));
         }
         assert_ne!(HostKey::new("10.0.0.1"), HostKey::new("10.0.0.2"));
-    }
-
-    #[test]
-    fn server_urls() {
-        let good = Address::from_server_url("HTTPS://[fd00::1]:9345/").unwrap();
-        assert_eq!(
-            good,
-            Address {
-                host: HostKey::new("fd00::1"),
-                port: Some(9345)
-            }
-        );
-        assert_eq!(Address::from_server_url("https://lb").unwrap().port, None);
-        for (text, why) in [
-            ("server1:9345", "no URL"),
-            ("", "no URL"),
-            ("http://server1:9345", "scheme is not https"),
-            ("https://:9345", "names no host"),
-            ("https://server1:99999", "port \"99999\""),
-            ("https://server1:", "port \"\""),
-            ("https://fd00::1:9345", "needs brackets"),
-            ("https://ser ver:9345", "character ' '"),
-            ("https://[fd00::1", "never closed"),
-            (
-                "https://me:secret@a:9345",
-                "\"https://…@a:9345\", which has a user",
-            ),
-            (
-                "https://a/\u{1b}[2J",
-                "\"https://a/?[2J\", which has a control character",
-            ),
-        ] {
-            let message = Address::from_server_url(text).unwrap_err();
-            assert!(
-                message.contains(why) && message.contains("https://HOST:PORT"),
-                "{message}"
-            );
-        }
     }
 
     #[test]

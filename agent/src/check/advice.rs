@@ -1,7 +1,8 @@
 //! What to change: a star, or for many hosts a tree, in place of a component with cycles.
 
-use super::component::Component;
-use super::model::{Cluster, Edge, HostConfig, Kind, Origin};
+use super::graph::Component;
+use super::model::{Cluster, Edge, HostConfig, Kind, Origin, Upstream};
+use super::places::{Level, Product};
 use petgraph::Direction::Incoming;
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeMap, HashMap};
@@ -117,7 +118,7 @@ fn spellings(cluster: &Cluster, inner: &[Edge]) -> Spellings {
             let key = (edge.to, config.kind == Kind::Rancher);
             spellings
                 .entry(key)
-                .or_insert_with(|| upstream.text.clone());
+                .or_insert_with(|| upstream.setting.text.clone());
         }
     }
     spellings
@@ -144,43 +145,80 @@ fn spelling(cluster: &Cluster, spellings: &Spellings, edge: Edge, parent: u32) -
 impl Change {
     /// One line of instruction: where, what, and what instead.
     pub(super) fn describe(&self, cluster: &Cluster) -> String {
-        let Some(setting) = cluster.setting(self.edge) else {
-            return String::new();
-        };
-        let place = place(setting.file, setting.line);
+        let (file, line) = cluster.place(self.edge);
+        let place = place(file, line);
         let new = self.instead.as_ref().map(|(_, text)| text.as_str());
-        let old = self.old(cluster);
-        match (setting.key, new) {
-            (None, Some(new)) => format!("{place}: change the line `{old}` to `{new}`"),
-            (None, None) => format!("{place}: remove the line `{old}`"),
-            (Some("server"), Some(new)) => {
-                format!("{place}: change `server: {old}` to `server: {new}`")
+        let Some(upstream) = cluster.edge_upstream(self.edge) else {
+            let (from, to) = (cluster.name(self.edge.from), cluster.name(self.edge.to));
+            return match new {
+                Some(new) => format!("{place}: change the line `{from} {to}` to `{new}`"),
+                None => format!("{place}: remove the line `{from} {to}`"),
+            };
+        };
+        let setting = &upstream.setting;
+        let old = &setting.text;
+        // What `kubectl` prints is changed where the node is started.
+        let place = match setting.source.starts_with("annotation") {
+            true => format!("on {} (as {place} tells)", cluster.name(self.edge.from)),
+            false => place,
+        };
+        match (setting.level, new) {
+            (None, Some(new)) => {
+                format!(
+                    "{place}: in `{}` change \"{old}\" to \"{new}\"",
+                    setting.spelled
+                )
             }
-            (Some("server"), None) => {
-                let init = cluster
-                    .config(self.edge.from)
-                    .is_some_and(|config| config.cluster_init);
-                let verb = if init { "keep" } else { "set" };
-                format!("{place}: remove `server: {old}` and {verb} `cluster-init: true`")
+            (None, None) => format!("{place}: from `{}` remove \"{old}\"", setting.spelled),
+            (Some(_), Some(new)) => {
+                let (old, new) = (setting.written(old), setting.written(new));
+                format!("{place}: change `{old}` to `{new}`")
             }
-            (Some(key), Some(new)) => {
-                format!("{place}: in `{key}` change \"{old}\" to \"{new}\"")
+            (Some(_), None) => {
+                let config = cluster.config(self.edge.from);
+                let removed = setting.written(old);
+                let rest = config.map_or(String::new(), |config| after_removal(config, upstream));
+                format!("{place}: remove `{removed}`{rest}")
             }
-            (Some(key), None) => format!("{place}: from `{key}` remove \"{old}\""),
         }
     }
+}
 
-    /// The value as it stands.
-    pub(super) fn old(&self, cluster: &Cluster) -> String {
-        match cluster.setting(self.edge).and_then(|setting| setting.text) {
-            Some(text) => text.to_owned(),
-            None => format!(
-                "{} {}",
-                cluster.name(self.edge.from),
-                cluster.name(self.edge.to)
-            ),
-        }
+/// What to mind when a server shall ask nobody any more: without data it would found a cluster of its own.
+fn after_removal(config: &HostConfig, upstream: &Upstream) -> String {
+    let mut text = String::new();
+    let flag = |level| match level {
+        Some(Level::Flag) => "as a flag",
+        Some(Level::Environment) => "in the environment",
+        _ => "in a file",
+    };
+    let others = upstream
+        .overridden
+        .iter()
+        .filter(|setting| !setting.text.is_empty());
+    for other in others.take(3) {
+        let (at, written) = (
+            place(&other.file, Some(other.line)),
+            other.written(&other.text),
+        );
+        text += &format!(
+            ", and {at}: `{written}`, which counts without it ({})",
+            flag(other.level)
+        );
     }
+    let data = match config.product {
+        Product::Rke2 => "/var/lib/rancher/rke2/server/db/etcd",
+        Product::K3s => "/var/lib/rancher/k3s/server/db",
+        Product::Unknown => "server/db in its data directory",
+    };
+    let keep = if config.product != Product::Rke2 && config.cluster_init {
+        " (`cluster-init: true` may stay)"
+    } else {
+        ""
+    };
+    text + &format!(
+        "{keep}; only on a server that has joined, with its data in {data}: an empty one would found a second cluster"
+    )
 }
 
 /// `file:line`, as editors and terminals understand it.

@@ -1,5 +1,6 @@
 //! A cluster as its configuration describes it: hosts, and who asks whom.
 
+use super::places::{Level, Product};
 use crate::address::{Address, HostKey};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,48 +13,83 @@ pub(super) enum Kind {
     Peerx,
 }
 
-impl Kind {
-    /// The setting that names whom to ask.
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            Self::Rancher => "server",
-            Self::Peerx => "upstreams",
+/// Where a setting stands, and how it is written there.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    /// What kind of place: a flag, the environment, a file. Nothing for peerx's own files.
+    pub(super) level: Option<Level>,
+    /// What kind of file.
+    pub(super) source: &'static str,
+    /// As written there: `server`, `--server`, `K3S_URL`, `upstreams`.
+    pub(super) spelled: String,
+    /// The value, without what may be secret.
+    pub(super) text: String,
+    pub(super) file: Rc<Path>,
+    pub(super) line: u64,
+}
+
+impl Setting {
+    /// The setting with another value, or with its own, as its place writes it.
+    pub(super) fn written(&self, text: &str) -> String {
+        let spelled = &self.spelled;
+        match self.level {
+            Some(Level::Config | Level::DropIn) => format!("{spelled}: {text}"),
+            Some(Level::Environment) => format!("{spelled}={text}"),
+            Some(Level::Flag) => format!("{spelled} {text}"),
+            None => format!("{spelled}: \"{text}\""),
         }
     }
 }
 
-/// One upstream setting, and where it stands.
+/// One upstream setting.
 #[derive(Debug, Clone)]
 pub(super) struct Upstream {
-    /// As written.
-    pub(super) text: String,
     pub(super) address: Address,
-    pub(super) file: Rc<Path>,
-    pub(super) line: u64,
+    pub(super) setting: Setting,
+    /// The same setting in places that count less, the strongest first.
+    pub(super) overridden: Vec<Setting>,
+}
+
+/// A line of `/etc/hosts`.
+#[derive(Debug, Clone)]
+pub(super) struct HostsLine {
+    pub(super) ip: HostKey,
+    pub(super) names: Vec<HostKey>,
 }
 
 /// What one host's configuration says.
 #[derive(Debug)]
 pub(super) struct HostConfig {
     pub(super) kind: Kind,
+    pub(super) product: Product,
     pub(super) file: Rc<Path>,
-    /// From the name of the file or directory.
-    pub(super) file_name: String,
+    /// From the name of the file or directory, the one to show first.
+    pub(super) file_names: Vec<String>,
+    /// The directory that holds those of its neighbours.
+    pub(super) site: PathBuf,
+    /// By which it calls itself.
     pub(super) node_name: Option<String>,
-    /// `node-ip` and `node-external-ip`.
-    pub(super) ips: Vec<HostKey>,
+    /// Names and addresses that are certainly its own.
+    pub(super) own: Vec<HostKey>,
     /// Where a peerx node can be reached.
     pub(super) advertised: Vec<Address>,
     /// Names and addresses in the host's certificate.
     pub(super) tls_sans: Vec<HostKey>,
+    /// How it resolves names before it asks anybody.
+    pub(super) hosts_file: Vec<HostsLine>,
     pub(super) cluster_init: bool,
     pub(super) upstreams: Vec<Upstream>,
+    /// Every place that sets its upstream to nothing, or would if it counted.
+    pub(super) unset: Vec<Setting>,
+    /// Configuration of it that was not given.
+    pub(super) missing: Vec<String>,
 }
 
 impl HostConfig {
     /// What people call this host.
     pub(super) fn name(&self) -> &str {
-        self.node_name.as_deref().unwrap_or(&self.file_name)
+        let first = self.file_names.first().map_or("", String::as_str);
+        self.node_name.as_deref().unwrap_or(first)
     }
 }
 
@@ -81,27 +117,67 @@ pub(super) struct Edge {
     pub(super) origin: Origin,
 }
 
-/// Everything that was read.
+/// Why an upstream leads to no host for certain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Why {
+    /// No host given answers to it.
+    Nobody,
+    /// It is a name or an address of several, those behind the balancer of that name.
+    Several,
+    /// Several have it in their certificates, likewise.
+    InCertificates,
+    /// One has it in its certificate, and something speaks against its being that host.
+    OneCertificate(u32, &'static str),
+    /// Only its first label is that of a host.
+    Label(u32),
+    /// A balancer was declared, and one behind it is none of the hosts given.
+    Behind(String),
+}
+
+/// An upstream that leads to no host for certain.
 #[derive(Debug)]
+pub(super) struct Open {
+    pub(super) host: u32,
+    /// Index into its upstreams.
+    pub(super) upstream: u32,
+    pub(super) why: Why,
+}
+
+/// One name or address that leads to one of several hosts.
+#[derive(Debug)]
+pub(super) struct Balancer {
+    pub(super) name: String,
+    /// By `--vip`, not by what the files say.
+    pub(super) declared: bool,
+    /// Hosts, rising.
+    pub(super) behind: Vec<u32>,
+    /// Hosts that ask it, rising.
+    pub(super) askers: Vec<u32>,
+}
+
+/// A file that is no host, and why.
+#[derive(Debug)]
+pub(super) struct Skipped {
+    pub(super) path: PathBuf,
+    pub(super) line: Option<u64>,
+    pub(super) what: String,
+    pub(super) instead: &'static str,
+}
+
+/// Everything that was read.
+#[derive(Debug, Default)]
 pub(super) struct Cluster {
     /// By name, so that the order of numbers is the order of names.
     pub(super) hosts: Vec<Host>,
     /// By (from, to), each pair once.
     pub(super) edges: Vec<Edge>,
     pub(super) edge_lists: Vec<PathBuf>,
-    /// (host, index into its upstreams) that no host answers to.
-    pub(super) unknown: Vec<(u32, u32)>,
+    pub(super) open: Vec<Open>,
+    pub(super) balancers: Vec<Balancer>,
+    /// (host, index into its upstreams) that was declared to lead outside.
+    pub(super) outside: Vec<(u32, u32)>,
+    pub(super) skipped: Vec<Skipped>,
     pub(super) warnings: Vec<String>,
-}
-
-/// The setting behind an edge, for people.
-pub(super) struct Setting<'a> {
-    pub(super) file: &'a Path,
-    /// Edge lists are only known by file.
-    pub(super) line: Option<u64>,
-    pub(super) key: Option<&'static str>,
-    /// The value as written.
-    pub(super) text: Option<&'a str>,
 }
 
 impl Cluster {
@@ -127,27 +203,48 @@ impl Cluster {
         &self.edges[start..start + length]
     }
 
-    /// The setting that makes `edge`.
-    pub(super) fn setting(&self, edge: Edge) -> Option<Setting<'_>> {
+    /// The setting that makes `edge`; nothing for one of an edge list.
+    pub(super) fn edge_upstream(&self, edge: Edge) -> Option<&Upstream> {
         match edge.origin {
-            Origin::EdgeList(list) => {
-                let file = self.edge_lists.get(list as usize)?;
-                Some(Setting {
-                    file,
-                    line: None,
-                    key: None,
-                    text: None,
-                })
-            }
-            Origin::Upstream(index) => {
-                let upstream = self.upstream(edge.from, index)?;
-                Some(Setting {
-                    file: &upstream.file,
-                    line: Some(upstream.line),
-                    key: self.config(edge.from).map(|config| config.kind.key()),
-                    text: Some(&upstream.text),
-                })
-            }
+            Origin::Upstream(index) => self.upstream(edge.from, index),
+            Origin::EdgeList(_) => None,
         }
+    }
+
+    /// The file and line that make `edge`. Edge lists are only known by file.
+    pub(super) fn place(&self, edge: Edge) -> (&Path, Option<u64>) {
+        match edge.origin {
+            Origin::EdgeList(list) => (&self.edge_lists[list as usize], None),
+            Origin::Upstream(_) => match self.edge_upstream(edge) {
+                Some(upstream) => (&upstream.setting.file, Some(upstream.setting.line)),
+                None => (Path::new(""), None),
+            },
+        }
+    }
+
+    /// Hosts of which a part of the configuration was not given.
+    pub(super) fn gaps(&self) -> impl Iterator<Item = (u32, &str)> {
+        let configs = self.hosts.iter().zip(0..);
+        let configs = configs.filter_map(|(host, number)| Some((host.config.as_deref()?, number)));
+        configs.flat_map(|(config, number)| {
+            config
+                .missing
+                .iter()
+                .map(move |text| (number, text.as_str()))
+        })
+    }
+
+    /// How many upstreams were read.
+    pub(super) fn upstreams(&self) -> usize {
+        let of = |host: &Host| {
+            host.config
+                .as_ref()
+                .map_or(0, |config| config.upstreams.len())
+        };
+        let listed = self
+            .edges
+            .iter()
+            .filter(|edge| matches!(edge.origin, Origin::EdgeList(_)));
+        self.hosts.iter().map(of).sum::<usize>() + listed.count()
     }
 }

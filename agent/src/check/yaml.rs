@@ -1,167 +1,258 @@
-//! The settings of one YAML file, as RKE2 and K3s see them: an ordered list of keys and values.
+//! YAML, and JSON with it, as a tree whose parts know their lines.
 
-use crate::input::{self, InputError};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{DuplicateKeyPolicy, Spanned};
+use crate::input::InputError;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Budget, DuplicateKeyPolicy, Options, Spanned};
 use std::fmt;
 use std::path::Path;
 
-/// What such a file should hold, for messages.
+/// What a host's file should hold, for messages.
 pub(super) const EXPECTED: &str =
     "a YAML mapping of RKE2 or K3s settings, such as `server: https://server1:9345`";
 
-/// One key of a file, in file order; a repeated key is there twice.
-pub(super) struct Setting {
+/// A value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Tree {
+    Null,
+    /// Every scalar as text: those programs make flags of them.
+    Text(String),
+    List(Vec<Item>),
+    /// In file order; a repeated key is there twice.
+    Map(Vec<Entry>),
+}
+
+/// One item of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Item {
+    pub(super) line: u64,
+    pub(super) value: Tree,
+}
+
+/// One key of a mapping.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Entry {
     pub(super) key: String,
     /// Where the key stands, counted from 1.
     pub(super) line: u64,
-    pub(super) value: Value,
+    /// Where the value begins.
+    pub(super) value_line: u64,
+    pub(super) value: Tree,
 }
 
-/// A value: those programs turn every scalar into text for a flag, and a list into repeated flags.
-pub(super) enum Value {
-    Texts(Vec<String>),
-    Mapping,
-}
+impl Tree {
+    /// The last value of a key.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        self.entry(key).map(|entry| &entry.value)
+    }
 
-/// Reads the first document of a file, which is all that those programs read.
-pub(super) fn read(path: &Path) -> Result<Vec<Setting>, InputError> {
-    let text = input::read_text(path, EXPECTED)?;
-    let options = serde_saphyr::options! {
-        // As those programs do; a later value of a key wins.
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        leading_zero_numbers_as_strings: true,
-    };
-    let mut bytes = text.as_bytes();
-    let mut documents = serde_saphyr::read_with_options::<_, Settings>(&mut bytes, options);
-    match documents.next() {
-        None => Ok(Vec::new()),
-        Some(Ok(settings)) => Ok(settings.0),
-        Some(Err(error)) => Err(describe(path, &text, &error)),
+    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().rev().find(|entry| entry.key == key)
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        match self {
+            Self::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn items(&self) -> &[Item] {
+        match self {
+            Self::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
     }
 }
 
-fn describe(path: &Path, text: &str, error: &serde_saphyr::Error) -> InputError {
-    // The library's message may span lines with a picture; the first says what is wrong.
+/// Reads one document.
+pub(super) fn tree(path: &Path, text: &str, first_line: u64) -> Result<Tree, InputError> {
+    let tree: Tree = document(path, text, first_line)?;
+    Ok(tree)
+}
+
+/// Reads the first document of a text, whose first line has this number in its file, as whatever type.
+pub(super) fn document<T: DeserializeOwned>(
+    path: &Path,
+    text: &str,
+    first_line: u64,
+) -> Result<T, InputError> {
+    let mut bytes = text.as_bytes();
+    let mut documents = serde_saphyr::read_with_options::<_, Option<T>>(&mut bytes, options(text));
+    match documents.next() {
+        Some(Ok(Some(value))) => return Ok(value),
+        Some(Err(error)) => return Err(describe(path, text, first_line, &error)),
+        Some(Ok(None)) | None => {}
+    }
+    // An empty document: whatever the type makes of nothing.
+    serde_saphyr::from_str("~").map_err(|error| describe(path, text, first_line, &error))
+}
+
+fn options(text: &str) -> Options {
+    let mut budget = Budget::default();
+    // Limits by the size of the text, which is itself limited; what aliases add is not.
+    budget.max_events += text.len();
+    budget.max_nodes += text.len();
+    budget.max_total_scalar_bytes += text.len();
+    serde_saphyr::options! {
+        // As those programs do; a later value of a key wins.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        leading_zero_numbers_as_strings: true,
+        budget: Some(budget),
+    }
+}
+
+/// The library's message without what it quotes: that may be a password.
+fn describe(path: &Path, text: &str, first_line: u64, error: &serde_saphyr::Error) -> InputError {
     let full = error.without_snippet().to_string();
     let what = full
         .lines()
         .next()
         .unwrap_or("not YAML")
         .trim_end_matches(':');
-    let problem = format!("{what}; expected {EXPECTED}");
+    let what = if what.contains(['"', '\'', '`']) {
+        "not valid YAML"
+    } else {
+        what
+    };
+    let template = ["{{", "{%"].into_iter().find(|mark| text.contains(mark));
+    let problem = match template {
+        Some(mark) => format!(
+            "a template that is not filled in (`{mark}`): give the file as it is on the host; expected {EXPECTED}"
+        ),
+        None => format!("{what}; expected {EXPECTED}"),
+    };
     // The parser may notice at the end of the file, one line behind the last.
     let last = (text.lines().count() as u64).max(1);
-    match error.location() {
-        Some(location) if location.line() > 0 => {
-            InputError::line(path, location.line().min(last), problem)
+    let line = match error.location() {
+        Some(location) if location.line() > 0 => location.line().min(last),
+        _ => last,
+    };
+    InputError::line(path, first_line + line - 1, problem)
+}
+
+/// The documents of a stream, each with the number of its first line.
+pub(super) fn documents(text: &str) -> Vec<(u64, &str)> {
+    let mut documents = Vec::new();
+    let (mut start, mut first_line, mut offset) = (0, 1, 0);
+    for (line, number) in text.split_inclusive('\n').zip(1..) {
+        let begins = line
+            .strip_prefix("---")
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
+        if begins && offset > start {
+            documents.push((first_line, &text[start..offset]));
+            (start, first_line) = (offset, number);
         }
-        _ => InputError::line(path, last, problem),
+        offset += line.len();
     }
+    documents.push((first_line, &text[start..]));
+    let holds = |text: &str| {
+        let mut lines = text.lines().map(str::trim);
+        lines.any(|line| !line.is_empty() && !line.starts_with('#') && line != "---")
+    };
+    if documents.len() > 1 {
+        documents.retain(|(_, text)| holds(text));
+    }
+    documents
 }
 
-struct Settings(Vec<Setting>);
-
-impl<'de> Deserialize<'de> for Settings {
+impl<'de> Deserialize<'de> for Tree {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SettingsVisitor)
+        deserializer.deserialize_any(TreeVisitor)
     }
 }
 
-struct SettingsVisitor;
+struct TreeVisitor;
 
-impl<'de> Visitor<'de> for SettingsVisitor {
-    type Value = Settings;
+macro_rules! scalars {
+    ($($visit:ident: $type:ty),*) => {
+        $(fn $visit<E>(self, value: $type) -> Result<Tree, E> {
+            Ok(Tree::Text(value.to_string()))
+        })*
+    };
+}
+
+impl<'de> Visitor<'de> for TreeVisitor {
+    type Value = Tree;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a mapping of settings")
+        f.write_str("YAML")
     }
 
-    /// An empty file sets nothing.
-    fn visit_unit<E>(self) -> Result<Settings, E> {
-        Ok(Settings(Vec::new()))
+    scalars!(
+        visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_i128: i128, visit_u128: u128,
+        visit_f64: f64, visit_str: &str
+    );
+
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Settings, A::Error> {
-        let mut settings = Vec::new();
-        while let Some(key) = map.next_key::<Spanned<Value>>()? {
-            let line = key.referenced.line();
-            let value = map.next_value()?;
-            if let Value::Texts(mut texts) = key.value
-                && let (Some(key), true) = (texts.pop(), texts.is_empty())
-            {
-                settings.push(Setting { key, line, value });
+    fn visit_none<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element::<Spanned<Tree>>()? {
+            items.push(Item {
+                line: item.referenced.line(),
+                value: item.value,
+            });
+        }
+        Ok(Tree::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(key) = map.next_key::<Spanned<Tree>>()? {
+            let value = map.next_value::<Spanned<Tree>>()?;
+            if let Tree::Text(text) = key.value {
+                entries.push(Entry {
+                    key: text,
+                    line: key.referenced.line(),
+                    value_line: value.referenced.line(),
+                    value: value.value,
+                });
             }
         }
-        Ok(Settings(settings))
+        Ok(Tree::Map(entries))
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-struct ValueVisitor;
-
-impl Value {
-    fn text(text: impl ToString) -> Self {
-        Self::Texts(vec![text.to_string()])
-    }
-}
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a scalar or a list of scalars")
+    #[test]
+    fn documents_are_split_with_their_lines() {
+        let text = "---\na: 1\n--- # x\n\n---\nb: |\n  c\n";
+        let found = documents(text);
+        assert_eq!(found, [(1, "---\na: 1\n"), (5, "---\nb: |\n  c\n")]);
+        assert_eq!(documents(""), [(1, "")]);
+        let tree = tree(Path::new("x"), found[1].1, 5).unwrap();
+        assert_eq!(tree.get("b").and_then(Tree::text), Some("c\n"));
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::text(""))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::text(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::text(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::text(value))
-    }
-
-    fn visit_i128<E>(self, value: i128) -> Result<Value, E> {
-        Ok(Value::text(value))
-    }
-
-    fn visit_u128<E>(self, value: u128) -> Result<Value, E> {
-        Ok(Value::text(value))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::text(value))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let mut texts = Vec::new();
-        while let Some(item) = list.next_element()? {
-            if let Value::Texts(item) = item {
-                texts.extend(item);
-            }
+    #[test]
+    fn a_message_quotes_nothing() {
+        for text in [
+            "a: *secretalias\n",
+            "a: [secretalias\n",
+            "a: \"\\secretalias\"\n",
+            "secretalias: {]\n",
+        ] {
+            let error = tree(Path::new("x"), text, 1).unwrap_err().to_string();
+            assert!(
+                !error.contains("secretalias") && error.starts_with("x:"),
+                "{error}"
+            );
         }
-        Ok(Value::Texts(texts))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Value::Mapping)
     }
 }

@@ -25,13 +25,14 @@ use std::time::Duration;
 pub(crate) use file::{Cycles, File, LogFormat, OnStop};
 
 /// For what a file is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// To be run on this machine.
     Here,
     /// The same with `--insecure`: whoever comes is a member, so no token is looked at.
     Insecure,
     /// A copy from another machine: the files that it names are there, and not looked for here.
+    #[default]
     Copied,
 }
 

@@ -1,8 +1,9 @@
-//! Graphviz: edges on a cycle red, upstreams that no host answers to dashed.
+//! Graphviz: edges on a cycle red, those of a possible one orange, upstreams that are not decided dashed.
 
-use crate::check::analysis::Findings;
+use crate::check::findings::Findings;
+use crate::check::hints::undecided;
 use crate::check::model::Cluster;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 /// Writes one digraph.
@@ -38,25 +39,83 @@ pub(in crate::check) fn write(
         let (from, to) = (cluster.name(edge.from), cluster.name(edge.to));
         writeln!(out, "  {} -> {}{red};", quoted("", from), quoted("", to))?;
     }
+    write_balancers(cluster, findings, out)?;
     write_unknown(cluster, out)?;
+    write_outside(cluster, out)?;
     writeln!(out, "}}")
 }
 
+/// Balancers, and those behind them: ellipses.
+fn write_balancers(cluster: &Cluster, findings: &Findings, out: &mut dyn Write) -> io::Result<()> {
+    let back: HashSet<u32> = findings
+        .possible
+        .iter()
+        .flat_map(|possible| &possible.through)
+        .copied()
+        .collect();
+    for (balancer, index) in cluster.balancers.iter().zip(0..) {
+        let node = quoted("balancer ", &balancer.name);
+        let label = quoted("", &balancer.name);
+        let style = if back.contains(&index) {
+            "color=orange, style=dashed"
+        } else {
+            "style=dashed"
+        };
+        writeln!(out, "  {node} [label={label}, shape=ellipse, {style}];")?;
+        for &host in &balancer.askers {
+            writeln!(
+                out,
+                "  {} -> {node} [{style}];",
+                quoted("", cluster.name(host))
+            )?;
+        }
+        for &host in &balancer.behind {
+            writeln!(
+                out,
+                "  {node} -> {} [{style}];",
+                quoted("", cluster.name(host))
+            )?;
+        }
+    }
+    Ok(())
+}
+
 fn write_unknown(cluster: &Cluster, out: &mut dyn Write) -> io::Result<()> {
-    let mut seen = BTreeSet::new();
-    for &(host, index) in &cluster.unknown {
+    // What may be one of several hosts is drawn as a balancer.
+    for one in undecided(cluster)
+        .iter()
+        .filter(|one| !one.may_be_several())
+    {
+        // A prefix of its own, so that it never is a host that happens to be called the same.
+        let node = quoted("unknown ", one.text);
+        let label = quoted("", one.text);
+        writeln!(out, "  {node} [label={label}, style=dashed];")?;
+        for &host in &one.askers {
+            writeln!(
+                out,
+                "  {} -> {node} [style=dashed];",
+                quoted("", cluster.name(host))
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What was declared to lead outside: dotted.
+fn write_outside(cluster: &Cluster, out: &mut dyn Write) -> io::Result<()> {
+    let mut seen = HashSet::new();
+    for &(host, index) in &cluster.outside {
         let Some(upstream) = cluster.upstream(host, index) else {
             continue;
         };
-        // A prefix of its own, so that it never is a host that happens to be called the same.
-        let node = quoted("unknown ", &upstream.text);
-        if seen.insert(&upstream.text) {
-            let label = quoted("", &upstream.text);
-            writeln!(out, "  {node} [label={label}, style=dashed];")?;
+        let text = upstream.setting.text.as_str();
+        let node = quoted("outside ", text);
+        if seen.insert(text) {
+            writeln!(out, "  {node} [label={}, style=dotted];", quoted("", text))?;
         }
         writeln!(
             out,
-            "  {} -> {node} [style=dashed];",
+            "  {} -> {node} [style=dotted];",
             quoted("", cluster.name(host))
         )?;
     }

@@ -1,5 +1,6 @@
 //! The report: for people, for scripts, for Graphviz.
 
 pub(super) mod dot;
+mod explain;
 pub(super) mod json;
 pub(super) mod text;

@@ -1,8 +1,11 @@
 //! The report for people: what is wrong first, then what to do, in words that need no manual.
 
+use super::explain;
 use crate::check::advice::{self, listed};
-use crate::check::analysis::{Circle, Findings, smallest_change};
+use crate::check::findings::{Circle, Findings, Verdict, smallest_change};
+use crate::check::hints::undecided;
 use crate::check::model::Cluster;
+use crate::check::possible::Possible;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -18,15 +21,20 @@ const CYCLE_HOSTS: usize = 24;
 pub(in crate::check) fn write(
     cluster: &Cluster,
     findings: &Findings,
+    explain: bool,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let asks = cluster.edges.len() + cluster.unknown.len();
-    let (hosts, upstreams) = (cluster.hosts.len(), counted(asks, "upstream"));
+    let (hosts, upstreams) = (
+        counted(cluster.hosts.len(), "host"),
+        counted(cluster.upstreams(), "upstream"),
+    );
     writeln!(
         out,
-        "Checked {}, {upstreams}. An arrow reads \"asks\".",
-        counted(hosts, "host")
+        "Checked {hosts}, {upstreams}. An arrow reads \"asks\"."
     )?;
+    if explain {
+        explain::write(cluster, out)?;
+    }
     for circle in findings.circles.iter().take(CIRCLES) {
         write_circle(cluster, circle, out)?;
     }
@@ -37,17 +45,118 @@ pub(in crate::check) fn write(
         )?;
     }
     write_self_references(cluster, findings, out)?;
-    write_unknown(cluster, out)?;
-    for warning in &cluster.warnings {
+    for possible in findings.possible.iter().take(CIRCLES) {
+        write_possible(cluster, possible, out)?;
+    }
+    write_undecided(cluster, out)?;
+    write_gaps(cluster, out)?;
+    write_warnings(cluster, out)?;
+    write_skipped(cluster, explain, out)?;
+    write_verdict(cluster, findings, out)
+}
+
+fn write_verdict(cluster: &Cluster, findings: &Findings, out: &mut dyn Write) -> io::Result<()> {
+    let asks = cluster.upstreams();
+    match findings.verdict {
+        Verdict::Cycle | Verdict::AsksItself => Ok(()),
+        Verdict::Undecided if cluster.open.is_empty() && cluster.gaps().next().is_none() => {
+            writeln!(
+                out,
+                "\nUNDECIDED: no certain cycle, but a balancer may lead a request back to where it came from."
+            )
+        }
+        Verdict::Undecided => writeln!(
+            out,
+            "\nUNDECIDED: no certain cycle, but {} of {} not known to lead to a host given, or outside.",
+            cluster.open.len().max(1),
+            if asks == 1 {
+                "1 upstream is".into()
+            } else {
+                format!("{asks} upstreams are")
+            }
+        ),
+        Verdict::Ok if asks == 0 => writeln!(out, "\nOK: no cycle; nobody asks anybody."),
+        Verdict::Ok => writeln!(out, "\nOK: no cycle, and no host asks itself."),
+    }
+}
+
+fn write_possible(cluster: &Cluster, possible: &Possible, out: &mut dyn Write) -> io::Result<()> {
+    let through = possible
+        .through
+        .iter()
+        .map(|&index| cluster.balancers[index as usize].name.as_str());
+    let through = through.take(UNKNOWN).collect::<Vec<_>>().join(", ");
+    let hosts = listed(cluster, &possible.hosts);
+    match possible.hosts[..] {
+        [_] => writeln!(
+            out,
+            "\nPOSSIBLE CYCLE through {through}: {hosts} may be led back to itself."
+        )?,
+        _ => writeln!(
+            out,
+            "\nPOSSIBLE CYCLE through {through}: any two of {hosts} may be led to one another."
+        )?,
+    }
+    writeln!(
+        out,
+        "  Whoever is behind a balancer must not ask it: put *other* servers behind it, or let all ask one server that asks nobody."
+    )
+}
+
+fn write_gaps(cluster: &Cluster, out: &mut dyn Write) -> io::Result<()> {
+    for (host, missing) in cluster.gaps().take(UNKNOWN) {
+        writeln!(out, "\nNOT GIVEN: of {}, {missing}.", cluster.name(host))?;
+    }
+    Ok(())
+}
+
+fn write_warnings(cluster: &Cluster, out: &mut dyn Write) -> io::Result<()> {
+    for warning in cluster.warnings.iter().take(2 * UNKNOWN) {
         writeln!(out, "\nWARNING: {warning}.")?;
     }
-    match (
-        findings.any(),
-        cluster.edges.is_empty() && cluster.unknown.is_empty(),
-    ) {
-        (true, _) => Ok(()),
-        (false, true) => writeln!(out, "\nOK: no cycle; nobody asks anybody."),
-        (false, false) => writeln!(out, "\nOK: no cycle, and no host asks itself."),
+    match beyond(cluster.warnings.len(), 2 * UNKNOWN) {
+        Some(more) => writeln!(out, "\n{more} more warnings: see --format json."),
+        None => Ok(()),
+    }
+}
+
+/// How many files are no hosts, by reason; which ones, only where that was asked for: there may be thousands.
+fn write_skipped(cluster: &Cluster, explain: bool, out: &mut dyn Write) -> io::Result<()> {
+    if cluster.skipped.is_empty() {
+        return Ok(());
+    }
+    if explain {
+        return explain::write_skipped(cluster, out);
+    }
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for skipped in &cluster.skipped {
+        *reasons.entry(&skipped.what).or_default() += 1;
+    }
+    let count = cluster.skipped.len();
+    let is = if count == 1 {
+        "is no host"
+    } else {
+        "are no hosts"
+    };
+    writeln!(
+        out,
+        "\nSKIPPED: {} that {is} (--explain and --format json name {}):",
+        counted(count, "file"),
+        if count == 1 { "it" } else { "them" }
+    )?;
+    let mut reasons: Vec<(&str, usize)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    for (what, count) in reasons.iter().take(UNKNOWN) {
+        let times = if *count == 1 {
+            String::new()
+        } else {
+            format!("{count} times ")
+        };
+        writeln!(out, "  {times}{what}")?;
+    }
+    match beyond(reasons.len(), UNKNOWN) {
+        Some(more) => writeln!(out, "  and for {more} more reasons"),
+        None => Ok(()),
     }
 }
 
@@ -107,19 +216,18 @@ fn write_self_references(
     for edge in findings.self_references.iter().take(UNKNOWN) {
         let name = cluster.name(edge.from);
         writeln!(out, "\nASKS ITSELF: {name} → {name}")?;
-        if let Some(setting) = cluster.setting(*edge) {
-            let place = advice::place(setting.file, setting.line);
-            let key = setting
-                .key
-                .map(|key| format!("`{key}` "))
-                .unwrap_or_default();
-            let text = setting
-                .text
-                .map(|text| format!("{text} "))
-                .unwrap_or_default();
-            writeln!(out, "  {place}: {key}{text}leads back to the host itself.")?;
-            writeln!(out, "  Remove it there, or name another host.")?;
-        }
+        let (file, line) = cluster.place(*edge);
+        let place = advice::place(file, line);
+        let written = cluster.edge_upstream(*edge).map(|upstream| {
+            let setting = &upstream.setting;
+            format!("`{}` ", setting.written(&setting.text))
+        });
+        writeln!(
+            out,
+            "  {place}: {}leads back to the host itself.",
+            written.unwrap_or_default()
+        )?;
+        writeln!(out, "  Remove it there, or name another host.")?;
     }
     match beyond(findings.self_references.len(), UNKNOWN) {
         Some(more) => writeln!(
@@ -130,33 +238,34 @@ fn write_self_references(
     }
 }
 
-fn write_unknown(cluster: &Cluster, out: &mut dyn Write) -> io::Result<()> {
-    let mut askers: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
-    for &(host, index) in &cluster.unknown {
-        if let Some(upstream) = cluster.upstream(host, index) {
-            askers.entry(&upstream.text).or_default().push(host);
-        }
-    }
-    for (upstream, hosts) in askers.iter().take(UNKNOWN) {
+fn write_undecided(cluster: &Cluster, out: &mut dyn Write) -> io::Result<()> {
+    let found = undecided(cluster);
+    for one in found.iter().take(UNKNOWN) {
+        let label = if one.is_known_in_part() {
+            "NOT CERTAIN"
+        } else {
+            "NOT KNOWN HERE"
+        };
         writeln!(
             out,
-            "\nNOT KNOWN HERE: {upstream}, asked by {}.",
-            listed(cluster, hosts)
+            "\n{label}: {}, asked by {}.",
+            one.text,
+            listed(cluster, &one.askers)
         )?;
-    }
-    if let Some(more) = beyond(askers.len(), UNKNOWN) {
         writeln!(
             out,
-            "\n{more} more upstreams are not known here: see --format json."
+            "  {} To decide it: {}.",
+            one.reason(cluster),
+            one.hint(cluster)
         )?;
     }
-    if !askers.is_empty() {
-        writeln!(
+    match beyond(found.len(), UNKNOWN) {
+        Some(more) => writeln!(
             out,
-            "  No host given answers to that. Right for a load balancer; otherwise a host's configuration is missing, or a name is misspelt."
-        )?;
+            "\n{more} more upstreams are not decided: see --format json."
+        ),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn beyond(count: usize, shown: usize) -> Option<usize> {

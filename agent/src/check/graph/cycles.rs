@@ -10,21 +10,21 @@ use petgraph::visit::NodeFiltered;
 use std::collections::BTreeSet;
 
 /// More cycles than this help nobody.
-pub(super) const MAX_CYCLES: usize = 1000;
+pub(in crate::check) const MAX_CYCLES: usize = 1000;
 /// All cycles of a component together, in hosts: a thousand cycles through thousands of hosts are no help either.
-pub(super) const MAX_HOSTS: usize = 500_000;
+pub(in crate::check) const MAX_HOSTS: usize = 500_000;
 
 /// The cycles of one component.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Cycles {
+pub(in crate::check) struct Cycles {
     /// By length, then by name.
-    pub(super) found: Vec<Vec<u32>>,
+    pub(in crate::check) found: Vec<Vec<u32>>,
     /// There are more.
-    pub(super) more: bool,
+    pub(in crate::check) more: bool,
 }
 
 /// Finds cycles, in the component's own numbers. At least one is found whatever `work` is left.
-pub(super) fn cycles(component: &Component, work: &Work) -> Cycles {
+pub(in crate::check) fn cycles(component: &Component, work: &Work) -> Cycles {
     let graph = &component.graph;
     let (mut found, more) = match Johnson::new(graph, work).all() {
         Some(found) => (found, false),

@@ -5,19 +5,19 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use std::cell::Cell;
 
 /// A graph whose nodes and edges carry nothing; nodes are numbered from 0.
-pub(super) type Graph = DiGraph<(), ()>;
+pub(in crate::check) type Graph = DiGraph<(), ()>;
 
 /// One component of two hosts or more, as a graph of its own.
-pub(super) struct Component {
+pub(in crate::check) struct Component {
     /// The cluster's number of each node, rising.
-    pub(super) hosts: Vec<u32>,
+    pub(in crate::check) hosts: Vec<u32>,
     /// Edges within the component, by (from, to); never one from a node to itself.
-    pub(super) graph: Graph,
+    pub(in crate::check) graph: Graph,
 }
 
 /// Builds a graph from distinct edges. Petgraph walks neighbours last-added first; adding the edges in reverse makes
 /// it walk them in rising order.
-pub(super) fn graph(nodes: usize, edges: &[(u32, u32)]) -> Graph {
+pub(in crate::check) fn graph(nodes: usize, edges: &[(u32, u32)]) -> Graph {
     let mut graph = Graph::with_capacity(nodes, edges.len());
     for _ in 0..nodes {
         graph.add_node(());
@@ -29,7 +29,7 @@ pub(super) fn graph(nodes: usize, edges: &[(u32, u32)]) -> Graph {
 }
 
 /// The components of two nodes or more, by their smallest node. `edges` are distinct and sorted.
-pub(super) fn components(nodes: usize, edges: &[(u32, u32)]) -> Vec<Component> {
+pub(in crate::check) fn components(nodes: usize, edges: &[(u32, u32)]) -> Vec<Component> {
     // Petgraph's Tarjan recurses as deep as the longest chain of hosts; this one does not.
     let mut found: Vec<Vec<u32>> = kosaraju_scc(&graph(nodes, edges))
         .into_iter()
@@ -66,15 +66,15 @@ pub(super) fn components(nodes: usize, edges: &[(u32, u32)]) -> Vec<Component> {
 }
 
 /// How much may still be spent on exponential or quadratic searches, in edges looked at.
-pub(super) struct Work(Cell<u64>);
+pub(in crate::check) struct Work(Cell<u64>);
 
 impl Work {
-    pub(super) fn new(edges: u64) -> Self {
+    pub(in crate::check) fn new(edges: u64) -> Self {
         Self(Cell::new(edges))
     }
 
     /// Takes `edges` from what is left; false once nothing is.
-    pub(super) fn spend(&self, edges: usize) -> bool {
+    pub(in crate::check) fn spend(&self, edges: usize) -> bool {
         let left = self.0.get().checked_sub(edges as u64);
         self.0.set(left.unwrap_or(0));
         left.is_some()

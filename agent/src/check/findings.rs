@@ -1,10 +1,10 @@
 //! What is wrong with a cluster, and what to do about it.
 
 use super::advice::{self, Advice, Change};
-use super::component::{Component, Work, components};
-use super::cycles::{Cycles, cycles};
-use super::feedback::{Feedback, feedback};
+use super::graph::{Component, Cycles, Feedback, Work, components, cycles, feedback};
+use super::hints::hints;
 use super::model::{Cluster, Edge};
+use super::possible::{Possible, possible};
 use std::collections::HashSet;
 
 /// Edges to look at in all searches together: some tenths of a second.
@@ -26,21 +26,42 @@ pub(super) struct Circle {
     pub(super) advice: Advice,
 }
 
+/// What a check comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Cycle,
+    AsksItself,
+    /// An upstream leads to no host for certain, or through a balancer that may lead back.
+    Undecided,
+    /// Every upstream leads to a host given, or outside, and there is no cycle.
+    Ok,
+}
+
+impl Verdict {
+    /// As reports call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Cycle => "CYCLE",
+            Self::AsksItself => "ASKS ITSELF",
+            Self::Undecided => "UNDECIDED",
+            Self::Ok => "OK",
+        }
+    }
+}
+
 /// Everything that was found.
 pub(super) struct Findings {
+    pub(super) verdict: Verdict,
     /// By their first host's name.
     pub(super) circles: Vec<Circle>,
+    /// Likewise.
+    pub(super) possible: Vec<Possible>,
     pub(super) self_references: Vec<Edge>,
     /// What to do, each a sentence of its own.
     pub(super) suggestions: Vec<String>,
 }
 
 impl Findings {
-    /// Whether there is anything to change.
-    pub(super) fn any(&self) -> bool {
-        !self.circles.is_empty() || !self.self_references.is_empty()
-    }
-
     /// Analyses a cluster.
     pub(super) fn of(cluster: &Cluster) -> Self {
         let pairs = cluster.edges.iter().map(|edge| (edge.from, edge.to));
@@ -59,13 +80,23 @@ impl Findings {
         numbered.sort_unstable_by_key(|(index, _)| *index);
         let circles: Vec<Circle> = numbered.into_iter().map(|(_, circle)| circle).collect();
 
-        let self_references = cluster
-            .edges
-            .iter()
-            .filter(|edge| edge.from == edge.to)
-            .copied()
-            .collect();
+        let selves = cluster.edges.iter().filter(|edge| edge.from == edge.to);
+        let self_references: Vec<Edge> = selves.copied().collect();
+        let possible = possible(cluster);
+        let undecided =
+            !cluster.open.is_empty() || !possible.is_empty() || cluster.gaps().next().is_some();
+        let verdict = if !circles.is_empty() {
+            Verdict::Cycle
+        } else if !self_references.is_empty() {
+            Verdict::AsksItself
+        } else if undecided {
+            Verdict::Undecided
+        } else {
+            Verdict::Ok
+        };
         let mut findings = Self {
+            verdict,
+            possible,
             circles,
             self_references,
             suggestions: Vec::new(),
@@ -102,6 +133,7 @@ impl Findings {
             let name = cluster.name(edge.from);
             format!("{name} asks itself: {change}, or name another host there")
         }));
+        suggestions.extend(hints(cluster));
         suggestions
     }
 }
@@ -128,10 +160,10 @@ pub(super) fn smallest_change(cluster: &Cluster, circle: &Circle) -> String {
         .iter()
         .take(LISTED)
         .map(|edge| {
-            let setting = cluster.setting(*edge);
-            let place = setting.map(|setting| advice::place(setting.file, setting.line));
+            let (file, line) = cluster.place(*edge);
+            let place = advice::place(file, line);
             let (from, to) = (cluster.name(edge.from), cluster.name(edge.to));
-            format!("{from} must not ask {to} ({})", place.unwrap_or_default())
+            format!("{from} must not ask {to} ({place})")
         })
         .collect();
     if circle.feedback.len() > LISTED {

@@ -11,14 +11,14 @@ const EXACT_EDGES: usize = 20;
 
 /// Edges to take away, in the component's own numbers.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Feedback {
-    pub(super) edges: Vec<(u32, u32)>,
+pub(in crate::check) struct Feedback {
+    pub(in crate::check) edges: Vec<(u32, u32)>,
     /// No smaller set exists; otherwise it is merely small.
-    pub(super) exact: bool,
+    pub(in crate::check) exact: bool,
 }
 
 /// Finds such a set; of several smallest ones, one that takes edges away from `hub` where it can.
-pub(super) fn feedback(component: &Component, hub: u32, work: &Work) -> Feedback {
+pub(in crate::check) fn feedback(component: &Component, hub: u32, work: &Work) -> Feedback {
     let graph = &component.graph;
     let by_number = graph.edge_references().map(ends);
     if graph.edge_count() == graph.node_count() {
