@@ -89,7 +89,8 @@ impl Node {
             dialled: is_dialled,
             via: base.cx.via(&node),
             round_trip: base.peers.round_trip_of(&node).or(took),
-            // The ring holds at a crowded hub too.
+            // The ring predecessor is let in beyond the cap: otherwise the ring, along which changes go
+            // (R21), would break at a node with many links.
             over_cap: crowded && !base.table.is_predecessor(&node),
         };
         base.links.add(id, new, base.cx.now);
@@ -102,7 +103,8 @@ impl Node {
             return;
         };
         if !(hello.min_version..=hello.max_version).contains(&wire::VERSION) {
-            // An upgrade takes its time, as an upstream too.
+            // Until its program is upgraded nothing changes: it is left alone for long, also where it
+            // is an upstream.
             let (node, until) = (link.node(), base.cx.now + base.cx.config.backoff_cap);
             base.leave_alone(node, until);
             self.goodbye(id, GoodbyeReason::Version, CloseReason::Version);
