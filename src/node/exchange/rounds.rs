@@ -68,8 +68,8 @@ impl Exchange {
     pub(crate) fn start_round(&mut self, base: &mut Base) {
         match self.round.stage() {
             Stage::Idle => {}
-            // The dial has taken too long. It goes on and may still lead to a link, but the round asks
-            // somebody else.
+            // The dial has taken too long. It goes on and may still lead to a link, but the round
+            // asks somebody else.
             Stage::Dialing(_) => return self.ask_linked(base),
             Stage::Asking(_) | Stage::Fetching(_) => return,
         }

@@ -97,8 +97,8 @@ impl Node {
                 base.upstreams.link_gone(node, lasted, failed, &mut base.cx);
                 base.schedule_redial();
             }
-            // Traces on the link that is gone may be lost, and nobody asks for them again: the other
-            // link of this upstream gets them anew.
+            // Traces on the link that is gone may be lost, and nobody asks for them again: the
+            // other link of this upstream gets them anew.
             Some(other) if !self.over && base.upstreams.contains(&node) => {
                 let other_is_traced = base.links.get(other).is_none_or(Link::is_traced);
                 if link.is_traced() || !other_is_traced {
