@@ -95,7 +95,8 @@ impl Base {
     /// A few changes for this peer that can go along with a request.
     fn small_push(&self, node: &NodeId, epoch: Option<u64>) -> Option<Delta> {
         let from = self.peers.acked(node, epoch);
-        // Whoever has told nothing yet may know the rest already.
+        // A peer that has not yet said what it knows may know all of it: it gets one record, if
+        // that is all there is.
         let few = if from == 0 { 1 } else { FEW };
         if self.table.count_since(from, few + 1) > few {
             return if from == 0 { self.own_push() } else { None };
@@ -111,7 +112,8 @@ impl Base {
         })
     }
 
-    /// In a crowded cluster everybody brings the own record along: others' samples may leave it out.
+    /// In a crowded cluster everybody brings the own record along: others' samples may leave it
+    /// out.
     fn own_push(&self) -> Option<Delta> {
         if !self.table.is_crowded() {
             return None;

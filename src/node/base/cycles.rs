@@ -17,7 +17,7 @@ impl Base {
         if !self.traces.is_periodic_due(&mut self.cx) {
             return;
         }
-        // What is still there is found anew.
+        // The trace of this interval finds the cycles that are still there, and reports them.
         self.reports.forget_unsent();
         if self.traces.is_asked(&self.cx) {
             self.start_trace(false);

@@ -21,7 +21,7 @@ impl Base {
     }
 
     fn announce_own(&mut self) {
-        // The checks at the interface make this succeed.
+        // It does not fail: addresses and metadata were checked when they were set.
         if self.publish_own().is_ok() && self.own.is_published() {
             let renewal = self.cx.now + self.cx.config.renewal();
             self.cx.timers.set(Timer::Renew, renewal);

@@ -117,7 +117,8 @@ impl Base {
             self.announcement(&half.listed, cut)
         };
         Delta {
-            // What begins where it ends moves no cursor.
+            // Where something was left out, the receiver's cursor must not move past it: a delta
+            // that begins where it ends lies beyond that cursor.
             from: if half.complete { half.from } else { to },
             to,
             content,

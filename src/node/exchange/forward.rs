@@ -86,8 +86,8 @@ fn idle_upstream(base: &Base, walk: &Walk) -> Option<LinkId> {
         let link = base.links.of(&node)?;
         let idle = base.links.get(link)?.is_idle();
         let free = idle && base.peers.is_ready(&node, base.cx.now);
-        // One on the path but the origin's own edge would only be told of the cycle, which the
-        // request finds there.
+        // Not back to who has just sent it. To an earlier node of the path it may go: there the
+        // request meets itself and the cycle is found (R12).
         (free && walk.path.last() != Some(&node)).then_some(link)
     })
 }

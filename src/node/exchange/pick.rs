@@ -13,7 +13,8 @@ impl Exchange {
         if let Some(link) = self.unsynced_upstream(base) {
             return Pick::Link(link);
         }
-        // A crowded table in a hurry wants many samples, and whose they are is all the same.
+        // A crowded table that is filling wants many samples. It does not matter whose they are, so
+        // the links that are there are used.
         if base.table.is_crowded() && base.is_bursting() {
             if let Some(link) = self.linked_partner(base) {
                 return Pick::Link(link);

@@ -32,7 +32,7 @@ impl Exchange {
         base.pace.quicken(&base.cx.config);
         self.round.add_news(true);
         if self.round.is_idle() {
-            // Nothing before the jittered start (R19).
+            // A timer that is due earlier stays.
             let wait = base.pace.soon(&mut base.cx);
             base.cx.timers.at_latest(Timer::Round, base.cx.now + wait);
         }
@@ -68,7 +68,8 @@ impl Exchange {
     pub(crate) fn start_round(&mut self, base: &mut Base) {
         match self.round.stage() {
             Stage::Idle => {}
-            // It goes on, and may yet lead to a link; the round does not wait for it.
+            // The dial has taken too long. It goes on and may still lead to a link, but the round
+            // asks somebody else.
             Stage::Dialing(_) => return self.ask_linked(base),
             Stage::Asking(_) | Stage::Fetching(_) => return,
         }

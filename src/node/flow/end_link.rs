@@ -23,9 +23,9 @@ impl Node {
         let config = &base.cx.config;
         let answered = base.upstreams.is_synced(&node);
         let wait = match goodbye.reason {
-            // Full before it could answer: soon again.
+            // It was full before it could answer a first request: tried again soon.
             GoodbyeReason::Full if !answered => config.backoff_base,
-            // Not for weeks: another node may be at that address by then.
+            // Its wish is bounded: after weeks another node may be at that address.
             GoodbyeReason::Full => goodbye
                 .retry_after
                 .clamp(config.quiet_round, config.quiet_round * 10),
@@ -97,7 +97,8 @@ impl Node {
                 base.upstreams.link_gone(node, lasted, failed, &mut base.cx);
                 base.schedule_redial();
             }
-            // What it carried was lost with it, and a trace is not asked for again.
+            // Traces on the link that is gone may be lost, and nobody asks for them again: the
+            // other link of this upstream gets them anew.
             Some(other) if !self.over && base.upstreams.contains(&node) => {
                 let other_is_traced = base.links.get(other).is_none_or(Link::is_traced);
                 if link.is_traced() || !other_is_traced {
@@ -106,7 +107,7 @@ impl Node {
             }
             Some(_) => {}
         }
-        // Who leaves begins nothing any more.
+        // A node that is leaving starts no new exchange.
         if !self.over {
             self.exchange.resume(base, interrupted);
         }
@@ -144,7 +145,7 @@ impl Node {
         for link in self.base.links.ids() {
             self.goodbye(link, reason, CloseReason::Leaving);
         }
-        // What was begun before and not carried out yet.
+        // Dials that the embedder has not taken yet would only lead to links that are closed.
         self.base.cx.drop_dials();
     }
 

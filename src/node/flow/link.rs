@@ -34,7 +34,8 @@ impl Node {
         Ok(())
     }
 
-    /// Why this node is not let in, if it is not. What this node has dialled itself always has room.
+    /// Why this node is not let in, if it is not. What this node has dialled itself always has
+    /// room.
     fn refusal_of(&self, node: NodeId, dialled: bool) -> Option<CloseReason> {
         let base = &self.base;
         if node == base.cx.id {
@@ -89,7 +90,8 @@ impl Node {
             dialled: is_dialled,
             via: base.cx.via(&node),
             round_trip: base.peers.round_trip_of(&node).or(took),
-            // The ring holds at a crowded hub too.
+            // The ring predecessor is let in beyond the cap: otherwise the ring, along which
+            // changes go (R21), would break at a node with many links.
             over_cap: crowded && !base.table.is_predecessor(&node),
         };
         base.links.add(id, new, base.cx.now);
@@ -102,7 +104,8 @@ impl Node {
             return;
         };
         if !(hello.min_version..=hello.max_version).contains(&wire::VERSION) {
-            // An upgrade takes its time, as an upstream too.
+            // Until its program is upgraded nothing changes: it is left alone for long, also where
+            // it is an upstream.
             let (node, until) = (link.node(), base.cx.now + base.cx.config.backoff_cap);
             base.leave_alone(node, until);
             self.goodbye(id, GoodbyeReason::Version, CloseReason::Version);

@@ -12,8 +12,9 @@ use crate::record::{RecordError, Sequence};
 use crate::table::{Merged, Slot};
 use crate::wire::{Content, Delta, Records, Refusals, RefusalsBuilder, WireRecord};
 
-/// In a crowded table, newcomers take the place of others. That is news as long as they are a
-/// sixteenth of a sample: a somewhat better choice is nothing to hurry for.
+/// In a crowded table, newcomers take the place of others. Only if they are at least a sixteenth of
+/// a sample do they count as news (R16): below that the choice of who is kept improves so little
+/// that asking fast is not worth it.
 const SWAPS: usize = 16;
 
 /// How records came.
@@ -98,8 +99,8 @@ impl Node {
         self.follow_up(link, origin, gathered)
     }
 
-    /// Passes on what is a rumour, says what is news, and judges the sender, now that the whole page
-    /// was taken: a ban ends its links.
+    /// Passes on what is a rumour, says what is news, and judges the sender, now that the whole
+    /// page was taken: a ban ends its links.
     fn follow_up(&mut self, link: LinkId, origin: Origin, gathered: Gathered<'_>) -> Taken {
         let base = &mut self.base;
         let mut taken = gathered.taken;
@@ -201,7 +202,8 @@ impl Node {
     ) -> (Taken, bool) {
         let cursor = self.base.cursor_after(link, &delta);
         let wanted = match delta.content {
-            // A sketch is an answer, and was read.
+            // `read_sketch` has turned those of answers into announcements; a pushed one is
+            // ignored.
             Content::Sketch(_) => return (Taken::default(), false),
             Content::Announced(ids) => Wanted::Announced(ids),
             Content::Nodes(nodes) => Wanted::Named(nodes),

@@ -90,7 +90,8 @@ impl Node {
         self.respond(id, response);
         let base = &mut self.base;
         let (now, interval) = (base.cx.now, base.cx.config.report_interval);
-        // Half of it, for what is on its way.
+        // Half of the time is enforced: what the asker has sent before it hears of this is no
+        // fault.
         let until = now + retry_after / 2;
         self.guard.reputation.must_wait(now, node, until);
         if let Some(link) = base.links.get_mut(id) {

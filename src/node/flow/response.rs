@@ -14,8 +14,9 @@ use crate::node::timers::Timer;
 use crate::table::Differences;
 use crate::wire::{Content, Cursor, Records, Refusals, Response};
 
-/// A page is cut off by the cap of messages only if it is at least so long: after a shorter one the
-/// announcer has no more. One record a round trip would hold the lane for as long as it likes.
+/// After a page that is shorter than this the announcer has no more: the cap of messages cuts off
+/// only longer ones. Otherwise an announcer that sends one record in each round trip could keep the
+/// one fetch that may be under way busy for as long as it likes.
 const FULL_PAGE: usize = caps::PAGE_BYTES / 8;
 
 impl Node {

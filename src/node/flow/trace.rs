@@ -29,7 +29,8 @@ impl Node {
             base.traces.asked(base.cx.now);
         }
         if trace.path.contains(&own) {
-            // A ring beside the origin: its own smallest ID finds it.
+            // This node is on a cycle that the origin is not on: the smallest ID of that cycle
+            // finds it.
             return;
         }
         if origin > own {

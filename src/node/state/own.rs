@@ -131,7 +131,8 @@ impl Own {
     /// Whether the own record is to be announced now, and then to be [counted](Self::recovered).
     pub(crate) fn recover(&mut self, above: Sequence, cx: &mut Cx) -> bool {
         if above.version == u64::MAX {
-            // Nothing is above it. It ends within its lifetime and leaves no certificate.
+            // Nothing is above it. That record expires and leaves no certificate; until then one
+            // waits.
             self.report_duplicate(cx);
             return false;
         }
@@ -154,7 +155,8 @@ impl Own {
         }
     }
 
-    /// Of two nodes of one key that both keep to their rate, one may be allowed each of its steps.
+    /// Counts steps in a row. Two nodes of one key may go on for ever without either exceeding the
+    /// rate; that they do not stop is what gives them away.
     pub(crate) fn recovered(&mut self, cx: &mut Cx) {
         let (steps, last) = self.row;
         let goes_on = cx.now.saturating_since(last) < cx.config.renewal() * 2;

@@ -26,7 +26,7 @@ pub(crate) struct Pace {
     burst: Bucket,
     /// The embedder wants to hear from others now: nobody is passed over.
     discovery_wanted: bool,
-    /// Fetches in a row that were not answered: there is news, and it is not here.
+    /// Fetches in a row that were not answered: something was announced that this node still lacks.
     fetch_misses: u8,
     /// Sketches in a row of which nothing could be told (R27).
     untold_sketches: u8,
@@ -106,7 +106,7 @@ impl Pace {
         last: Outcome,
         exchanges: u64,
     ) -> Duration {
-        // A wish in the midst of a round is for the next one, as is news.
+        // A wish during a round, which counts as news of it, is kept for the next one.
         self.discovery_wanted &= news;
         let (fast, quiet) = (cx.config.round, cx.config.quiet_round);
         let wait = cx.jitter(self.interval, 50);

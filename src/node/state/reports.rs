@@ -65,7 +65,7 @@ impl Reports {
         due
     }
 
-    /// What is still there is found anew.
+    /// The next trace finds the cycles that are still there anew.
     pub(crate) fn forget_unsent(&mut self) {
         self.unsent.clear();
     }
