@@ -338,7 +338,8 @@ impl Reader {
             if lone {
                 // A machine of its own, called as its directory is.
                 group.names.extend(machine.iter().cloned());
-                let shown = usize::from(locate::is_generic(&group.names[0]) && group.names.len() > 1);
+                let shown =
+                    usize::from(locate::is_generic(&group.names[0]) && group.names.len() > 1);
                 group.names.swap(0, shown);
             }
             group

@@ -103,7 +103,9 @@ impl Group {
     /// The directory that holds its neighbours.
     pub(super) fn site(&self) -> PathBuf {
         let above = self.root.parent().filter(|_| !self.by_file);
-        self.site.clone().unwrap_or_else(|| above.unwrap_or(&self.root).to_owned())
+        self.site
+            .clone()
+            .unwrap_or_else(|| above.unwrap_or(&self.root).to_owned())
     }
 
     /// Whether it says anything of what a host does.

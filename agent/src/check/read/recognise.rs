@@ -92,7 +92,13 @@ pub(super) fn recognise(name: &str, head: &str, given: bool) -> Kind {
             Kind::Other(Reason::new("an empty file"))
         };
     }
-    by_lines(extension, head, first, given, locate::is_generic(&locate::stem(&lower)))
+    by_lines(
+        extension,
+        head,
+        first,
+        given,
+        locate::is_generic(&locate::stem(&lower)),
+    )
 }
 
 fn by_lines(extension: &str, head: &str, first: &str, given: bool, generic: bool) -> Kind {
@@ -146,7 +152,10 @@ fn by_lines(extension: &str, head: &str, first: &str, given: bool, generic: bool
         || head.starts_with("apiVersion:")
         || head.contains("\napiVersion:")
         || content_lines(head).any(is_key);
-    if yaml && extension != "txt" || given && (yaml || first.ends_with(':')) {
+    // Of a text for people, every line has to look so.
+    let pasted =
+        || all(|line| line.contains(": ") || line.ends_with(':') || line.starts_with("- "));
+    if yaml && (extension != "txt" || pasted()) || given && (yaml || first.ends_with(':')) {
         return Kind::Yaml;
     }
     let two = first.split_whitespace().count() == 2
@@ -188,7 +197,9 @@ fn is_assignment(line: &str) -> bool {
     // A command may follow a variable.
     let rest = match value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
         Some(quote) => value[1..].split_once(quote).map_or("", |(_, rest)| rest),
-        None => value.split_once(char::is_whitespace).map_or("", |(_, rest)| rest),
+        None => value
+            .split_once(char::is_whitespace)
+            .map_or("", |(_, rest)| rest),
     };
     let rest = rest.trim();
     name && (rest.is_empty() || rest.starts_with('#')) && !value.contains("$(")
