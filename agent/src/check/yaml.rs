@@ -141,23 +141,29 @@ fn describe(path: &Path, text: &str, first_line: u64, error: &serde_saphyr::Erro
 pub(super) fn documents(text: &str) -> Vec<(u64, &str)> {
     let mut documents = Vec::new();
     let (mut start, mut first_line, mut offset) = (0, 1, 0);
+    // What belongs to the document that follows: directives; what holds nothing is dropped.
+    let (mut holds, mut directive) = (false, false);
     for (line, number) in text.split_inclusive('\n').zip(1..) {
         let begins = line
             .strip_prefix("---")
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
-        if begins && offset > start {
+        if begins && holds {
             documents.push((first_line, &text[start..offset]));
+            (start, first_line, holds) = (offset, number, false);
+        } else if begins && !directive {
             (start, first_line) = (offset, number);
         }
+        directive = line.starts_with('%') || directive && !begins;
+        let content = if begins {
+            line[3..].trim()
+        } else {
+            line.trim()
+        };
+        holds |= !(content.is_empty() || content.starts_with(['#', '%']));
         offset += line.len();
     }
-    documents.push((first_line, &text[start..]));
-    let holds = |text: &str| {
-        let mut lines = text.lines().map(str::trim);
-        lines.any(|line| !line.is_empty() && !line.starts_with('#') && line != "---")
-    };
-    if documents.len() > 1 {
-        documents.retain(|(_, text)| holds(text));
+    if holds || documents.is_empty() {
+        documents.push((first_line, &text[start..]));
     }
     documents
 }
@@ -236,6 +242,7 @@ mod tests {
         let found = documents(text);
         assert_eq!(found, [(1, "---\na: 1\n"), (5, "---\nb: |\n  c\n")]);
         assert_eq!(documents(""), [(1, "")]);
+        assert_eq!(documents("%YAML 1.2\n---\na\n").len(), 1);
         let tree = tree(Path::new("x"), found[1].1, 5).unwrap();
         assert_eq!(tree.get("b").and_then(Tree::text), Some("c\n"));
     }

@@ -87,12 +87,7 @@ fn broken_files_are_named_with_their_line() {
             "a.toml:1: `advertise` has",
             "quic://HOST:PORT",
         ),
-        (
-            "a.txt",
-            "a b\n\na\n",
-            "a.txt:3: only one name, `a`",
-            "`FROM TO`",
-        ),
+        ("a.txt", "a b\n\na\n", "a.txt:3: only one name", "`FROM TO`"),
         ("a.txt", "a b\na b c\n", "a.txt:2: 3 words", "`FROM TO`"),
         ("a.txt", "# nothing\n", "a.txt: holds no edge", "`FROM TO`"),
     ] {

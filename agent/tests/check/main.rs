@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod configuration;
+mod field;
 mod formats;
 mod matching;
 mod topologies;
@@ -101,6 +102,6 @@ fn reproduction() -> Tree {
 fn edges(report: &Value) -> Vec<(&str, &str)> {
     let edges = report["edges"].as_array().unwrap().iter();
     edges
-        .map(|edge| (edge[0].as_str().unwrap(), edge[1].as_str().unwrap()))
+        .map(|edge| (edge["from"].as_str().unwrap(), edge["to"].as_str().unwrap()))
         .collect()
 }

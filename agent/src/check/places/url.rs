@@ -31,7 +31,8 @@ fn address(text: &str) -> Result<Address, String> {
         return Err("whose scheme is not https".into());
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
+    // A password may itself have a slash.
+    if rest.contains('@') {
         return Err("which has user information before the `@`: those programs take a host and a port alone, and the token is a setting of its own".into());
     }
     host_and_port(authority)

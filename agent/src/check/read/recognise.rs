@@ -152,7 +152,10 @@ fn by_lines(extension: &str, head: &str, first: &str, given: bool, generic: bool
         || head.starts_with("apiVersion:")
         || head.contains("\napiVersion:")
         || content_lines(head).any(is_key);
-    if yaml && extension != "txt" || given && (yaml || first.ends_with(':')) {
+    // Of a text for people, every line has to look so.
+    let pasted =
+        || all(|line| line.contains(": ") || line.ends_with(':') || line.starts_with("- "));
+    if yaml && (extension != "txt" || pasted()) || given && (yaml || first.ends_with(':')) {
         return Kind::Yaml;
     }
     let two = first.split_whitespace().count() == 2
