@@ -39,7 +39,10 @@ impl Inputs {
     /// Reads all paths; on bad input, every problem rather than only the first.
     pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Vec<InputError>> {
         let mut reader = Reader::default();
-        for path in paths {
+        // A file that is given by its own path counts as that, even if its directory is given as well.
+        let (directories, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
+            paths.iter().partition(|path| path.is_dir());
+        for path in files.into_iter().chain(directories) {
             if let Err(problem) = reader.path(path) {
                 reader.problems.push(problem);
             }
@@ -96,6 +99,7 @@ impl Reader {
         }
         self.skipped.append(&mut notes.skipped);
         self.warnings.append(&mut notes.warnings);
+        self.problems.sort_by_cached_key(InputError::to_string);
         if self.problems.is_empty() && hosts.is_empty() && self.edge_lists.is_empty() {
             self.refuse(paths);
         }
