@@ -140,9 +140,9 @@ fn every_bad_file_is_reported_in_one_run() {
     ]);
     let message = refused(&tree, &["hosts", "gone"]);
     let starts = [
+        "gone: ",
         "hosts/a.yaml:1: ",
         "hosts/c/config.yaml.d/1.yaml:1: ",
-        "gone: ",
     ];
     assert_eq!(message.lines().count(), starts.len(), "{message}");
     for (line, start) in message.lines().zip(starts) {

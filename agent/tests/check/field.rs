@@ -17,13 +17,18 @@ struct Case {
 fn cases(text: &str) -> Vec<Case> {
     let case = |text: &str| {
         let (head, files) = text.split_once('\n').unwrap_or((text, ""));
-        let [name, args, code, printed, not_printed, _] = head.split(" | ").collect::<Vec<_>>()[..] else {
+        let [name, args, code, printed, not_printed, _] = head.split(" | ").collect::<Vec<_>>()[..]
+        else {
             panic!("not six parts: {head}");
         };
         let tree = Tree::new(&[]);
         for file in format!("\n{files}").split("\n-- ").skip(1) {
             let (path, content) = file.split_once('\n').unwrap_or((file, ""));
-            let end = if content.is_empty() || content.ends_with('\n') { "" } else { "\n" };
+            let end = if content.is_empty() || content.ends_with('\n') {
+                ""
+            } else {
+                "\n"
+            };
             tree.write(path, &format!("{content}{end}"));
         }
         Case {
@@ -35,7 +40,11 @@ fn cases(text: &str) -> Vec<Case> {
             tree,
         }
     };
-    format!("\n{text}").split("\n== ").skip(1).map(case).collect()
+    format!("\n{text}")
+        .split("\n== ")
+        .skip(1)
+        .map(case)
+        .collect()
 }
 
 /// What is wrong with the answer, if anything.
@@ -43,7 +52,9 @@ fn fault(case: &Case) -> Option<String> {
     let (args, input) = case.args.split_once(" < ").unwrap_or((&case.args, ""));
     let stdin = match input {
         "" => Stdio::null(),
-        file => std::fs::File::open(case.tree.path().join(file)).expect(file).into(),
+        file => std::fs::File::open(case.tree.path().join(file))
+            .expect(file)
+            .into(),
     };
     let output = Command::new(env!("CARGO_BIN_EXE_peerx"))
         .arg("check")

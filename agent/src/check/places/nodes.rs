@@ -22,7 +22,7 @@ pub(in crate::check) struct NodeObject {
     #[serde(deserialize_with = "or_default")]
     status: Status,
     #[serde(deserialize_with = "or_default")]
-    pub(in crate::check) items: Vec<NodeObject>,
+    pub(in crate::check) items: Vec<Self>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -29,12 +29,7 @@ pub(in crate::check) struct Written {
 /// Reads a script.
 pub(in crate::check) fn script(text: &Text<'_>) -> Script {
     let (commands, documents) = here_documents(text.text);
-    let mut known: Vec<Variable> = Vec::new();
-    for token in split(&commands, 1, Dialect::Shell, &|_| None) {
-        if let Token::Word(word) = token {
-            known.extend(assignment(&word));
-        }
-    }
+    let known = assignments(&split(&commands, 1, Dialect::Shell, &|_| None));
     let lookup = |name: &str| {
         let found = known.iter().rev().find(|variable| variable.name == name);
         found.map(|variable| variable.value.clone())
@@ -53,6 +48,19 @@ pub(in crate::check) fn script(text: &Text<'_>) -> Script {
         reader.variable(variable);
     }
     reader.script
+}
+
+/// The variables that stand before commands, or behind `export`.
+fn assignments(tokens: &[Token]) -> Vec<Variable> {
+    let mut found = Vec::new();
+    for command in tokens.split(|token| *token == Token::End) {
+        let words = command.iter().map_while(|token| match token {
+            Token::Word(word) if is_prefix(word) => Some(word),
+            _ => None,
+        });
+        found.extend(words.filter_map(assignment));
+    }
+    found
 }
 
 fn assignment(word: &Word) -> Option<Variable> {
@@ -187,12 +195,9 @@ impl Reader<'_, '_> {
 
     /// The script behind `sh -c`, with variables of its own.
     fn inner(&mut self, script: &Word) {
-        for token in split(&script.text, script.line, Dialect::Shell, self.lookup) {
-            if let Token::Word(word) = token
-                && let Some(variable) = assignment(&word)
-            {
-                self.variable(&variable);
-            }
+        let tokens = split(&script.text, script.line, Dialect::Shell, self.lookup);
+        for variable in assignments(&tokens) {
+            self.variable(&variable);
         }
         self.commands(&script.text, script.line);
     }
@@ -216,9 +221,9 @@ impl Reader<'_, '_> {
 
 /// What may stand before a command: variables, `sudo -E`, `env`, `export`.
 fn is_prefix(word: &Word) -> bool {
-    const WORDS: [&str; 14] = [
-        "sudo", "env", "exec", "export", "nohup", "time", "then", "do", "else", "if", "!", "{",
-        "-E", "-",
+    const WORDS: [&str; 18] = [
+        "local", "declare", "readonly", "typeset", "sudo", "env", "exec", "export", "nohup",
+        "time", "then", "do", "else", "if", "!", "{", "-E", "-",
     ];
     WORDS.contains(&word.text.as_str()) || assignment(word).is_some()
 }

@@ -119,13 +119,12 @@ fn shown_part(text: &str) -> String {
             text.into()
         };
     };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, after) = rest.split_at(end);
-    let (user, host) = match rest.rsplit_once('@') {
-        // A password may itself have a slash.
-        Some((_, host)) => ("…@", host.split(['/', '?', '#']).next().unwrap_or_default()),
-        None => ("", authority),
+    // A password may itself have a slash.
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((_, rest)) => ("…@", rest),
+        None => ("", rest),
     };
+    let (host, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) => (name, Some(port)),
         None => (host, None),

@@ -59,8 +59,11 @@ impl Reader {
         };
         // Links of systemd to its own units; absolute ones would lead to those of this machine.
         let links = metadata.is_dir() && (name.ends_with(".wants") || name.ends_with(".requires"));
+        let base = path.parent().and_then(locate::drop_in_base);
         let reason = if name.starts_with('.') {
             "hidden"
+        } else if base.is_some_and(|base| metadata.is_dir() || !is_drop_in(&base, path)) {
+            "among drop-ins, where no program reads it"
         } else if links {
             "links of systemd to units"
         } else if metadata.is_dir() {
@@ -177,6 +180,17 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
         }
     }
     clean
+}
+
+/// Whether a file is laid over `base` by its programs: RKE2 and K3s take YAML, systemd takes `.conf`.
+fn is_drop_in(base: &Path, path: &Path) -> bool {
+    let extension = |path: &Path| {
+        path.extension()
+            .map(|extension| extension.to_ascii_lowercase())
+    };
+    let unit = extension(base).is_some_and(|extension| extension == "service");
+    let takes: &[&str] = if unit { &["conf"] } else { &["yaml", "yml"] };
+    extension(path).is_some_and(|extension| takes.iter().any(|takes| extension == *takes))
 }
 
 /// Whether a link leads back to itself.
