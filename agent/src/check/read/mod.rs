@@ -43,7 +43,6 @@ impl Inputs {
     /// copies from other machines, and so is one that is `copied`.
     pub(super) fn read(paths: &[PathBuf], copied: bool) -> Result<Self, Vec<InputError>> {
         let mut reader = Reader::default();
-<<<<<<< HEAD
         if let [path] = paths {
             let alone = !copied && !path.is_dir();
             reader.mode = if alone { Mode::Here } else { Mode::Copied };
@@ -53,13 +52,10 @@ impl Inputs {
                 peerx::read(path, Mode::Here)?;
             }
         }
-        for path in paths {
-=======
         // A file that is given by its own path counts as that, even if its directory is given as well.
         let (directories, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
             paths.iter().partition(|path| path.is_dir());
         for path in files.into_iter().chain(directories) {
->>>>>>> check
             if let Err(problem) = reader.path(path) {
                 reader.problems.push(problem);
             }
