@@ -58,11 +58,7 @@ impl Bench {
         let mut config = Config::default();
         config.messages_per_second = 100_000;
         config.bytes_per_second = 1 << 30;
-        let identity = Identity {
-            node: id(n),
-            addresses: vec![address(n)],
-            metadata: Vec::new(),
-        };
+        let identity = Identity::new(id(n)).with_addresses(vec![address(n)]);
         let now = Instant::from_millis(1_000);
         let node = Node::new(config, identity, [n as u8; 32], now).expect("in range");
         Self {

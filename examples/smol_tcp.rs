@@ -13,6 +13,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant as Clock};
 
+use peer_exchange::contract;
 use peer_exchange::limits::caps;
 use peer_exchange::{
     Config, DialId, Effect, Event, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId,
@@ -89,11 +90,8 @@ impl Server {
         // Loopback addresses are good for one machine only, so they have to be asked for.
         config.local = true;
         // A real program has a key whose public half is its ID, and a seed from the system.
-        let identity = Identity {
-            node: NodeId::new([number; 32]),
-            addresses: vec![Multiaddr::tcp(own)],
-            metadata: Vec::new(),
-        };
+        let identity =
+            Identity::new(NodeId::new([number; 32])).with_addresses(vec![Multiaddr::tcp(own)]);
         let node = Node::new(config, identity, [number; 32], Instant::ZERO);
         Self {
             node: node.expect("all values are in range"),
@@ -209,10 +207,7 @@ async fn accept(listener: TcpListener, me: NodeId, reports: Sender<Report>) {
 }
 
 async fn connect(dial: DialId, target: Target, me: NodeId, reports: Sender<Report>) {
-    let (addresses, expected) = match target {
-        Target::Upstream(address) => (vec![address], None),
-        Target::Peer { node, addresses } => (addresses, Some(node)),
-    };
+    let (addresses, expected) = (target.addresses(), target.node());
     let attempt = async {
         // A real program tries them all.
         let socket = addresses.iter().find_map(Multiaddr::socket_addr);
@@ -242,7 +237,7 @@ async fn read(link: LinkId, mut stream: TcpStream, reports: Sender<Report>) {
             break error.kind() == io::ErrorKind::UnexpectedEof;
         }
         let length = u32::from_be_bytes(length) as usize;
-        let mut message = vec![0; length.min(caps::MESSAGE_BYTES)];
+        let mut message = vec![0; length.min(contract::MESSAGE_BYTES)];
         if length > message.len() || stream.read_exact(&mut message).await.is_err() {
             break false;
         }

@@ -65,11 +65,9 @@ impl Server {
     fn run(self, mut endpoint: Endpoint) -> Result<usize, UsageError> {
         let mut config = Config::default();
         config.upstreams = vec![Multiaddr::tcp(self.upstream().socket())];
-        let identity = Identity {
-            node: self.id(),
-            addresses: vec![Multiaddr::tcp(self.socket())],
-            metadata: b"example".to_vec(),
-        };
+        let identity = Identity::new(self.id())
+            .with_addresses(vec![Multiaddr::tcp(self.socket())])
+            .with_metadata(b"example");
         // The node reads no clock and draws no random numbers: both come from here. A real program
         // draws the seed anew at every start, from the operating system.
         let start = Clock::now();

@@ -74,13 +74,9 @@ fn start(
     config.upstreams = vec![upstream];
     // Loopback addresses are good for one machine only, so they have to be asked for.
     config.local = true;
-    let identity = Identity {
-        node: key.node(),
-        addresses: vec![own],
-        metadata: Vec::new(),
-    };
+    let identity = Identity::new(key.node()).with_addresses(vec![own]);
     let node = Node::new(config, identity, random_seed()?, Instant::ZERO)?;
-    let driver = Driver::new(node).transport(quic);
+    let driver = Driver::new(node).with_transport(quic);
     // Before it starts, so that nothing is missed.
     let notices = driver.handle().subscribe();
     Ok((driver.spawn(), notices))

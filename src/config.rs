@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::addr::Multiaddr;
+use crate::contract;
 use crate::id::NodeId;
 use crate::limits::bucket::Rate;
 use crate::limits::caps;
-use crate::limits::gate::Rates;
+use crate::limits::rates::Rates;
 
 /// What a node is told. [`Config::default`] suits a cluster of up to 16,000 nodes;
 /// [`Node::new`](crate::Node::new) checks every value and names the one that is out of range.
@@ -67,13 +68,52 @@ pub struct Config {
     pub bytes_per_second: u32,
 }
 
+macro_rules! setters {
+    ($($with:ident, $field:ident: $type:ty;)*) => {
+        /// One after the other: `Config::default().with_capacity(256).with_local(true)`.
+        impl Config {
+            $(
+                #[doc = concat!("With this [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+                #[must_use]
+                pub fn $with(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+        with_upstreams, upstreams: Vec<Multiaddr>;
+        with_capacity, capacity: usize;
+        with_max_links, max_links: usize;
+        with_lifetime, lifetime: Duration;
+        with_round, round: Duration;
+        with_quiet_round, quiet_round: Duration;
+        with_burst, burst: u32;
+        with_hop_limit, hop_limit: u8;
+        with_request_timeout, request_timeout: Duration;
+        with_start_jitter, start_jitter: Duration;
+        with_backoff_base, backoff_base: Duration;
+        with_backoff_cap, backoff_cap: Duration;
+        with_link_idle, link_idle: Duration;
+        with_renewal_batch, renewal_batch: Duration;
+        with_trace_interval, trace_interval: Duration;
+        with_report_interval, report_interval: Duration;
+        with_local, local: bool;
+        with_address_policy, address_policy: Option<fn(&NodeId, &Multiaddr) -> bool>;
+        with_messages_per_second, messages_per_second: u32;
+        with_bytes_per_second, bytes_per_second: u32;
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             upstreams: Vec::new(),
             capacity: 16_384,
             max_links: 512,
-            lifetime: caps::DEFAULT_LIFETIME,
+            lifetime: contract::DEFAULT_LIFETIME,
             round: Duration::from_millis(200),
             quiet_round: Duration::from_secs(60),
             burst: 40,
@@ -97,6 +137,7 @@ impl Default for Config {
 /// A value out of its range. Nothing was created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} is out of range: {range}")]
+#[non_exhaustive]
 pub struct ConfigError {
     /// The field of [`Config`] or [`Identity`].
     pub field: &'static str,
@@ -104,8 +145,16 @@ pub struct ConfigError {
     pub range: &'static str,
 }
 
-/// Who the node is.
-#[derive(Clone, Debug)]
+/// Who the node is: a node ID, where it can be dialled, and what else others are to know.
+///
+/// ```
+/// # use peer_exchange::{Identity, Multiaddr, NodeId};
+/// let identity = Identity::new(NodeId::new([7; 32]))
+///     .with_addresses(vec![Multiaddr::tcp(([10, 0, 0, 7], 7000).into())])
+///     .with_metadata(b"zone=a");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Identity {
     /// Its node ID, which its transports prove.
     pub node: NodeId,
@@ -114,6 +163,32 @@ pub struct Identity {
     pub addresses: Vec<Multiaddr>,
     /// Opaque to the protocol, at most 256 bytes.
     pub metadata: Vec<u8>,
+}
+
+impl Identity {
+    /// This node, not announced until it has addresses.
+    #[must_use]
+    pub const fn new(node: NodeId) -> Self {
+        Self {
+            node,
+            addresses: Vec::new(),
+            metadata: Vec::new(),
+        }
+    }
+
+    /// With these addresses.
+    #[must_use]
+    pub fn with_addresses(mut self, addresses: Vec<Multiaddr>) -> Self {
+        self.addresses = addresses;
+        self
+    }
+
+    /// With this metadata.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: impl Into<Vec<u8>>) -> Self {
+        self.metadata = metadata.into();
+        self
+    }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -149,7 +224,7 @@ impl Config {
             (
                 "lifetime",
                 "10 s to 1 h, in whole seconds",
-                (SECOND * 10..=caps::LIFETIME).contains(&self.lifetime)
+                (SECOND * 10..=contract::LIFETIME).contains(&self.lifetime)
                     && self.lifetime.subsec_nanos() == 0,
             ),
             (
@@ -166,7 +241,7 @@ impl Config {
             (
                 "hop_limit",
                 "0 to 64",
-                usize::from(self.hop_limit) <= caps::HOPS,
+                usize::from(self.hop_limit) <= contract::HOPS,
             ),
             (
                 "request_timeout",

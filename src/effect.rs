@@ -11,7 +11,7 @@ use crate::id::{DialId, LinkId, NodeId};
 use crate::time::Instant;
 
 /// What the embedder does next. Exhaustive, so that a driver which forgets one does not compile.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an effect that is dropped is lost"]
 pub enum Effect {
     /// Send one message, and report [`Input::Sent`](crate::Input::Sent) when it has left the queue.
@@ -44,6 +44,7 @@ pub enum Effect {
 
 /// Where to dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Target {
     /// A configured upstream: whichever node answers there.
     Upstream(Multiaddr),
@@ -54,6 +55,26 @@ pub enum Target {
         /// Its addresses, most preferred first; at least one.
         addresses: Vec<Multiaddr>,
     },
+}
+
+impl Target {
+    /// Where it may be dialled, most preferred first; at least one.
+    #[must_use]
+    pub fn addresses(&self) -> &[Multiaddr] {
+        match self {
+            Self::Upstream(address) => core::slice::from_ref(address),
+            Self::Peer { addresses, .. } => addresses.as_slice(),
+        }
+    }
+
+    /// The node that has to answer there; `None` where whoever answers is welcome.
+    #[must_use]
+    pub const fn node(&self) -> Option<NodeId> {
+        match self {
+            Self::Upstream(_) => None,
+            Self::Peer { node, .. } => Some(*node),
+        }
+    }
 }
 
 /// Why the node closes a link.
@@ -83,7 +104,7 @@ pub enum CloseReason {
 }
 
 /// Something worth knowing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A peer is known that was not known before.

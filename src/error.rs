@@ -74,7 +74,7 @@ pub enum PeerFault {
 
 impl PeerFault {
     /// Every [`reason`](Self::reason): bytes that are no message first.
-    pub const REASONS: [&'static str; 13] = [
+    pub const REASONS: &'static [&'static str] = &[
         "too_long",
         "malformed",
         "no_version",

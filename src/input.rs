@@ -9,7 +9,8 @@ use crate::addr::Multiaddr;
 use crate::id::{DialId, LinkId, NodeId};
 
 /// What has happened, or what the embedder wants.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Input {
     /// A link is up: the transport has authenticated the other end.
     LinkUp {

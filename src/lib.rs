@@ -22,11 +22,7 @@
 //!
 //! fn node(n: u8, upstreams: Vec<Multiaddr>) -> Node {
 //!     let address = Multiaddr::tcp(([10, 0, 0, n], 7000).into());
-//!     let identity = Identity {
-//!         node: NodeId::new([n; 32]), // in earnest: the Ed25519 key that the transport proves
-//!         addresses: vec![address],
-//!         metadata: b"zone=a".to_vec(),
-//!     };
+//!     let identity = Identity::new(NodeId::new([n; 32])).with_addresses(vec![address]).with_metadata(b"zone=a");
 //!     let mut config = Config::default();
 //!     config.upstreams = upstreams;
 //!     let seed = [n; 32]; // in earnest: 32 random bytes, drawn anew at every start
@@ -105,7 +101,7 @@
 //! the node a [`Input::Wake`] first where lifetimes matter. [`Node::snapshot`] is what to keep
 //! across a restart.
 //!
-//! The rules (R1 to R29) that comments cite are listed in `docs/protocol.md`.
+//! The rules (R1 to R29) that comments and documentation cite are listed in [`protocol`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -121,6 +117,7 @@ extern crate std;
 
 pub mod addr;
 mod config;
+pub mod contract;
 #[cfg(feature = "tokio")]
 pub mod driver;
 mod effect;
@@ -129,15 +126,21 @@ mod id;
 mod input;
 pub mod limits;
 mod node;
+#[doc = include_str!("../docs/protocol.md")]
+pub mod protocol {}
 mod record;
 mod rng;
+#[cfg(feature = "serde")]
+mod serde;
 mod sketch;
 mod stats;
 mod table;
 mod time;
+#[doc(hidden)]
 pub mod wire;
 
 pub use addr::Multiaddr;
+pub use bytes;
 pub use config::{Config, ConfigError, Identity};
 #[cfg(feature = "tokio")]
 pub use driver::{Driver, Handle, Notice, Transport};
@@ -149,7 +152,7 @@ pub use node::{LearnedFrom, LinkView, LoopView, Node, PeerView, UpstreamState, U
 pub use record::{RecordError, Sequence};
 pub use stats::{Stats, Traffic};
 pub use time::Instant;
-pub use wire::Kind;
+pub use wire::{DecodeError, Kind, Malformed};
 
 /// The blocks of Rust in the guide to embedding compile and run.
 #[cfg(all(doctest, feature = "tokio"))]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 
 use crate::addr::{self, Multiaddr};
-use crate::limits::caps;
+use crate::contract;
 
 /// How new a record is (R1): the version rises with the content, the beat with a renewal. Only the
 /// node itself raises either; the highest wins.
@@ -39,19 +39,19 @@ impl Sequence {
 #[non_exhaustive]
 pub enum RecordError {
     /// The body is longer than 1,024 bytes.
-    #[error("a record's body has at most {} bytes", caps::BODY_BYTES)]
+    #[error("a record's body has at most {} bytes", contract::BODY_BYTES)]
     TooLong,
     /// The body is not a protobuf message of the expected types.
     #[error("a record's body does not parse")]
     Malformed,
     /// More than 16 addresses.
-    #[error("a record has at most {} addresses", caps::ADDRESSES)]
+    #[error("a record has at most {} addresses", contract::ADDRESSES)]
     TooManyAddresses,
     /// An address is no multiaddr.
     #[error("a record has a bad address: {0}")]
     Address(#[from] addr::AddressError),
     /// More than 256 bytes of metadata.
-    #[error("a record's metadata has at most {} bytes", caps::METADATA_BYTES)]
+    #[error("a record's metadata has at most {} bytes", contract::METADATA_BYTES)]
     MetadataTooLong,
     /// A lifetime outside 10 s to 1 h.
     #[error("a record's lifetime is 10 to 3,600 seconds")]
@@ -86,21 +86,21 @@ const LIFETIME: u32 = 3;
 
 /// Checks a body without allocating.
 pub(crate) fn check_body(body: &[u8]) -> Result<BodyInfo, RecordError> {
-    if body.len() > caps::BODY_BYTES {
+    if body.len() > contract::BODY_BYTES {
         return Err(RecordError::TooLong);
     }
     let mut addresses = 0;
-    let mut lifetime = caps::DEFAULT_LIFETIME.as_secs();
+    let mut lifetime = contract::DEFAULT_LIFETIME.as_secs();
     for field in (Fields { rest: body }) {
         match field? {
             Field::Bytes(ADDRESS, bytes) => {
                 addresses += 1;
-                if addresses > caps::ADDRESSES {
+                if addresses > contract::ADDRESSES {
                     return Err(RecordError::TooManyAddresses);
                 }
                 addr::check(bytes)?;
             }
-            Field::Bytes(METADATA, bytes) if bytes.len() > caps::METADATA_BYTES => {
+            Field::Bytes(METADATA, bytes) if bytes.len() > contract::METADATA_BYTES => {
                 return Err(RecordError::MetadataTooLong);
             }
             Field::Varint(LIFETIME, seconds) => lifetime = seconds,
@@ -110,12 +110,12 @@ pub(crate) fn check_body(body: &[u8]) -> Result<BodyInfo, RecordError> {
             _ => {}
         }
     }
-    if !(10..=caps::LIFETIME.as_secs()).contains(&lifetime) {
+    if !(10..=contract::LIFETIME.as_secs()).contains(&lifetime) {
         return Err(RecordError::Lifetime);
     }
     let tombstone = addresses == 0;
     let lifetime = if tombstone {
-        caps::TOMBSTONE_LIFETIME.as_secs()
+        contract::TOMBSTONE_LIFETIME.as_secs()
     } else {
         lifetime
     };
@@ -164,7 +164,7 @@ pub(crate) fn write_body(addresses: &[Multiaddr], metadata: &[u8], lifetime: Dur
     if !metadata.is_empty() {
         put_bytes(&mut out, METADATA, metadata);
     }
-    if lifetime != caps::DEFAULT_LIFETIME && !addresses.is_empty() {
+    if lifetime != contract::DEFAULT_LIFETIME && !addresses.is_empty() {
         encode_key(LIFETIME, WireType::Varint, &mut out);
         encode_varint(lifetime.as_secs(), &mut out);
     }
@@ -324,7 +324,7 @@ mod tests {
         let mut body = write_body(
             &[address("/ip4/10.0.0.1/tcp/1")],
             b"",
-            caps::DEFAULT_LIFETIME,
+            contract::DEFAULT_LIFETIME,
         );
         body.extend_from_slice(&[0xa2, 0x06, 2, 1, 2, 0xa8, 0x06, 9]);
         assert!(check_body(&body).is_ok());

@@ -31,12 +31,10 @@ pub struct Stats {
     pub messages_received: u64,
     /// Their encoded bytes.
     pub bytes_received: u64,
-    /// What was sent, by [`Kind`]: `sent[Kind::Request as usize]`.
-    pub sent: [Traffic; Kind::COUNT],
-    /// What was received, likewise.
-    pub received: [Traffic; Kind::COUNT],
-    /// What peers did wrong, in the order of [`PeerFault::REASONS`].
-    pub faults: [u64; PeerFault::REASONS.len()],
+    sent: [Traffic; Kind::COUNT],
+    received: [Traffic; Kind::COUNT],
+    /// In the order of [`PeerFault::REASONS`].
+    faults: [u64; PeerFault::REASONS.len()],
     /// Exchanges begun, forwarded ones included.
     pub requests_sent: u64,
     /// Exchanges that ended with an answer, `Busy` included.
@@ -114,6 +112,30 @@ pub struct Stats {
 }
 
 impl Stats {
+    pub(crate) fn count_sent(&mut self, kind: Kind, bytes: usize) {
+        self.messages_sent += 1;
+        self.bytes_sent += bytes as u64;
+        self.sent[kind as usize].add(bytes);
+    }
+
+    pub(crate) fn count_received(&mut self, kind: Kind, bytes: usize) {
+        self.messages_received += 1;
+        self.bytes_received += bytes as u64;
+        self.received[kind as usize].add(bytes);
+    }
+
+    /// What was sent of this kind.
+    #[must_use]
+    pub const fn sent_of(&self, kind: Kind) -> Traffic {
+        self.sent[kind as usize]
+    }
+
+    /// What was received of this kind.
+    #[must_use]
+    pub const fn received_of(&self, kind: Kind) -> Traffic {
+        self.received[kind as usize]
+    }
+
     pub(crate) fn blamed(&mut self, fault: &PeerFault) {
         let reason = fault.reason();
         if let Some(i) = PeerFault::REASONS.iter().position(|r| *r == reason) {
@@ -123,16 +145,16 @@ impl Stats {
 
     /// Sent messages and bytes by kind.
     pub fn sent(&self) -> impl Iterator<Item = (Kind, Traffic)> + '_ {
-        Kind::ALL.into_iter().zip(self.sent)
+        Kind::ALL.iter().copied().zip(self.sent)
     }
 
     /// Received messages and bytes by kind.
     pub fn received(&self) -> impl Iterator<Item = (Kind, Traffic)> + '_ {
-        Kind::ALL.into_iter().zip(self.received)
+        Kind::ALL.iter().copied().zip(self.received)
     }
 
     /// What peers did wrong, by [`PeerFault::reason`].
     pub fn faults(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        PeerFault::REASONS.into_iter().zip(self.faults)
+        PeerFault::REASONS.iter().copied().zip(self.faults)
     }
 }

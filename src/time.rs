@@ -1,7 +1,7 @@
 //! Time as the state machine sees it.
 
 use core::fmt;
-use core::ops::Add;
+use core::ops::{Add, Sub};
 use core::time::Duration;
 
 /// A point in time: a duration since an origin that the embedder picks.
@@ -59,10 +59,40 @@ impl Add<Duration> for Instant {
     }
 }
 
+/// The time from the other point until this one; zero if the other is later.
+impl Sub for Instant {
+    type Output = Duration;
+
+    fn sub(self, rhs: Self) -> Duration {
+        self.saturating_since(rhs)
+    }
+}
+
+/// The point that much earlier, the origin at least.
+impl Sub<Duration> for Instant {
+    type Output = Self;
+
+    fn sub(self, rhs: Duration) -> Self {
+        self.saturating_sub(rhs)
+    }
+}
+
+/// The time since the origin, as a duration is written: `1.5s`.
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
 impl fmt::Debug for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_duration().fmt(f)
     }
+}
+
+/// The mean round-trip time after one more (RFC 6298, with its gain of 1/8).
+pub(crate) fn smoothed(mean: Option<Duration>, round_trip: Duration) -> Duration {
+    mean.map_or(round_trip, |mean| (mean * 7 + round_trip) / 8)
 }
 
 const fn nanos(duration: Duration) -> u64 {

@@ -1,5 +1,6 @@
 //! What addresses in configurations point at, in a form that can be compared and dialled.
 
+use crate::input;
 use peer_exchange::Multiaddr;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -51,6 +52,9 @@ pub(crate) struct Address {
 
 impl Address {
     fn from_authority(text: &str) -> Result<Self, String> {
+        if text.contains('@') {
+            return Err("which has a user or a password in it".into());
+        }
         let (host, port) = split_port(text)?;
         let port = match port {
             None => None,
@@ -111,12 +115,13 @@ impl Endpoint {
     /// Reads `HOST`, `HOST:PORT`, `quic://HOST:PORT` or `tcp://HOST:PORT` of the setting `key`.
     pub(crate) fn parse(key: &str, text: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
+            let text = input::shown(text);
             format!(
                 "`{key}` has \"{text}\", {why}; expected HOST:PORT, quic://HOST:PORT or tcp://HOST:PORT"
             )
         };
         if text.contains(char::is_control) {
-            return Err(wrong("which has a control character").replace(char::is_control, "?"));
+            return Err(wrong("which has a control character"));
         }
         let (transport, authority) = match text.split_once("://") {
             Some(("quic", rest)) => (Some(Transport::Quic), rest),

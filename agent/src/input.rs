@@ -32,13 +32,14 @@ impl InputError {
         }
     }
 
+    /// On which line it is; `None` for a problem with the whole file.
+    pub(crate) fn line_number(&self) -> Option<u64> {
+        self.line
+    }
+
     /// A file or directory that cannot be read.
     pub(crate) fn io(path: &Path, error: &io::Error, expected: &str) -> Self {
-        let problem = match error.kind() {
-            io::ErrorKind::NotFound => format!("no such file or directory; expected {expected}"),
-            _ => format!("cannot be read ({error}); expected {expected}"),
-        };
-        Self::file(path, problem)
+        Self::file(path, format!("{}; expected {expected}", unread(error)))
     }
 }
 
@@ -53,6 +54,49 @@ impl fmt::Display for InputError {
 }
 
 impl std::error::Error for InputError {}
+
+/// All of them, one a line, but not a flood.
+pub(crate) fn listed(problems: &[InputError]) -> String {
+    const SHOWN: usize = 20;
+    let shown = problems.iter().take(SHOWN);
+    let mut lines: Vec<String> = shown.map(InputError::to_string).collect();
+    if let Some(more @ 1..) = problems.len().checked_sub(SHOWN) {
+        lines.push(format!("and {more} more problems"));
+    }
+    lines.join("\n")
+}
+
+/// An address or a URL for a message, without the user and the password that some have in them.
+pub(crate) fn shown(text: &str) -> String {
+    let (scheme, rest) = match text.find("://") {
+        Some(at) => text.split_at(at + 3),
+        None => ("", text),
+    };
+    // Wherever it is: with a slash in the password it is no URL any more, and still a secret.
+    let whole = match rest.rfind('@') {
+        Some(at) => format!("{scheme}…{}", &rest[at..]),
+        None => text.to_owned(),
+    };
+    whole.replace(char::is_control, "?")
+}
+
+/// No token, key or certificate file is longer.
+const LONGEST: u64 = 1 << 20;
+
+/// Why a file could not be read.
+pub(crate) fn unread(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        _ => format!("cannot be read ({error})"),
+    }
+}
+
+/// Reads a file that a configuration names, which somebody may have made as long as a disk.
+pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// A configuration larger than this is a mistake, such as a disk image given by accident.
 const MAX_CONFIG_BYTES: u64 = 4 << 20;
@@ -78,4 +122,31 @@ pub(crate) fn read_text(path: &Path, expected: &str) -> Result<String, InputErro
 /// The line that follows these bytes of a file, counted from 1.
 pub(crate) fn line_at(before: &[u8]) -> u64 {
     1 + before.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_and_passwords_are_not_shown() {
+        for (text, expected) in [
+            ("https://user:secret@a:1/x", "https://…@a:1/x"),
+            ("user:secret@a", "…@a"),
+            ("http://user:se/cret@a/x", "http://…@a/x"),
+            ("https://a:1/x", "https://a:1/x"),
+            ("a\u{1b}[2J", "a?[2J"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
+    }
+
+    #[test]
+    fn many_problems_are_not_a_flood() {
+        let problem = |n| InputError::line(Path::new("a"), n, "wrong");
+        let many: Vec<_> = (1..=25).map(problem).collect();
+        assert_eq!(listed(&many).lines().count(), 21);
+        assert!(listed(&many).ends_with("and 5 more problems"));
+        assert_eq!(listed(&many[..20]).lines().count(), 20);
+    }
 }

@@ -59,7 +59,15 @@ fn main() -> ExitCode {
     let finding = match command {
         Command::Demo(args) => demo::run(&args, &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
-        Command::Run(args) => run::run(&args).map(|()| true),
+        Command::Run(args) => {
+            return match run::run(&args) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("{error}");
+                    ExitCode::from(BAD_INPUT)
+                }
+            };
+        }
         Command::Peers(args) => peers::run(&args, &mut out).map(|()| true),
         Command::Token(args) => token::run(&args, &mut out).map(|()| true),
         Command::Check(args) => {

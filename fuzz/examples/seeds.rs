@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use peer_exchange::limits::caps;
+use peer_exchange::contract;
 use peer_exchange::wire::{
     Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Nodes,
     RecordsBuilder, RefusalsBuilder, Renewal, RenewalsBuilder, Request, Response, Trace, Update,
@@ -54,7 +54,7 @@ fn delta() -> Delta {
             remaining_s: 1_799,
             body: b"\x0a\x08\x04\x0a\x00\x00\x01\x06\x0f\xa0",
         };
-        assert!(page.push(record, caps::MESSAGE_BYTES));
+        assert!(page.push(record, contract::MESSAGE_BYTES));
     }
     Delta {
         from: 2,
@@ -200,6 +200,6 @@ fn others() -> Vec<(&'static str, Vec<u8>)> {
             "version_overlong",
             [&[0x08, 0x81, 0x80, 0x80, 0x00][..], &[0x12, 0]].concat(),
         ),
-        ("too_long", vec![0; caps::MESSAGE_BYTES + 1]),
+        ("too_long", vec![0; contract::MESSAGE_BYTES + 1]),
     ]
 }

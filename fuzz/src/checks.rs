@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use peer_exchange::addr::Host as Place;
-use peer_exchange::limits::caps;
+use peer_exchange::contract;
 use peer_exchange::{Event, Multiaddr, NodeId, Target, UpstreamState};
 
 use super::host::Host;
@@ -28,20 +28,21 @@ pub fn is_usable(address: &Multiaddr, local: bool) -> bool {
 }
 
 pub fn target(target: &Target, host: &Host) {
-    match target {
+    let addresses = target.addresses();
+    let Some(node) = target.node() else {
         // What the embedder has configured is dialled, whatever it is.
-        Target::Upstream(address) => {
-            let mut upstreams = host.node.upstreams();
-            assert!(upstreams.any(|u| u.address == *address), "{address}");
-        }
-        Target::Peer { node, addresses } => {
-            assert_ne!(*node, host.id, "it dials itself");
-            assert!(!addresses.is_empty(), "nowhere to dial");
-            assert!(addresses.len() <= caps::ADDRESSES);
-            let bad = addresses.iter().find(|a| !is_usable(a, host.config.local));
-            assert_eq!(bad, None, "it dials what must not be dialled");
-        }
-    }
+        let mut upstreams = host.node.upstreams();
+        assert!(
+            upstreams.any(|u| u.address == addresses[0]),
+            "{addresses:?}"
+        );
+        return;
+    };
+    assert_ne!(node, host.id, "it dials itself");
+    assert!(!addresses.is_empty(), "nowhere to dial");
+    assert!(addresses.len() <= contract::ADDRESSES);
+    let bad = addresses.iter().find(|a| !is_usable(a, host.config.local));
+    assert_eq!(bad, None, "it dials what must not be dialled");
 }
 
 /// Keeps the list of peers by the events alone: it has to agree with the views.
@@ -71,7 +72,7 @@ pub fn event(event: &Event, host: &mut Host) {
 
 /// R13: distinct nodes, the smallest first, this one among them.
 fn cycle(path: &[NodeId], id: NodeId) {
-    assert!((1..=caps::HOPS).contains(&path.len()), "{path:?}");
+    assert!((1..=contract::HOPS).contains(&path.len()), "{path:?}");
     let distinct: BTreeSet<_> = path.iter().collect();
     assert_eq!(distinct.len(), path.len(), "{path:?}");
     assert_eq!(distinct.first(), path.iter().min().as_ref(), "{path:?}");
@@ -90,8 +91,8 @@ pub fn views(host: &mut Host) {
             .find(|a| !is_usable(a, host.config.local));
         assert_eq!(bad, None, "it reports what must not be reported");
         assert!(peer.lifetime_left <= peer.lifetime, "{peer:?}");
-        assert!(peer.lifetime <= caps::LIFETIME, "{peer:?}");
-        assert!(peer.metadata.len() <= caps::METADATA_BYTES, "{peer:?}");
+        assert!(peer.lifetime <= contract::LIFETIME, "{peer:?}");
+        assert!(peer.metadata.len() <= contract::METADATA_BYTES, "{peer:?}");
         let known = host.known.get_mut(&peer.node);
         let known = known.unwrap_or_else(|| panic!("no event has told of {:?}", peer.node));
         assert!(*known <= peer.sequence, "{known:?} to {:?}", peer.sequence);

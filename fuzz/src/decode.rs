@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use peer_exchange::Multiaddr;
-use peer_exchange::limits::caps;
+use peer_exchange::contract;
 use peer_exchange::wire::{self, Content, Decoded, Message, Records};
 
 /// By how much the canonical form may be longer than what was received: a head that was absent
@@ -20,7 +20,7 @@ pub fn decode(data: &[u8]) {
     let Ok(Decoded::Message(message)) = wire::decode(bytes) else {
         return;
     };
-    assert!(data.len() <= caps::MESSAGE_BYTES, "longer than the cap");
+    assert!(data.len() <= contract::MESSAGE_BYTES, "longer than the cap");
     check_columns(&message);
     let again = wire::encode(message.clone());
     assert!(
@@ -29,7 +29,7 @@ pub fn decode(data: &[u8]) {
         data.len(),
         again.len()
     );
-    if again.len() > caps::MESSAGE_BYTES {
+    if again.len() > contract::MESSAGE_BYTES {
         return;
     }
     let decoded = wire::decode(again.clone());
@@ -69,8 +69,8 @@ fn check_columns(message: &Message) {
             assert_eq!(m.renewals.iter().count(), m.renewals.len());
             assert_eq!(m.refusals.iter().count(), m.refusals.len());
         }
-        Message::Trace(m) => assert!((1..=caps::HOPS).contains(&m.path.len())),
-        Message::LoopFound(m) => assert!((1..=caps::HOPS).contains(&m.path.len())),
+        Message::Trace(m) => assert!((1..=contract::HOPS).contains(&m.path.len())),
+        Message::LoopFound(m) => assert!((1..=contract::HOPS).contains(&m.path.len())),
         Message::Hello(_) | Message::Goodbye(_) => {}
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
+use peer_exchange::contract;
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{self, Decoded, Message};
 use peer_exchange::{
@@ -146,7 +147,11 @@ impl Host {
     }
 
     fn on_send(&mut self, id: LinkId, bytes: &Bytes) {
-        assert!(bytes.len() <= caps::MESSAGE_BYTES, "{} bytes", bytes.len());
+        assert!(
+            bytes.len() <= contract::MESSAGE_BYTES,
+            "{} bytes",
+            bytes.len()
+        );
         let message = match wire::decode(bytes.clone()) {
             Ok(Decoded::Message(message)) => message,
             other => panic!("it sends what is no message: {other:?}"),
@@ -231,11 +236,9 @@ fn identity(node: NodeId, number: u8, source: &mut Source<'_>) -> Identity {
         255 => vec![],
         _ => vec![place(number)],
     };
-    Identity {
-        node,
-        addresses,
-        metadata: source.bytes(8).to_vec(),
-    }
+    Identity::new(node)
+        .with_addresses(addresses)
+        .with_metadata(source.bytes(8).to_vec())
 }
 
 /// Small tables and few links, so that the caps are met.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peer_exchange::limits::caps;
+use peer_exchange::contract;
 use peer_exchange::wire::{
     Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, NODES,
     Request, Response, SKETCHES, Trace, Update, Walk,
@@ -20,12 +20,12 @@ pub fn message(source: &mut Source<'_>, cast: &Cast) -> Message {
         9..=11 => Message::Update(update(source, cast)),
         12 => Message::Trace(Trace {
             id: source.number(),
-            path: cast.path(source, caps::HOPS),
+            path: cast.path(source, contract::HOPS),
             fresh: source.flag(),
         }),
         13 | 14 => Message::LoopFound(LoopFound {
-            path: cast.path(source, caps::HOPS),
-            hops: source.u8() % (caps::HOPS as u8 + 1),
+            path: cast.path(source, contract::HOPS),
+            hops: source.u8() % (contract::HOPS as u8 + 1),
         }),
         _ => Message::Goodbye(goodbye(source)),
     }
@@ -54,7 +54,7 @@ pub fn hello(source: &mut Source<'_>, cast: &Cast) -> Hello {
 pub fn request(source: &mut Source<'_>, cast: &Cast) -> Request {
     Request {
         id: cast.request_id(source),
-        hop_limit: source.u8() % (caps::HOPS as u8 + 1),
+        hop_limit: source.u8() % (contract::HOPS as u8 + 1),
         walk: source.maybe(|s| walk(s, cast)),
         head: head(source),
         cursor: source.maybe(|s| cursor(s, cast)),
@@ -99,7 +99,7 @@ pub fn update(source: &mut Source<'_>, cast: &Cast) -> Update {
 }
 
 fn walk(source: &mut Source<'_>, cast: &Cast) -> Walk {
-    let path = cast.path(source, caps::HOPS);
+    let path = cast.path(source, contract::HOPS);
     Walk {
         origin: path[0],
         path,

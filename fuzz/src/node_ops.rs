@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peer_exchange::wire::{self, Decoded};
-use peer_exchange::{DialId, Effect, Input, Instant, LinkId, NodeId, Target};
+use peer_exchange::{DialId, Effect, Input, Instant, LinkId, NodeId};
 
 use super::host::{Host, Link};
 use super::ops;
@@ -176,10 +176,7 @@ impl World {
         let Some(target) = self.hosts[at].dials.get(&dial) else {
             return false;
         };
-        let addresses = match target {
-            Target::Upstream(address) => std::slice::from_ref(address),
-            Target::Peer { addresses, .. } => addresses,
-        };
+        let addresses = target.addresses();
         let answers = |i: &usize| {
             let socket = place(*i as u8).socket_addr();
             addresses.iter().any(|a| a.socket_addr() == socket)

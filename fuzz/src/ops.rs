@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use peer_exchange::contract;
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
     self, Content, Delta, Hello, Message, RecordsBuilder, Update, WireRecord,
@@ -252,7 +253,7 @@ fn gossip(world: &mut World, at: usize, source: &mut Source<'_>) {
             remaining_s: 1_799,
             body: &body,
         };
-        page.push(record, caps::MESSAGE_BYTES);
+        page.push(record, contract::MESSAGE_BYTES);
     }
     let to = u64::from(source.u8() % 4);
     let delta = Delta {

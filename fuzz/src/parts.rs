@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
+use peer_exchange::contract;
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
     Content, Decoded, Message, Nodes, Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal,
@@ -393,5 +394,5 @@ fn remember<T: PartialEq>(list: &mut Vec<T>, value: T) {
 
 /// Bytes that are surely no message: one more than the cap.
 pub fn oversized() -> Bytes {
-    vec![0; caps::MESSAGE_BYTES + 1].into()
+    vec![0; contract::MESSAGE_BYTES + 1].into()
 }

@@ -1,7 +1,7 @@
 //! The target `round_trip`.
 
 use peer_exchange::NodeId;
-use peer_exchange::limits::caps;
+use peer_exchange::contract;
 use peer_exchange::wire::{self, Decoded};
 
 use super::messages::message;
@@ -15,7 +15,11 @@ pub fn round_trip(data: &[u8]) {
     while !source.is_empty() {
         let message = message(&mut source, &cast);
         let bytes = wire::encode(message.clone());
-        assert!(bytes.len() <= caps::MESSAGE_BYTES, "{} bytes", bytes.len());
+        assert!(
+            bytes.len() <= contract::MESSAGE_BYTES,
+            "{} bytes",
+            bytes.len()
+        );
         let decoded = wire::decode(bytes);
         assert_eq!(decoded, Ok(Decoded::Message(message)));
     }

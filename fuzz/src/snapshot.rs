@@ -27,11 +27,7 @@ pub fn snapshot(data: &[u8]) {
 }
 
 fn restore(config: Config, now: Instant, bytes: &[u8], elapsed: Option<Duration>) {
-    let identity = Identity {
-        node: NodeId::new([0x40; 32]),
-        addresses: vec![place(0)],
-        metadata: Vec::new(),
-    };
+    let identity = Identity::new(NodeId::new([0x40; 32])).with_addresses(vec![place(0)]);
     let restored = Node::restore(config, identity, [7; 32], now, bytes, elapsed);
     let Ok(mut node) = restored else { return };
     node.check_invariants();

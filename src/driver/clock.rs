@@ -4,8 +4,12 @@
 //! wakes up with records that have died elsewhere and whose certificates are gone: it would raise
 //! the dead (R29). A process that is stopped (`SIGSTOP`) needs nothing of this: the clock goes on.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 use std::time::Instant;
+
+/// How long the machine has slept since the driver was made.
+pub(super) type Asleep = Box<dyn FnMut() -> Duration + Send>;
 
 /// A clock that goes on while the machine sleeps, and how far it may seem to run ahead of the
 /// runtime's by accident.

@@ -1,6 +1,5 @@
 //! Messages that pass through a filter of the embedder's on their way.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -8,13 +7,9 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use crate::addr::Multiaddr;
-use crate::driver::BoxFuture;
-use crate::driver::link::Link;
-use crate::driver::transport::{Dial, DialError, Incoming, Transport};
 use crate::id::NodeId;
 
-/// Sees every message of a [`Filtered`] transport, encoded, and decides what goes on in its place:
+/// Sees every message of a [`Filtered`](crate::driver::Filtered) transport, encoded, and decides what goes on in its place:
 /// the message itself, others, or nothing.
 ///
 /// It is called on the tasks of the links, of several at once. A message waits for it, and with
@@ -23,7 +18,7 @@ use crate::id::NodeId;
 /// [`received`](Self::received).
 pub trait Filter: Send + Sync + 'static {
     /// What is sent to `peer` in place of this message, in that order. One beyond
-    /// [`caps::MESSAGE_BYTES`](crate::limits::caps::MESSAGE_BYTES) makes the peer end the link.
+    /// [`contract::MESSAGE_BYTES`](crate::contract::MESSAGE_BYTES) makes the peer end the link.
     fn sent(&self, peer: NodeId, message: Bytes) -> Vec<Bytes> {
         let _ = peer;
         vec![message]
@@ -36,55 +31,6 @@ pub trait Filter: Send + Sync + 'static {
     }
 }
 
-/// A transport that shows the messages of all of its links to a [`Filter`]: to trace them, to
-/// inject faults, or to play a node of another version.
-///
-/// Give an [`Arc`] as the transport, or as the filter, to keep one's own hand on it. Several filters
-/// may lie around one transport; the outermost is next to the node.
-///
-/// ```no_run
-/// # use std::sync::atomic::{AtomicU64, Ordering};
-/// # use peer_exchange::{Driver, Node, NodeId, Transport};
-/// # use peer_exchange::driver::{Filter, Filtered};
-/// # use bytes::Bytes;
-/// /// Loses every tenth message that it is given to send.
-/// struct Lossy(AtomicU64);
-///
-/// impl Filter for Lossy {
-///     fn sent(&self, _: NodeId, message: Bytes) -> Vec<Bytes> {
-///         match self.0.fetch_add(1, Ordering::Relaxed) % 10 {
-///             9 => vec![],
-///             _ => vec![message],
-///         }
-///     }
-/// }
-///
-/// # fn example(node: Node, tcp: impl Transport) {
-/// let lossy = Lossy(AtomicU64::new(0));
-/// let handle = Driver::new(node).transport(Filtered::new(tcp, lossy)).spawn();
-/// # }
-/// ```
-pub struct Filtered<T> {
-    transport: T,
-    filter: Arc<dyn Filter>,
-}
-
-impl<T> Filtered<T> {
-    /// This transport, behind this filter.
-    pub fn new(transport: T, filter: impl Filter) -> Self {
-        Self {
-            transport,
-            filter: Arc::new(filter),
-        }
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Filtered<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Filtered({:?})", self.transport)
-    }
-}
-
 impl<F: Filter + ?Sized> Filter for Arc<F> {
     fn sent(&self, peer: NodeId, message: Bytes) -> Vec<Bytes> {
         (**self).sent(peer, message)
@@ -92,26 +38,6 @@ impl<F: Filter + ?Sized> Filter for Arc<F> {
 
     fn received(&self, peer: NodeId, message: Bytes) -> Vec<Bytes> {
         (**self).received(peer, message)
-    }
-}
-
-impl<T: Transport> Transport for Filtered<T> {
-    fn handles(&self, address: &Multiaddr) -> bool {
-        self.transport.handles(address)
-    }
-
-    fn listen(&self, incoming: Incoming) {
-        let filter = self.filter.clone();
-        self.transport.listen(incoming.filtered(filter));
-    }
-
-    fn dial(&self, dial: Dial) -> BoxFuture<Result<Link, DialError>> {
-        let (dialling, filter) = (self.transport.dial(dial), self.filter.clone());
-        Box::pin(async move { Ok(dialling.await?.filtered([filter])) })
-    }
-
-    fn close(&self) -> BoxFuture<()> {
-        self.transport.close()
     }
 }
 

@@ -14,9 +14,8 @@ use crate::effect::{CloseReason, Event, Target};
 use crate::error::UsageError;
 use crate::id::{LinkId, NodeId};
 use crate::input::Input;
-use crate::node::{LinkView, Node, PeerView, UpstreamView};
+use crate::node::{LinkView, LoopView, Node, PeerView, UpstreamView};
 use crate::stats::Stats;
-use crate::time::Instant;
 
 /// Speaks to a running [`Driver`](crate::Driver). Cloning is cheap; when the last one goes, the
 /// driver shuts the node down.
@@ -93,6 +92,7 @@ pub enum Notice {
 
 /// How a link has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Ended {
     /// The node has closed it.
     Closed(CloseReason),
@@ -100,20 +100,6 @@ pub enum Ended {
     ByPeer,
     /// It broke.
     Broken,
-}
-
-/// A cycle among configured upstreams that this node is on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Loop {
-    /// In the order of asking, the smallest node ID first.
-    pub path: Vec<NodeId>,
-    /// When it was found first.
-    pub first_seen: Instant,
-    /// When it was found last.
-    pub last_seen: Instant,
-    /// How often.
-    pub times: u64,
 }
 
 impl Handle {
@@ -196,17 +182,8 @@ impl Handle {
     ///
     /// # Errors
     /// When the node has stopped.
-    pub async fn loops(&self) -> Result<Vec<Loop>, Stopped> {
-        self.read(|node| {
-            let owned = node.loops().map(|found| Loop {
-                path: found.path.to_vec(),
-                first_seen: found.first_seen,
-                last_seen: found.last_seen,
-                times: found.times,
-            });
-            owned.collect()
-        })
-        .await
+    pub async fn loops(&self) -> Result<Vec<LoopView>, Stopped> {
+        self.read(|node| node.loops().collect()).await
     }
 
     /// The counters.

@@ -9,8 +9,8 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::driver::BoxFuture;
 use crate::driver::filter::{Filter, Filters};
+use crate::driver::future::BoxFuture;
 use crate::id::{LinkId, NodeId};
 
 type Run = dyn FnOnce(Inbox, Outbox) -> BoxFuture<LinkEnd> + Send;
@@ -31,6 +31,7 @@ impl fmt::Debug for Link {
 
 /// How a link has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum LinkEnd {
     /// The other end has closed it as one should, or this end has.
     Orderly,

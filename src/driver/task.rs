@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{self, timeout};
 
 use crate::addr::Multiaddr;
-use crate::driver::Asleep;
+use crate::driver::clock::Asleep;
 use crate::driver::handle::{Command, Ended, Notice};
 use crate::driver::link::{Link, LinkEnd, Report};
 use crate::driver::race::staggered;
@@ -298,10 +298,7 @@ impl Task {
         &self,
         target: &Target,
     ) -> Vec<impl Future<Output = Result<Link, DialError>> + Send + use<>> {
-        let (addresses, node) = match target {
-            Target::Upstream(address) => (core::slice::from_ref(address), None),
-            Target::Peer { node, addresses } => (addresses.as_slice(), Some(*node)),
-        };
+        let (addresses, node) = (target.addresses(), target.node());
         let config = self.node.config();
         let attempt = |address: &Multiaddr| {
             let dial = Dial::new(address.clone(), node, config);

@@ -17,9 +17,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
+use crate::contract;
 use crate::limits::caps;
 use crate::wire;
-use crate::{Config, Event, Identity, Multiaddr, NodeId, UpstreamState, UsageError};
+use crate::{Config, Event, Identity, Multiaddr, Node, NodeId, UpstreamState, UsageError};
 
 /// The pipes' world: who listens where.
 #[derive(Clone, Default)]
@@ -147,13 +148,9 @@ fn driver_over(transport: impl Transport, n: u8, upstreams: &[u8]) -> Driver {
         upstreams: upstreams.iter().map(|u| address(*u)).collect(),
         ..Config::default()
     };
-    let identity = Identity {
-        node: id(n),
-        addresses: vec![address(n)],
-        metadata: Vec::new(),
-    };
+    let identity = Identity::new(id(n)).with_addresses(vec![address(n)]);
     let node = Node::new(config, identity, [n; 32], crate::Instant::ZERO).unwrap();
-    Driver::new(node).transport(transport)
+    Driver::new(node).with_transport(transport)
 }
 
 /// Waits for what `wanted` picks; in paused time the limit costs nothing.
@@ -342,7 +339,7 @@ async fn told_of_a_peer(driver: Driver, world: &World) -> (Handle, mpsc::Sender<
     incoming.accept(pipe(id(9), from, theirs, false)).await;
     // Read, and never answered.
     tokio::spawn(async move { while ours.recv().await.is_some() {} });
-    let body = crate::record::write_body(&[address(8)], &[], caps::DEFAULT_LIFETIME);
+    let body = crate::record::write_body(&[address(8)], &[], contract::DEFAULT_LIFETIME);
     let mut page = wire::RecordsBuilder::default();
     let record = wire::WireRecord {
         node: id(8),

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 
 use crate::addr::{self, Multiaddr, Protocol};
 use crate::config::Config;
-use crate::driver::BoxFuture;
 use crate::driver::filter::{Filter, Filters};
+use crate::driver::future::BoxFuture;
 use crate::driver::link::{Link, Report};
 use crate::id::NodeId;
 

@@ -1,29 +1,11 @@
-//! Every cap of the protocol and of a node, in one place (R22).
-//!
-//! Those of the wire are part of the contract: a peer that exceeds one has sent a bad message. Those
-//! of the node bound its memory whatever it is sent; configuration can lower some of them.
+//! Every cap of a node, in one place (R22): they bound its memory whatever it is sent, and the
+//! configuration can lower some of them. They may change from one version to the next; the bounds of
+//! the [contract] between nodes may not.
 
-use core::time::Duration;
+use crate::contract;
 
-/// Encoded bytes of a message (R23).
-pub const MESSAGE_BYTES: usize = 64 * 1024;
-/// Encoded bytes of a record's body.
-pub const BODY_BYTES: usize = 1024;
-/// Addresses of a record.
-pub const ADDRESSES: usize = 16;
-/// Bytes of an address.
-pub const ADDRESS_BYTES: usize = 255;
-/// Bytes of a record's metadata.
-pub const METADATA_BYTES: usize = 256;
-/// Hop limit of a request, and nodes on the path of a walk (R10).
-pub const HOPS: usize = 64;
-/// A record's remaining lifetime (R2).
-pub const LIFETIME: Duration = Duration::from_secs(3_600);
-/// The initial life of a tombstone: the cap of records and a sixteenth (R4).
-pub const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(3_600 + 3_600 / 16);
-/// Lifetime of a record that names none.
-pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(1_800);
-
+/// Bytes of records or short IDs in a message: the rest is room for everything else in it.
+pub const PAGE_BYTES: usize = contract::MESSAGE_BYTES - 8 * 1024;
 /// Records in a table: what `Config::capacity` may be at most.
 pub const CAPACITY: usize = 1 << 20;
 /// Links of a node: what `Config::max_links` may be at most.
@@ -33,7 +15,7 @@ pub const UPSTREAMS: usize = 1_024;
 /// Dead certificates (R3); with more, those that end first go first.
 pub const CERTIFICATES: usize = 8_192;
 /// Peers of which cursor, backoff and round-trip time are remembered after their link has gone.
-pub const PARTNERS: usize = 1_024;
+pub const PEERS: usize = 1_024;
 /// Dials under way at once.
 pub const DIALS: usize = 32;
 /// Messages handed to the transport and not yet reported sent, per link.
@@ -42,6 +24,8 @@ pub const IN_FLIGHT: usize = 8;
 pub const IN_FLIGHT_PUSHED: usize = 4;
 /// Rumours that wait for a link to have room, per link.
 pub const WAITING_RUMOURS: usize = 32;
+/// Rumours that wait for a node that is being dialled.
+pub const PARKED_RUMOURS: usize = 2 * WAITING_RUMOURS;
 /// Rumours remembered that were passed on without room for them.
 pub const PASSED_RUMOURS: usize = 128;
 /// Finished requests of which a late answer is still merged, per link (R14).
@@ -53,21 +37,21 @@ pub const OFFER_BYTES: usize = 256 * 1024;
 /// Walks remembered so that none is forwarded twice (R10).
 pub const SEEN_WALKS: usize = 4_096;
 /// Downstreams waiting for late knowledge (R9).
-pub const WAITING_DOWNSTREAMS: usize = 256;
+pub const DOWNSTREAMS: usize = 256;
 /// Traces of other nodes remembered (R12).
 pub const SEEN_TRACES: usize = 4_096;
 /// Traces kept for upstreams that are not up yet.
 pub const HELD_TRACES: usize = 64;
 /// Traces that wait for room on one link to an upstream.
-pub const WAITING_TRACES: usize = 8;
+pub const PENDING_TRACES: usize = 8;
 /// Distinct cycles remembered.
 pub const LOOPS: usize = 64;
 /// Token buckets: node IDs and address prefixes (R18).
 pub const BUCKETS: usize = 8_192;
 /// Nodes whose blame, waits and traces are remembered beyond their links (R18).
-pub const CONDUCTS: usize = 4_096;
+pub const REPUTATIONS: usize = 4_096;
 /// Nodes refused for proven misbehaviour (R18).
-pub const REFUSED: usize = 1_024;
+pub const BANS: usize = 1_024;
 /// Expired peers kept as dial hints (R28).
 pub const HINTS: usize = 64;
 /// Renewals waiting for the next batch.

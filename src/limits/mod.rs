@@ -3,5 +3,5 @@
 pub(crate) mod backoff;
 pub(crate) mod bucket;
 pub mod caps;
-pub(crate) mod conduct;
-pub(crate) mod gate;
+pub(crate) mod rates;
+pub(crate) mod reputation;

@@ -1,62 +1,39 @@
 //! The state machine: inputs in, effects out.
 //!
-//! `mod.rs` is the boundary: the one place that advances the clock, the dispatch of messages, and
-//! the queue of effects. The rest is by subject: [`links`] and [`dial`] for who is connected,
-//! [`upstreams`] for those that are configured, [`ask`], [`pick`], [`request`], [`answer`],
-//! [`fetch`] and [`forward`] for exchanges, [`merge`] for what they bring, [`push`] for what goes
-//! out unasked, [`trace`] for cycles, [`own`] for the node's own record, [`blame`] for misbehaviour.
+//! [`Node`] is the boundary: the one place that advances the clock, and the dispatch of inputs and
+//! messages. Below it are two tiers and the guard: [`base`] knows, speaks and dials; [`exchange`]
+//! asks, fetches and forwards, with the base in its hands; [`guard`] limits others. They are made of
+//! machines that own their state ([`state`]), and are handed the context ([`cx`]). What follows from
+//! each kind of input is in [`flow`]; what can be read, in [`view`].
 
-mod answer;
-mod ask;
-mod back;
-mod blame;
-mod dial;
-mod fetch;
-mod forward;
-mod link;
-mod links;
-mod merge;
-mod own;
-mod partners;
-mod pick;
-mod push;
-mod request;
-mod snapshot;
+mod base;
+mod cx;
+mod exchange;
+mod flow;
+mod guard;
+mod state;
+#[cfg(test)]
+mod testing;
 mod timers;
-mod trace;
-mod upstreams;
-mod views;
-
-use alloc::collections::{BTreeMap, VecDeque};
-use core::time::Duration;
+mod view;
 
 use bytes::Bytes;
 
-use self::ask::Ask;
-use self::dial::Dialer;
-use self::fetch::Fetcher;
-use self::forward::Walks;
-use self::links::Links;
-use self::own::Own;
-use self::partners::Partners;
-use self::push::Push;
-use self::timers::{Due, Timer, Timers};
-use self::trace::Loops;
+use self::base::Base;
+use self::cx::Cx;
+use self::exchange::Exchange;
+use self::guard::Guard;
+use self::timers::{Due, Timer};
 use crate::config::{Config, Identity};
-use crate::effect::{Effect, Event};
+use crate::effect::{CloseReason, Effect};
 use crate::error::{PeerFault, StartError, UsageError};
 use crate::id::{LinkId, NodeId};
 use crate::input::Input;
 use crate::limits::caps;
-use crate::limits::conduct::Conducts;
-use crate::limits::gate::Gate;
-use crate::rng::{Keyed, Purpose, Stream};
-use crate::stats::Stats;
-use crate::table::Table;
 use crate::time::Instant;
 use crate::wire::{self, Decoded, Kind, Message};
 
-pub use self::views::{LearnedFrom, LinkView, LoopView, PeerView, UpstreamState, UpstreamView};
+pub use self::view::{LearnedFrom, LinkView, LoopView, PeerView, UpstreamState, UpstreamView};
 
 /// One node of the exchange: a pure state machine.
 ///
@@ -65,39 +42,17 @@ pub use self::views::{LearnedFrom, LinkView, LoopView, PeerView, UpstreamState, 
 /// [`Effect::WaitUntil`]. The same inputs and seed give the same effects, byte for byte. No input,
 /// in any order, makes it panic.
 pub struct Node {
-    now: Instant,
-    config: Config,
-    id: NodeId,
-    epoch: u64,
-    table: Table,
-    own: Own,
-    links: Links,
-    partners: Partners,
-    dialer: Dialer,
-    ask: Ask,
-    fetcher: Fetcher,
-    walks: Walks,
-    loops: Loops,
-    push: Push,
-    gate: Gate,
-    conducts: Conducts,
-    /// Nodes refused for proven misbehaviour, and until when.
-    refused: BTreeMap<NodeId, Instant>,
-    timers: Timers,
-    request_ids: Stream,
-    choices: Stream,
-    salts: Stream,
-    relay_key: Keyed,
-    stats: Stats,
-    effects: VecDeque<Effect>,
+    base: Base,
+    exchange: Exchange,
+    guard: Guard,
     /// The node has left or was shut down.
     over: bool,
 }
 
 impl core::fmt::Debug for Node {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let (records, links) = (self.table.len(), self.links.len());
-        write!(f, "Node({:?}, {records} records, {links} links)", self.id)
+        let (records, links) = (self.base.table.len(), self.base.links.len());
+        write!(f, "Node({:?}, {records} records, {links} links)", self.id())
     }
 }
 
@@ -116,42 +71,23 @@ impl Node {
         now: Instant,
     ) -> Result<Self, StartError> {
         config.check()?;
-        let id = identity.node;
-        let mut choices = Stream::new(&seed, Purpose::Choices);
+        let guard = Guard::new(&config);
+        let cx = Cx::new(config, identity.node, &seed, now);
         let mut node = Self {
-            now,
-            id,
-            epoch: Stream::new(&seed, Purpose::Epoch).next_u64() | 1,
-            table: Table::new(id, config.capacity, &seed),
-            own: Own::new(identity.addresses, identity.metadata),
-            links: Links::default(),
-            partners: Partners::default(),
-            dialer: Dialer::new(&config.upstreams, now, config.start_jitter, &mut choices),
-            ask: Ask::new(config.round),
-            fetcher: Fetcher::default(),
-            walks: Walks::default(),
-            loops: Loops::default(),
-            push: Push::default(),
-            gate: Gate::new(config.node_rates(), config.subnet_rates()),
-            conducts: Conducts::default(),
-            refused: BTreeMap::new(),
-            timers: Timers::default(),
-            request_ids: Stream::new(&seed, Purpose::RequestIds),
-            choices,
-            salts: Stream::new(&seed, Purpose::Salts),
-            relay_key: Keyed::new(&seed, Purpose::Relays),
-            stats: Stats::default(),
-            effects: VecDeque::new(),
+            base: Base::new(cx, identity, &seed),
+            exchange: Exchange::default(),
+            guard,
             over: false,
-            config,
         };
-        node.publish_own()?;
-        let start = now + node.choices.jitter(node.config.start_jitter, 0);
-        node.timers.set(Timer::Round, start);
-        node.timers.set(Timer::Renew, now + node.config.renewal());
-        node.timers.set(Timer::Sweep, now + SWEEP);
-        node.schedule_trace();
-        node.schedule_redial();
+        let base = &mut node.base;
+        base.publish_own()?;
+        let first = now + base.cx.jitter(base.cx.config.start_jitter, 0);
+        let renewal = now + base.cx.config.renewal();
+        base.cx.timers.set(Timer::Round, first);
+        base.cx.timers.set(Timer::Renew, renewal);
+        base.cx.timers.set(Timer::Sweep, now + timers::SWEEP);
+        base.traces.schedule(&mut base.cx);
+        base.schedule_redial();
         Ok(node)
     }
 
@@ -161,76 +97,79 @@ impl Node {
     ///
     /// # Errors
     /// Only for misuse of the interface; the input then had no effect. What a peer does wrong is
-    /// an [`Event::Blamed`].
+    /// an [`Event::Blamed`](crate::Event::Blamed).
     pub fn handle(&mut self, now: Instant, input: Input) -> Result<(), UsageError> {
         if self.over {
-            return match input {
-                Input::Wake | Input::Sent { .. } | Input::LinkDown { .. } => Ok(()),
-                Input::Message { .. } | Input::DialFailed { .. } => Ok(()),
-                Input::LinkUp { link, .. } => {
-                    self.effects.push_back(close_effect(link));
-                    Ok(())
-                }
-                _ => Err(UsageError::Left),
-            };
+            return self.handle_over(input);
         }
-        if self.effects.len() > caps::EFFECTS {
+        if self.base.cx.effect_count() > caps::EFFECTS {
             return Err(UsageError::NotPolled);
         }
-        self.now = self.now.max(now);
+        let base = &mut self.base;
+        base.cx.now = base.cx.now.max(now);
         match input {
             Input::LinkUp {
                 link,
                 node,
                 remote,
                 dial,
-            } => {
-                self.on_link_up(link, node, remote, dial)?;
-            }
+            } => self.on_link_up(link, node, remote, dial)?,
             Input::LinkDown { link, orderly } => self.on_link_down(link, orderly),
             Input::DialFailed { dial } => self.on_dial_failed(dial),
             Input::Message { link, bytes } => self.on_bytes(link, bytes),
-            Input::Sent { link } => self.on_sent(link),
+            Input::Sent { link } => base.on_sent(link),
             Input::Wake => {}
-            Input::Discover => self.discover(),
-            Input::SetAddresses(addresses) => self.set_addresses(addresses)?,
-            Input::SetMetadata(metadata) => self.set_metadata(metadata)?,
-            Input::SetUpstreams(addresses) => self.set_upstreams(addresses)?,
+            Input::Discover => self.exchange.discover(base),
+            Input::SetAddresses(addresses) => base.set_addresses(addresses)?,
+            Input::SetMetadata(metadata) => base.set_metadata(metadata)?,
+            Input::SetUpstreams(addresses) => base.set_upstreams(addresses)?,
             Input::Leave => self.on_leave(),
             Input::Shutdown => self.on_shutdown(),
         }
-        self.pump();
+        self.exchange.pump(&mut self.base);
         self.run_due();
         Ok(())
     }
 
+    /// After the end: what was under way may still be reported, and links that come are closed.
+    fn handle_over(&mut self, input: Input) -> Result<(), UsageError> {
+        match input {
+            Input::Wake | Input::Sent { .. } | Input::LinkDown { .. } => Ok(()),
+            Input::Message { .. } | Input::DialFailed { .. } => Ok(()),
+            Input::LinkUp { link, .. } => {
+                let reason = CloseReason::Leaving;
+                self.base.cx.effect(Effect::Close { link, reason });
+                Ok(())
+            }
+            _ => Err(UsageError::Left),
+        }
+    }
+
     /// The next effect; [`Effect::WaitUntil`] when there is none.
     pub fn poll(&mut self) -> Effect {
-        if let Some(effect) = self.effects.pop_front() {
-            return effect;
-        }
-        // A page of new peers is a thousand events: the room for them is not kept.
-        self.effects.shrink_to(EFFECTS_KEPT);
-        Effect::WaitUntil(self.next_deadline())
+        let next = self.base.cx.next_effect();
+        next.unwrap_or_else(|| Effect::WaitUntil(self.next_deadline()))
     }
 
     fn next_deadline(&self) -> Option<Instant> {
         if self.over {
             return None;
         }
-        let expiry = self.table.next_deadline();
-        [self.timers.next(), expiry].into_iter().flatten().min()
+        let expiry = self.base.table.next_deadline();
+        let timer = self.base.cx.timers.next();
+        [timer, expiry].into_iter().flatten().min()
     }
 
     /// Everything that is due. Each handler sets its own timer into the future, or waits for
     /// input; the bound is for a clock that has jumped far.
     fn run_due(&mut self) {
-        self.expire();
+        self.base.expire();
         for _ in 0..MAX_DUE {
             if self.over {
                 break;
             }
-            match self.timers.pop(self.now) {
+            let now = self.base.cx.now;
+            match self.base.cx.timers.pop(now) {
                 None => break,
                 Some(Due::Request(link)) => self.on_request_timeout(link),
                 Some(Due::Timer(timer)) => self.on_timer(timer),
@@ -239,44 +178,44 @@ impl Node {
     }
 
     fn on_timer(&mut self, timer: Timer) {
+        let base = &mut self.base;
         match timer {
-            Timer::Round => self.start_round(),
-            Timer::Renew => self.renew_own(),
-            Timer::Batch => self.flush_renewals(),
-            Timer::Trace => self.on_trace_timer(),
-            Timer::Redial => self.redial(),
-            Timer::Fetch => self.on_fetch_timeout(),
-            Timer::Recover => self.recover_later(),
+            Timer::Round => self.exchange.start_round(base),
+            Timer::Renew => base.renew_own(),
+            Timer::Batch => base.flush_renewals(),
+            Timer::Trace => base.on_trace_timer(),
+            Timer::Redial => base.redial(),
+            Timer::Fetch => self.exchange.on_fetch_timeout(base),
+            Timer::Recover => base.recover_later(),
             Timer::Sweep => self.sweep(),
         }
     }
 
     fn on_bytes(&mut self, link: LinkId, bytes: Bytes) {
-        let Some(node) = self.links.get(link).map(|l| l.node) else {
+        let Some(node) = self.base.links.node(link) else {
             return;
         };
         let len = bytes.len();
-        self.stats.messages_received += 1;
-        self.stats.bytes_received += len as u64;
         let decoded = wire::decode(bytes);
         let kind = match &decoded {
             Ok(Decoded::Message(message)) => message.kind(),
             _ => Kind::Other,
         };
-        self.stats.received[kind as usize].add(len);
+        let stats = &mut self.base.cx.stats;
+        stats.count_received(kind, len);
         match decoded {
             Ok(Decoded::Message(message)) => self.on_message(link, node, message, len),
-            Ok(Decoded::UnknownKind | Decoded::OtherVersion(_)) => self.stats.unknown_messages += 1,
+            Ok(Decoded::UnknownKind | Decoded::OtherVersion(_)) => stats.unknown_messages += 1,
             Err(error) => {
-                self.stats.bad_messages += 1;
-                self.blame(link, PeerFault::Message(error));
+                stats.bad_messages += 1;
+                self.penalise(link, PeerFault::Message(error));
             }
         }
     }
 
     fn on_message(&mut self, link: LinkId, node: NodeId, message: Message, len: usize) {
         match message {
-            Message::Hello(m) => self.on_hello(link, m),
+            Message::Hello(m) => self.on_hello(link, &m),
             Message::Request(m) => self.on_request(link, m, len),
             Message::Response(m) => self.on_response(link, m),
             Message::Update(m) => self.on_update(link, m, len),
@@ -285,43 +224,7 @@ impl Node {
             Message::Goodbye(m) => self.on_goodbye(link, node, m),
         }
     }
-
-    fn event(&mut self, event: Event) {
-        self.effects.push_back(Effect::Event(event));
-    }
-
-    /// Housekeeping, every ten seconds.
-    fn sweep(&mut self) {
-        let now = self.now;
-        self.sweep_links();
-        self.expire_dials();
-        self.refused.retain(|_, until| *until > now);
-        self.walks.expire(now);
-        self.loops.expire(now, self.config.trace_interval);
-        self.table.relax();
-        self.timers.set(Timer::Sweep, now + SWEEP);
-    }
-
-    /// What has reached the end of its life.
-    fn expire(&mut self) {
-        while let Some(entry) = self.table.pop_expired(self.now) {
-            self.stats.records_expired += 1;
-            if !entry.is_tombstone() {
-                self.event(Event::PeerExpired { node: entry.node });
-                self.add_hint(entry.node, entry.addresses(self.config.local));
-            }
-        }
-    }
 }
 
-fn close_effect(link: LinkId) -> Effect {
-    Effect::Close {
-        link,
-        reason: crate::effect::CloseReason::Leaving,
-    }
-}
-
-const SWEEP: Duration = Duration::from_secs(10);
+/// Timers that are run after one input, at most.
 const MAX_DUE: usize = 1024;
-/// Room for effects that is kept from one input to the next.
-const EFFECTS_KEPT: usize = 32;

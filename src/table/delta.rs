@@ -22,7 +22,7 @@ pub(crate) struct Differences {
     /// The short IDs of what is not here.
     pub(crate) missing: ShortIds,
     /// What the other table lacks.
-    pub(crate) surplus: Vec<Slot>,
+    pub(crate) only_ours: Vec<Slot>,
     /// Nothing else differs, as far as short IDs tell.
     pub(crate) complete: bool,
 }
@@ -152,7 +152,7 @@ impl Table {
         found.sort_unstable();
         let wanted = IdSet::collect(2, 0, found.iter().map(|id| u64::from(id & 0xffff)), 0);
         let mut missing = found.clone();
-        let mut surplus = Vec::new();
+        let mut only_ours = Vec::new();
         for (slot, entry) in self.entries.iter() {
             let id = cut.id(entry.hash);
             if !wanted.contains(id & 0xffff) {
@@ -160,13 +160,13 @@ impl Table {
             }
             if let Ok(i) = found.binary_search(&(id as u32)) {
                 missing[i] = u32::MAX;
-                surplus.push(slot);
+                only_ours.push(slot);
             }
         }
         missing.retain(|id| *id != u32::MAX);
         Differences {
             missing: ShortIds::of(cut, missing.into_iter().map(u64::from)),
-            surplus,
+            only_ours,
             complete,
         }
     }

@@ -7,9 +7,15 @@ use crate::addr::Multiaddr;
 use crate::id::NodeId;
 use crate::record::{self, Body, BodyInfo, Sequence};
 use crate::rng;
-use crate::table::{Slot, Via};
 use crate::time::Instant;
 use crate::wire::{Renewal, WireRecord};
+
+/// The number of an entry in the slab.
+pub(crate) type Slot = u32;
+
+/// How an entry came, as a keyed hash of the node that relayed it: for the quota per relay.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) struct Via(pub(crate) u32);
 
 pub(crate) struct Entry {
     pub(crate) node: NodeId,

@@ -2,16 +2,12 @@
 
 use core::time::Duration;
 
+use crate::contract;
 use crate::id::NodeId;
-use crate::limits::caps;
 use crate::record::{BodyInfo, RecordError, Sequence, check_body};
-use crate::table::{Entry, Slot, Table};
+use crate::table::{Entry, Slot, Table, Via};
 use crate::time::Instant;
 use crate::wire::WireRecord;
-
-/// How an entry came, as a keyed hash of the node that relayed it: for the quota per relay.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub(crate) struct Via(pub(crate) u32);
 
 /// What became of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,7 +57,7 @@ impl Table {
             }
         }
         // In a crowded cluster most records end here.
-        if self.is_full() && self.is_outranked(&record.node) && !is_pinned(&record.node) {
+        if self.is_full() && self.evictor.is_outranked(&record.node) && !is_pinned(&record.node) {
             return Merged::Full;
         }
         let info = match check_body(record.body) {
@@ -200,7 +196,7 @@ impl Table {
     /// Leaves the certificate of a node that has left and was not known.
     pub(crate) fn bury(&mut self, now: Instant, node: NodeId, sequence: Sequence) {
         self.dead
-            .insert(node, sequence, now + caps::TOMBSTONE_LIFETIME);
+            .insert(node, sequence, now + contract::TOMBSTONE_LIFETIME);
     }
 
     /// Takes out the next entry whose life has ended, and leaves its certificate.

@@ -3,67 +3,61 @@
 use alloc::vec::Vec;
 
 use crate::id::NodeId;
-use crate::table::Table;
 
 /// The next live nodes round the ring, nearest first. Several are kept, so that the whole table is
 /// looked through once for as many as have gone.
-#[derive(Default)]
 pub(super) struct Ring {
+    own: NodeId,
     next: Vec<NodeId>,
 }
 
 impl Ring {
     const KEPT: usize = 16;
 
+    pub(super) fn new(own: NodeId) -> Self {
+        Self {
+            own,
+            next: Vec::new(),
+        }
+    }
+
     pub(super) fn successor(&self) -> Option<NodeId> {
         self.next.first().copied()
     }
-}
 
-impl Table {
-    pub(super) fn ring_added(&mut self, node: NodeId) {
-        if node == self.own {
-            return;
-        }
+    /// A live node has come, beside so many others.
+    pub(super) fn added(&mut self, node: NodeId, others: usize) {
         let place = self.place(&node);
+        let at = self.next.partition_point(|n| self.place(n) < place);
         // Behind the last one kept there may be others that are nearer.
-        let own = self.own().is_some_and(|e| !e.is_tombstone());
-        let others = self.live.saturating_sub(1 + usize::from(own));
-        let next = &mut self.ring.next;
-        let at = next.partition_point(|n| (*n < self.own, *n) < place);
-        if at < next.len() || next.len() == others {
-            next.insert(at, node);
-            next.truncate(Ring::KEPT);
+        if at < self.next.len() || self.next.len() == others {
+            self.next.insert(at, node);
+            self.next.truncate(Self::KEPT);
         }
     }
 
-    pub(super) fn ring_removed(&mut self, node: NodeId) {
-        let before = self.ring.next.len();
-        self.ring.next.retain(|n| *n != node);
-        if self.ring.next.is_empty() && before > 0 {
-            self.look_round();
-        }
+    /// A live node has gone. Whether none is left of those kept, and [`refill`](Self::refill) is due.
+    pub(super) fn removed(&mut self, node: NodeId) -> bool {
+        let before = self.next.len();
+        self.next.retain(|n| *n != node);
+        self.next.is_empty() && before > 0
     }
 
-    fn look_round(&mut self) {
-        let live = self
-            .entries()
-            .filter(|e| !e.is_tombstone() && e.node != self.own);
-        let mut next: Vec<_> = live.map(|e| self.place(&e.node)).collect();
-        if next.len() > Ring::KEPT {
-            next.select_nth_unstable(Ring::KEPT);
-            next.truncate(Ring::KEPT);
+    /// Takes the nearest of all live nodes but the own one.
+    pub(super) fn refill(&mut self, live: impl Iterator<Item = NodeId>) {
+        let mut next: Vec<_> = live.map(|node| self.place(&node)).collect();
+        if next.len() > Self::KEPT {
+            next.select_nth_unstable(Self::KEPT);
+            next.truncate(Self::KEPT);
         }
         next.sort_unstable();
-        self.ring.next = next.into_iter().map(|(_, node)| node).collect();
+        self.next = next.into_iter().map(|(_, node)| node).collect();
     }
 
-    /// Whether the own node is this one's successor. Looks at every entry.
-    pub(crate) fn is_predecessor(&self, node: &NodeId) -> bool {
-        let between = |n: &NodeId| *n != self.own && self.place(n) > self.place(node);
-        !self
-            .entries()
-            .any(|e| !e.is_tombstone() && between(&e.node))
+    /// Whether a node of these live ones lies between `node` and the own one.
+    pub(super) fn is_between(&self, node: &NodeId, mut live: impl Iterator<Item = NodeId>) -> bool {
+        let place = self.place(node);
+        live.any(|n| n != self.own && self.place(&n) > place)
     }
 
     /// What orders nodes by their distance round the ring.
@@ -72,9 +66,8 @@ impl Table {
     }
 
     /// `all`: live peers, nearest first.
-    pub(super) fn check_ring(&self, all: &[NodeId]) {
-        let kept = &self.ring.next;
-        assert_eq!(kept[..], all[..kept.len()]);
-        assert_eq!(kept.is_empty(), all.is_empty());
+    pub(super) fn check(&self, all: &[NodeId]) {
+        assert_eq!(self.next[..], all[..self.next.len()]);
+        assert_eq!(self.next.is_empty(), all.is_empty());
     }
 }

@@ -2,10 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::table::Entry;
-
-/// The number of an entry in the slab.
-pub(crate) type Slot = u32;
+use crate::table::{Entry, Slot};
 
 /// Entries in chunks: growing moves none of them, asks for no large piece of memory, and leaves
 /// less than a chunk unused, where doubling wastes up to the size of the table.

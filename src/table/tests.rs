@@ -5,9 +5,11 @@ use core::time::Duration;
 
 use super::*;
 use crate::addr::Multiaddr;
-use crate::limits::caps;
-use crate::record::{RecordError, write_body};
-use crate::rng::Stream;
+use crate::contract;
+use crate::id::NodeId;
+use crate::record::{RecordError, Sequence, write_body};
+use crate::rng::{Purpose, Stream};
+use crate::time::Instant;
 use crate::wire::{Cut, ShortIds, WireRecord};
 
 fn node(n: u64) -> NodeId {
@@ -21,7 +23,7 @@ fn body(n: u64) -> Vec<u8> {
     write_body(
         &[Multiaddr::tcp((ip, 7000).into())],
         b"",
-        caps::DEFAULT_LIFETIME,
+        contract::DEFAULT_LIFETIME,
     )
 }
 
@@ -172,7 +174,7 @@ fn a_century_is_cut_to_what_the_author_said() {
     w.put(1, 1, 0, 100 * 365 * 86_400);
     assert_eq!(
         w.table.next_deadline(),
-        Some(w.now + caps::DEFAULT_LIFETIME)
+        Some(w.now + contract::DEFAULT_LIFETIME)
     );
     w.put_body(
         2,
@@ -186,7 +188,7 @@ fn a_century_is_cut_to_what_the_author_said() {
     assert!(
         w.table
             .lookup(&node(2))
-            .is_some_and(|e| e.deadline == w.now + caps::TOMBSTONE_LIFETIME)
+            .is_some_and(|e| e.deadline == w.now + contract::TOMBSTONE_LIFETIME)
     );
 }
 
@@ -308,7 +310,7 @@ fn a_full_table_keeps_the_same_choice_whatever_the_order() {
             let body = write_body(
                 &[Multiaddr::tcp((ip, 1).into())],
                 b"",
-                caps::DEFAULT_LIFETIME,
+                contract::DEFAULT_LIFETIME,
             );
             let sequence = Sequence {
                 version: 1,
@@ -342,7 +344,7 @@ fn one_subnet_cannot_crowd_out_the_others() {
         let body = write_body(
             &[Multiaddr::tcp((ip, 1).into())],
             b"",
-            caps::DEFAULT_LIFETIME,
+            contract::DEFAULT_LIFETIME,
         );
         let sequence = Sequence {
             version: 1,

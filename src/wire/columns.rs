@@ -97,7 +97,7 @@ impl Records {
 }
 
 /// Fills a page, keeping count of its encoded size.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct RecordsBuilder {
     nodes: Vec<u8>,
     versions: Vec<u64>,
@@ -242,7 +242,7 @@ impl Renewals {
 }
 
 /// Fills a batch of renewals.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct RenewalsBuilder {
     prefixes: Vec<u8>,
     versions: Vec<u64>,
@@ -319,7 +319,7 @@ impl Refusals {
 }
 
 /// Fills a list of refusals.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct RefusalsBuilder {
     nodes: Vec<u8>,
     versions: Vec<u64>,

@@ -8,8 +8,8 @@ use prost::Message as _;
 
 use super::generated as pb;
 use super::generated::envelope::Kind;
+use crate::contract;
 use crate::id::{NodeId, Prefix, RequestId};
-use crate::limits::caps;
 use crate::record::Sequence;
 use crate::sketch::Strata;
 use crate::wire::columns::{Records, Refusals, Renewals};
@@ -19,16 +19,27 @@ use crate::wire::message::{
 };
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
+/// What is wrong with bytes that are no protobuf message, to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct Malformed(prost::DecodeError);
+
+impl From<prost::DecodeError> for Malformed {
+    fn from(error: prost::DecodeError) -> Self {
+        Self(error)
+    }
+}
+
 /// A message that is not one (blame: its sender).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// Longer than 64 KiB.
-    #[error("a message has at most {max} bytes, this one {0}", max = caps::MESSAGE_BYTES)]
+    #[error("a message has at most {max} bytes, this one {0}", max = contract::MESSAGE_BYTES)]
     TooLong(usize),
     /// No protobuf message of the expected types.
     #[error("the bytes are no message: {0}")]
-    Malformed(prost::DecodeError),
+    Malformed(Malformed),
     /// The envelope names no version.
     #[error("the envelope names no version")]
     NoVersion,
@@ -39,7 +50,7 @@ pub enum DecodeError {
     #[error("{0}: the columns do not fit together")]
     Columns(&'static str),
     /// A path that is empty, longer than 64 nodes, or names a node twice.
-    #[error("a path has 1 to {} distinct nodes", caps::HOPS)]
+    #[error("a path has 1 to {} distinct nodes", contract::HOPS)]
     Path,
     /// A walk with only one of origin and path, or with another first node than its origin.
     #[error("a forwarded request's path begins with its origin")]
@@ -47,6 +58,10 @@ pub enum DecodeError {
     /// A delta with more than one of records, announcement and sketch, or that ends before it begins.
     #[error("a delta has records, an announcement or a sketch, and ends after it begins")]
     Delta,
+}
+
+fn malformed(error: prost::DecodeError) -> DecodeError {
+    DecodeError::Malformed(error.into())
 }
 
 impl DecodeError {
@@ -87,17 +102,17 @@ pub enum Decoded {
 /// # Errors
 /// See [`DecodeError`]; the bytes then had no effect.
 pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
-    if bytes.len() > caps::MESSAGE_BYTES {
+    if bytes.len() > contract::MESSAGE_BYTES {
         return Err(DecodeError::TooLong(bytes.len()));
     }
     // The version alone, first: in another one a known kind may look different.
-    let Version { version } = Version::decode(&bytes[..]).map_err(DecodeError::Malformed)?;
+    let Version { version } = Version::decode(&bytes[..]).map_err(malformed)?;
     match version {
         0 => return Err(DecodeError::NoVersion),
         super::VERSION => {}
         other => return Ok(Decoded::OtherVersion(other)),
     }
-    let envelope = pb::Envelope::decode(bytes).map_err(DecodeError::Malformed)?;
+    let envelope = pb::Envelope::decode(bytes).map_err(malformed)?;
     let Some(kind) = envelope.kind else {
         return Ok(Decoded::UnknownKind);
     };
@@ -164,7 +179,7 @@ fn path(bytes: &Bytes) -> Result<Vec<NodeId>, DecodeError> {
     if bytes.len() % NodeId::LEN != 0 {
         return Err(DecodeError::NodeId("path"));
     }
-    if bytes.is_empty() || bytes.len() > caps::HOPS * NodeId::LEN {
+    if bytes.is_empty() || bytes.len() > contract::HOPS * NodeId::LEN {
         return Err(DecodeError::Path);
     }
     // Exactly as long: traces are kept. A filter would hide the length.
@@ -310,7 +325,7 @@ fn prefixes(bytes: Bytes, what: &'static str) -> Result<Bytes, DecodeError> {
 fn request(m: pb::Request) -> Result<Request, DecodeError> {
     Ok(Request {
         id: RequestId(m.id),
-        hop_limit: m.hop_limit.min(caps::HOPS as u32) as u8,
+        hop_limit: m.hop_limit.min(contract::HOPS as u32) as u8,
         walk: walk(&m.origin, &m.path)?,
         head: m.head.map(head).unwrap_or_default(),
         cursor: m.cursor.map(cursor),
@@ -365,7 +380,7 @@ fn update(m: pb::Update) -> Result<Update, DecodeError> {
 fn loop_found(m: &pb::LoopFound) -> Result<LoopFound, DecodeError> {
     Ok(LoopFound {
         path: path(&m.path)?,
-        hops: m.hops.min(caps::HOPS as u32) as u8,
+        hops: m.hops.min(contract::HOPS as u32) as u8,
     })
 }
 

@@ -227,6 +227,7 @@ pub struct LoopFound {
 
 /// Why a link ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum GoodbyeReason {
     /// Not said, or not known to this version.
     Unspecified,

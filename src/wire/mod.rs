@@ -3,6 +3,9 @@
 //! This is the layer below the state machine; it knows nothing of a node's state. It is public for
 //! tools: fuzzers, checkers, sniffers. An embedder moves encoded bytes and never needs it.
 //!
+//! **Not covered by semantic versioning**: the messages grow with the protocol, and so do these
+//! types. What stays is the wire itself (`proto/README.md`).
+//!
 //! [`decode`] parses once, into types that cannot be invalid: lengths, counts and limits have been
 //! checked, and what remains for the state machine is what only it can judge.
 
@@ -28,7 +31,7 @@ pub use columns::{
     Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal, Renewals, RenewalsBuilder,
     WireRecord,
 };
-pub use decode::{DecodeError, Decoded, decode};
+pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub use encode::encode;
 pub use kind::Kind;
 pub use message::{
@@ -40,7 +43,8 @@ pub use sets::{Nodes, ShortIds, Sketch};
 pub(crate) use snapshot::Snapshot;
 pub use snapshot::SnapshotError;
 
-/// Whether an encoded message is a request, told from its first bytes: for tools that count.
+/// Whether an encoded message is a request, told from its first bytes: for tests that count.
+#[cfg(feature = "testing")]
 #[must_use]
 pub fn is_request(bytes: &[u8]) -> bool {
     // The envelope's version, then the key of field 3.

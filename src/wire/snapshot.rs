@@ -27,7 +27,7 @@ pub(crate) struct Snapshot {
 pub enum SnapshotError {
     /// They do not parse.
     #[error("the snapshot does not parse: {0}")]
-    Malformed(prost::DecodeError),
+    Malformed(decode::Malformed),
     /// A format that this version does not read.
     #[error("the snapshot has format {0}, this version reads 1")]
     Version(u32),
@@ -57,7 +57,8 @@ impl Snapshot {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
-        let m = pb::Snapshot::decode(bytes).map_err(SnapshotError::Malformed)?;
+        let m =
+            pb::Snapshot::decode(bytes).map_err(|error| SnapshotError::Malformed(error.into()))?;
         if m.version != FORMAT {
             return Err(SnapshotError::Version(m.version));
         }

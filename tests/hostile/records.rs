@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peer_exchange::{Event, Input};
+use peer_exchange::{CloseReason, Event, Input};
 
 use crate::support::build::*;
 use crate::support::pair::{Pair, stranger};
@@ -53,6 +53,23 @@ fn a_tombstone_of_a_century_ends_too() {
     assert!(!rig.knows(3));
     rig.pass_s(3_826);
     assert_eq!(rig.node.stats().records, 1, "the tombstone has gone");
+}
+
+#[test]
+fn a_page_is_taken_whole_before_its_sender_is_banned() {
+    // R18: the good record comes after more faults than are forgiven.
+    let mut rig = rig(1);
+    let link = rig.link(2);
+    let mut nonsense = Vec::new();
+    bytes_field(1, &[0xff; 300], &mut nonsense);
+    let bad = (1..=20).map(|version| rec(2).version(version).body(nonsense.clone()));
+    let records: Vec<_> = bad.chain([rec(3)]).collect();
+    rig.message(link, rumour(&records));
+    assert_eq!(rig.why_closed(link), Some(CloseReason::Misbehaviour));
+    let at = |is_it: fn(&Event) -> bool| rig.events.iter().position(is_it);
+    let known = at(|e| matches!(e, Event::PeerUp { .. }));
+    let blamed = at(|e| matches!(e, Event::Blamed { .. }));
+    assert!(known.is_some() && known < blamed, "{:?}", rig.events);
 }
 
 /// Node 2 is alive, linked to node 1, and somebody tells node 1 `forged` about it. In the end

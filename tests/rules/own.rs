@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use peer_exchange::wire::{GoodbyeReason, Message, Request};
-use peer_exchange::{Event, Identity, Input, Instant, LinkId, Node};
+use peer_exchange::{Event, Input, Instant, LinkId, Node};
 
 use crate::support::build::*;
 use crate::support::pair::Pair;
@@ -32,6 +32,21 @@ fn a_higher_sequence_is_exceeded_and_announced() {
         .flat_map(|r| r.iter().map(|r| (r.node, r.sequence)).collect::<Vec<_>>())
         .collect();
     assert!(own.contains(&(id(1), seq(41, 0))), "{own:?}");
+}
+
+#[test]
+fn whoever_leaves_asks_nobody_any_more() {
+    // R4: closing the link that a request is under way on does not turn to the next one.
+    let is_request = |(_, m): &(LinkId, Message)| matches!(m, Message::Request(_));
+    let mut rig = rig(1);
+    let busy = rig.link(2);
+    rig.pass(Duration::from_millis(50));
+    assert!(rig.sent.iter().any(is_request), "a round is under way");
+    let idle = rig.link(3);
+    rig.sent.clear();
+    rig.input(Input::Leave);
+    assert!(!rig.is_up(busy) && !rig.is_up(idle));
+    assert!(!rig.sent.iter().any(is_request), "{:?}", rig.sent);
 }
 
 #[test]
@@ -216,10 +231,7 @@ fn without_addresses_it_is_announced_no_more() {
 
 #[test]
 fn a_node_that_never_had_an_address_is_never_announced() {
-    let silent = Identity {
-        addresses: Vec::new(),
-        ..identity(2)
-    };
+    let silent = identity(2).with_addresses(Vec::new());
     let node = Node::new(Default::default(), silent, SEED, Instant::ZERO).unwrap();
     let mut pair = Pair::new(rig(1), Rig::of(node));
     pair.pass(Duration::from_secs(5));
@@ -229,10 +241,7 @@ fn a_node_that_never_had_an_address_is_never_announced() {
 
 #[test]
 fn a_record_of_an_earlier_life_is_withdrawn_by_a_node_without_addresses() {
-    let silent = Identity {
-        addresses: Vec::new(),
-        ..identity(1)
-    };
+    let silent = identity(1).with_addresses(Vec::new());
     let node = Node::new(Default::default(), silent, SEED, Instant::ZERO).unwrap();
     let mut rig = Rig::of(node);
     let link = rig.link(2);

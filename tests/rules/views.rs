@@ -95,18 +95,20 @@ fn traffic_is_counted_by_kind() {
     rig.message(link, rumour(&[rec(3)]));
     rig.raw(link, vec![0xff; 70]);
     let stats = rig.node.stats();
-    let received = |kind: Kind| stats.received[kind as usize].messages;
+    let received = |kind: Kind| stats.received_of(kind).messages;
     let expected = [1, 1, 0, 1, 0, 0, 0, 1];
-    assert_eq!(Kind::ALL.map(received), expected);
-    assert_eq!(stats.received[Kind::Other as usize].bytes, 70);
-    assert_eq!(stats.sent[Kind::Response as usize].messages, 1);
+    let received: Vec<_> = Kind::ALL.iter().copied().map(received).collect();
+    assert_eq!(received, expected);
+    assert_eq!(stats.received_of(Kind::Other).bytes, 70);
+    assert_eq!(stats.sent_of(Kind::Response).messages, 1);
+    let traffic = |kinds: &mut dyn Iterator<Item = (Kind, peer_exchange::Traffic)>| -> Vec<_> {
+        kinds.map(|(_, traffic)| traffic).collect()
+    };
+    let sent = traffic(&mut stats.sent());
+    let received = traffic(&mut stats.received());
     for (total, bytes, kinds) in [
-        (stats.messages_sent, stats.bytes_sent, stats.sent),
-        (
-            stats.messages_received,
-            stats.bytes_received,
-            stats.received,
-        ),
+        (stats.messages_sent, stats.bytes_sent, sent),
+        (stats.messages_received, stats.bytes_received, received),
     ] {
         assert_eq!(kinds.iter().map(|t| t.messages).sum::<u64>(), total);
         assert_eq!(kinds.iter().map(|t| t.bytes).sum::<u64>(), bytes);

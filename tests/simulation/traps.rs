@@ -36,11 +36,7 @@ impl Bench {
         let mut config = Config::default();
         config.upstreams = vec![HostId(1).address()];
         config.start_jitter = Duration::ZERO;
-        let identity = Identity {
-            node: id(0),
-            addresses: vec![HostId(0).address()],
-            metadata: Vec::new(),
-        };
+        let identity = Identity::new(id(0)).with_addresses(vec![HostId(0).address()]);
         let node = Node::new(config, identity, [7; 32], Instant::ZERO);
         let mut bench = Self {
             node: node.expect("in range"),

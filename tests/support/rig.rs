@@ -34,11 +34,7 @@ pub(crate) struct Rig {
 pub(crate) const SEED: [u8; 32] = [7; 32];
 
 pub(crate) fn identity(n: u32) -> Identity {
-    Identity {
-        node: id(n),
-        addresses: vec![address(n)],
-        metadata: Vec::new(),
-    }
+    Identity::new(id(n)).with_addresses(vec![address(n)])
 }
 
 impl Rig {

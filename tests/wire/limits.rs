@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use peer_exchange::wire::{self, DecodeError, Decoded, Message};
-use peer_exchange::{Event, Multiaddr, PeerFault, RecordError, limits::caps};
+use peer_exchange::{Event, Multiaddr, PeerFault, RecordError, contract};
 
 use crate::support::build::*;
 use crate::support::rig::{Rig, config};
@@ -296,9 +296,9 @@ fn the_limits_of_a_record() {
         let text = format!("/dns/{}/tcp/1", "a".repeat(len));
         text.parse().unwrap()
     };
-    assert_eq!(taken(body(&vec![address(2); caps::ADDRESSES])), Ok(()));
+    assert_eq!(taken(body(&vec![address(2); contract::ADDRESSES])), Ok(()));
     assert_eq!(
-        taken(body(&vec![address(2); caps::ADDRESSES + 1])),
+        taken(body(&vec![address(2); contract::ADDRESSES + 1])),
         Err(RecordError::TooManyAddresses)
     );
     let with_metadata = |len: usize| [body_of(2), with(2, &vec![7; len])].concat();

@@ -5,51 +5,79 @@ use super::Down;
 use crate::libp2p::offers::{Asker, Offer};
 use crate::live::Agent;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// An entry of `/id`.
+/// A service, as Spegel reads it.
 #[derive(Serialize)]
 struct Entry {
-    #[serde(rename = "ID")]
-    id: String,
+    #[serde(rename = "ID", skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
     #[serde(rename = "Addrs")]
     addresses: Vec<String>,
 }
 
+impl Entry {
+    fn of(offer: Offer) -> Self {
+        Self {
+            id: offer.id.map(|id| id.to_string()),
+            addresses: offer.addresses,
+        }
+    }
+}
+
 type From = Extension<ConnectInfo<SocketAddr>>;
 
-/// Spegel: always 200 and a JSON array; an empty one makes it come again.
+/// Spegel after 0.7.4: always 200 and a JSON array; an empty one makes it come again. An entry may
+/// lack its ID.
 pub(super) async fn spegel(State(agent): State<Arc<Agent>>, from: From) -> Result<Response, Down> {
-    let offers = offers(&agent, &from).await?;
-    let entries = offers.into_iter().map(|offer| Entry {
-        id: offer.id.to_string(),
-        addresses: offer.addresses,
-    });
-    Ok(Json(entries.collect::<Vec<_>>()).into_response())
+    let offers = agent
+        .offers
+        .choose(&agent.handle, &asker(&agent, &from))
+        .await?;
+    let entries: Vec<_> = offers.into_iter().map(Entry::of).collect();
+    Ok(Json(entries).into_response())
+}
+
+/// Spegel 0.4 to 0.7.4: one object with its ID, another one each time. With nobody to name, any
+/// status but 200 makes it come again.
+pub(super) async fn spegel_one(
+    State(agent): State<Arc<Agent>>,
+    from: From,
+    method: Method,
+) -> Result<Response, Down> {
+    let asker = asker(&agent, &from);
+    let turn = method == Method::GET;
+    let next = agent.offers.next(&agent.handle, &asker, turn).await?;
+    Ok(match next {
+        Some(offer) => Json(Entry::of(offer)).into_response(),
+        None => nobody(),
+    })
 }
 
 /// K3s and RKE2: a JSON array for whoever accepts one, else the first address alone; 503 with
-/// nothing to give.
+/// nothing to give. Each address ends with its ID.
 pub(super) async fn rancher(
     State(agent): State<Arc<Agent>>,
     from: From,
     headers: HeaderMap,
 ) -> Result<Response, Down> {
-    let offers = offers(&agent, &from).await?;
-    let addresses: Vec<_> = offers
-        .iter()
-        .flat_map(|offer| {
-            let with_id = |address| format!("{address}/p2p/{}", offer.id);
-            offer.addresses.iter().map(with_id)
-        })
-        .collect();
+    let offers = agent
+        .offers
+        .choose(&agent.handle, &asker(&agent, &from))
+        .await?;
+    let mut addresses = Vec::new();
+    for offer in offers {
+        let Some(id) = &offer.id else { continue };
+        let with_id = |address: &String| format!("{address}/p2p/{id}");
+        addresses.extend(offer.addresses.iter().map(with_id));
+    }
     let Some(first) = addresses.first() else {
-        return Ok((StatusCode::SERVICE_UNAVAILABLE, "no peers\n").into_response());
+        return Ok(nobody());
     };
     if accepts_json(&headers) {
         return Ok(Json(addresses).into_response());
@@ -57,25 +85,63 @@ pub(super) async fn rancher(
     Ok(([(header::CONTENT_TYPE, "text/plain")], first.clone()).into_response())
 }
 
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter();
-    let mut accepted = accepted.filter_map(|value| value.to_str().ok());
-    accepted.any(|value| value.contains("application/json"))
+fn nobody() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "no peers\n").into_response()
 }
 
-async fn offers(agent: &Agent, from: &From) -> Result<Vec<Offer>, Down> {
-    let Extension(ConnectInfo(from)) = from;
-    let asker = Asker {
-        ip: from.ip(),
-        beside: if agent.is_own(from.ip()) {
-            agent
-                .beside()
-                .into_iter()
-                .map(|service| service.id)
-                .collect()
-        } else {
-            Vec::new()
-        },
+/// Whether JSON is named, and not with the weight 0, which means "not this" (RFC 9110, 12.4.2).
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter();
+    let ranges = accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let weighs = |parameter: &str| match parameter.split_once('=') {
+        Some((name, weight)) if name.trim().eq_ignore_ascii_case("q") => {
+            weight.trim().parse::<f32>().map_or(true, |q| q > 0.0)
+        }
+        _ => true,
     };
-    Ok(agent.offers.choose(&agent.handle, asker).await?)
+    ranges.into_iter().any(|range| {
+        let mut parts = range.split(';');
+        let kind = parts.next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/json") && parts.all(weighs)
+    })
+}
+
+fn asker(agent: &Agent, from: &From) -> Asker {
+    let Extension(ConnectInfo(from)) = from;
+    Asker {
+        ip: from.ip().to_canonical(),
+        here: agent.is_own(from.ip()),
+        local: agent.settings().core.local,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_accepted_when_it_is_named_and_weighs_something() {
+        for (values, accepted) in [
+            (&["application/json"][..], true),
+            (&["Application/JSON; charset=utf-8"], true),
+            (&["text/plain, application/json;q=0.5"], true),
+            (&["text/plain", "application/json"], true),
+            (&["application/json; Q=0.001"], true),
+            (&[], false),
+            (&["*/*"], false),
+            (&["text/plain"], false),
+            (&["application/jsonl"], false),
+            (&["application/json;q=0"], false),
+            (&["application/json ; q = 0.000, */*"], false),
+            (&["application/json;v=1;q=0.0"], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::ACCEPT, value.parse().unwrap());
+            }
+            assert_eq!(accepts_json(&headers), accepted, "{values:?}");
+        }
+    }
 }

@@ -95,6 +95,7 @@ struct Sample {
 impl Collector for Sample {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut page = Page(encoder);
+        self.messages(&mut page)?;
         self.exchanges(&mut page)?;
         self.records(&mut page)?;
         self.cycles(&mut page)?;
@@ -105,7 +106,7 @@ impl Collector for Sample {
 }
 
 impl Sample {
-    fn exchanges(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn messages(&self, page: &mut Page<'_>) -> fmt::Result {
         let s = &self.seen.stats;
         let kinds = |traffic: fn(&Traffic) -> u64| {
             let sent = s.sent().map(move |(kind, t)| ("sent", kind, traffic(&t)));
@@ -132,6 +133,15 @@ impl Sample {
             MetricType::Counter,
             kinds(|t| t.bytes),
         )?;
+        page.counter(
+            "unknown_messages",
+            "Messages of a kind or version that this one does not know.",
+            s.unknown_messages,
+        )
+    }
+
+    fn exchanges(&self, page: &mut Page<'_>) -> fmt::Result {
+        let s = &self.seen.stats;
         page.counters(
             "requests",
             "Own requests by outcome; begun counts them all, and deferred those answered Busy.",
@@ -161,11 +171,6 @@ impl Sample {
             "What peers did wrong, by reason.",
             "reason",
             &s.faults().collect::<Vec<_>>(),
-        )?;
-        page.counter(
-            "unknown_messages",
-            "Messages of a kind or version that this one does not know.",
-            s.unknown_messages,
         )?;
         page.counter(
             "backoffs",

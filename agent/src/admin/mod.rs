@@ -10,13 +10,13 @@ use crate::live::Agent;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use axum::{Json, Router};
 use peer_exchange::driver::Stopped;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::info;
 use views::{Loops, Peers, Status};
 
 /// OpenMetrics, as Prometheus asks for it.
@@ -32,7 +32,9 @@ peerx
 /v1/loops   cycles of upstreams that this node is on
 /v1/status  this node, its links and upstreams
 
-/id            libp2p peers, for Spegel (--http-bootstrap-url)
+/spegel/v1/id  a libp2p peer, another one each time: for Spegel 0.4 to 0.7.4
+               (--http-bootstrap-peer=http://THIS/spegel/v1)
+/id            libp2p peers, for Spegel after 0.7.4 (--http-bootstrap-url=http://THIS/id)
 /v1-k3s/p2p    the same for K3s
 /v1-rke2/p2p   the same for RKE2
 ";
@@ -46,11 +48,6 @@ pub(crate) async fn bind(at: Option<SocketAddr>) -> Result<Option<TcpListener>, 
     let listener = TcpListener::bind(at).await.map_err(|error| {
         format!("cannot listen on {at} for the admin interface: {error}; set `admin` to a free port, or \"off\"")
     })?;
-    if !at.ip().is_loopback() {
-        warn!(
-            "the admin interface on {at} can be read from other machines: it tells what this node knows, and takes no orders"
-        );
-    }
     Ok(Some(listener))
 }
 
@@ -71,10 +68,20 @@ fn router(agent: Arc<Agent>) -> Router {
         .route("/v1/peers", get(peers))
         .route("/v1/loops", get(loops))
         .route("/v1/status", get(status))
-        .route("/id", get(formats::spegel))
-        .route("/v1-k3s/p2p", get(formats::rancher))
-        .route("/v1-rke2/p2p", get(formats::rancher))
+        .merge(both("/id", get(formats::spegel)))
+        .merge(both("/spegel/v1/id", get(formats::spegel_one)))
+        // BASE/id, where somebody has written BASE with a slash at its end.
+        .route("/spegel/v1//id", get(formats::spegel_one))
+        .merge(both("/v1-k3s/p2p", get(formats::rancher)))
+        .merge(both("/v1-rke2/p2p", get(formats::rancher)))
         .with_state(agent)
+}
+
+/// With and without a slash at its end: people write both, and these clients follow no redirection.
+fn both(path: &str, route: MethodRouter<Arc<Agent>>) -> Router<Arc<Agent>> {
+    Router::new()
+        .route(path, route.clone())
+        .route(&format!("{path}/"), route)
 }
 
 type Asked = State<Arc<Agent>>;

@@ -145,7 +145,8 @@ impl Peer {
                 LearnedFrom::Itself => "itself".to_owned(),
                 LearnedFrom::Relay(node) => node.to_string(),
                 LearnedFrom::Snapshot => "snapshot".to_owned(),
-                LearnedFrom::Forgotten => "forgotten".to_owned(),
+                // Not remembered, or in a way that this agent does not know.
+                _ => "forgotten".to_owned(),
             },
             lifetime_s: view.lifetime.as_secs(),
             lifetime_left_s: view.lifetime_left.as_secs(),
@@ -229,6 +230,7 @@ impl Upstream {
             UpstreamState::Dialing => ("dialing", None),
             UpstreamState::Waiting(at) => ("waiting", Some(at.saturating_since(node.now()))),
             UpstreamState::Itself => ("itself", None),
+            _ => ("unknown", None),
         };
         Self {
             address: view.address.to_string(),

@@ -18,7 +18,7 @@ mod read;
 mod report;
 mod yaml;
 
-use crate::input::InputError;
+use crate::input::{self, InputError};
 use declared::Declared;
 use findings::{Findings, Verdict};
 use read::Inputs;
@@ -64,6 +64,10 @@ pub(crate) struct CheckArgs {
     /// Show for each host which place sets its upstream and what that overrides, and every file that was skipped.
     #[arg(long)]
     explain: bool,
+    /// peerx's own files are copies from other machines: the tokens, keys and certificates that they name are not
+    /// looked for here. So it is with a directory and with several paths; one FILE is judged as `peerx run` would.
+    #[arg(long)]
+    copied: bool,
     /// How to report.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -115,17 +119,9 @@ impl CheckError {
 
 impl fmt::Display for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 20;
         match self {
             Self::Output(error) => write!(f, "the report cannot be written: {error}"),
-            Self::Input(problems) => {
-                let shown = problems.iter().take(SHOWN).map(InputError::to_string);
-                f.write_str(&shown.collect::<Vec<_>>().join("\n"))?;
-                match problems.len().saturating_sub(SHOWN) {
-                    0 => Ok(()),
-                    more => write!(f, "\nand {more} more problems"),
-                }
-            }
+            Self::Input(problems) => f.write_str(&input::listed(problems)),
         }
     }
 }
@@ -136,7 +132,7 @@ impl std::error::Error for CheckError {}
 pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<Outcome, CheckError> {
     let declared =
         Declared::read(&args.hosts, &args.vip, &args.outside).map_err(CheckError::Input)?;
-    let inputs = Inputs::read(&args.paths).map_err(CheckError::Input)?;
+    let inputs = Inputs::read(&args.paths, args.copied).map_err(CheckError::Input)?;
     let cluster = names::cluster(inputs, &declared);
     let findings = Findings::of(&cluster);
     let format = if args.json { Format::Json } else { args.format };

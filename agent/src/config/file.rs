@@ -1,7 +1,8 @@
 //! A configuration file of peerx, as written: the keys, and where each stands.
 
+use super::suggest;
 use super::time::Time;
-use crate::address::Transport;
+use super::values::{Secret, Texts};
 use crate::input::{self, InputError};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -17,17 +18,17 @@ pub(crate) const EXPECTED: &str = "a peerx configuration, such as `upstreams = [
 #[serde(deny_unknown_fields)]
 pub(crate) struct Keys {
     pub(crate) node_name: Option<Spanned<String>>,
-    pub(crate) listen: Option<Vec<Spanned<String>>>,
-    pub(crate) transports: Option<Vec<Transport>>,
+    pub(crate) listen: Option<Texts>,
+    pub(crate) transports: Option<Texts>,
     #[serde(default)]
-    pub(crate) advertise: Vec<Spanned<String>>,
+    pub(crate) advertise: Texts,
     #[serde(default)]
-    pub(crate) upstreams: Vec<Spanned<String>>,
-    pub(crate) token: Option<Spanned<String>>,
-    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) upstreams: Texts,
+    pub(crate) token: Option<Spanned<Secret>>,
+    pub(crate) token_file: Option<Spanned<PathBuf>>,
     pub(crate) authority: Option<Authority>,
-    pub(crate) key_file: Option<PathBuf>,
-    pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) key_file: Option<Spanned<PathBuf>>,
+    pub(crate) state_dir: Option<Spanned<PathBuf>>,
     pub(crate) admin: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) on_stop: OnStop,
@@ -50,11 +51,11 @@ pub(crate) struct Keys {
 }
 
 /// Membership by certificate.
-#[derive(Deserialize, Debug, PartialEq, Clone)]
+#[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Authority {
-    pub(crate) certificates: PathBuf,
-    pub(crate) certificate: PathBuf,
+    pub(crate) certificates: Spanned<PathBuf>,
+    pub(crate) certificate: Spanned<PathBuf>,
 }
 
 /// What SIGTERM does beside stopping.
@@ -83,8 +84,11 @@ pub(crate) enum Cycles {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Libp2p {
     #[serde(default)]
-    pub(crate) advertise: Vec<Spanned<String>>,
+    pub(crate) advertise: Texts,
     pub(crate) learn_from: Option<Spanned<String>>,
+    pub(crate) ca_file: Option<Spanned<PathBuf>>,
+    pub(crate) certificate_file: Option<Spanned<PathBuf>>,
+    pub(crate) key_file: Option<Spanned<PathBuf>>,
     pub(crate) interval: Option<Time>,
 }
 
@@ -122,12 +126,12 @@ pub(crate) struct Limits {
     pub(crate) half_open: Option<usize>,
 }
 
-#[derive(Deserialize, Debug, Default, Clone, PartialEq)]
+#[derive(Deserialize, Debug, Default)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Log {
     #[serde(default)]
     pub(crate) format: LogFormat,
-    pub(crate) level: Option<String>,
+    pub(crate) level: Option<Spanned<String>>,
 }
 
 /// How log lines look.
@@ -147,20 +151,19 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Reads a file, and refuses keys that do not exist.
-    pub(crate) fn read(path: &Path) -> Result<Self, InputError> {
-        let text = input::read_text(path, EXPECTED)?;
-        let keys = toml::from_str(&text).map_err(|error: toml::de::Error| {
-            let problem = match unknown_key(error.message()) {
+    /// Reads the text of a file, and refuses keys that do not exist.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, InputError> {
+        let keys = toml::from_str(text).map_err(|error: toml::de::Error| {
+            let problem = match suggest::unknown(error.message()) {
                 Some(problem) => problem,
                 None => format!("{}; expected {EXPECTED}", error.message().trim_end()),
             };
             match error.span() {
-                Some(span) => InputError::line(path, line(&text, span.start), problem),
+                Some(span) => InputError::line(path, line(text, span.start), problem),
                 None => InputError::file(path, problem),
             }
         })?;
-        let path = path.to_owned();
+        let (path, text) = (path.to_owned(), text.to_owned());
         Ok(Self { path, keys, text })
     }
 
@@ -174,7 +177,7 @@ impl File {
         InputError::line(&self.path, self.line_of(value), problem)
     }
 
-    /// A problem with the key of this name: of one table as `TABLE.KEY`, else in whichever it stands.
+    /// A problem with the key of this name: of one table as `TABLE.KEY`, else of the top level.
     pub(crate) fn error_at_key(&self, key: &str, problem: impl Into<String>) -> InputError {
         match self.offset_of(key) {
             Some(offset) => InputError::line(&self.path, line(&self.text, offset), problem),
@@ -182,20 +185,22 @@ impl File {
         }
     }
 
+    /// Whether the key is there, written like that.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.offset_of(key).is_some()
+    }
+
     fn offset_of(&self, key: &str) -> Option<usize> {
         let root = DeTable::parse(&self.text).ok()?;
-        let (only, key) = key.rsplit_once('.').unwrap_or(("", key));
-        let root = root.get_ref();
-        let tables = root
-            .iter()
-            .filter_map(|(name, value)| match value.get_ref() {
-                DeValue::Table(table) => Some((name.get_ref().as_ref(), table)),
-                _ => None,
-            });
-        std::iter::once(("", root))
-            .chain(tables)
-            .filter(|(table, _)| only.is_empty() || *table == only)
-            .flat_map(|(_, table)| table.keys())
+        let (table, key) = match key.split_once('.') {
+            Some((table, key)) => match root.get_ref().get(table)?.get_ref() {
+                DeValue::Table(table) => (table, key),
+                _ => return None,
+            },
+            None => (root.get_ref(), key),
+        };
+        let mut names = table.keys();
+        names
             .find(|name| name.get_ref() == key)
             .map(|name| name.span().start)
     }
@@ -205,52 +210,23 @@ fn line(text: &str, offset: usize) -> u64 {
     input::line_at(&text.as_bytes()[..offset.min(text.len())])
 }
 
-/// A message of serde's about an unknown key or choice, with the nearest valid one first.
-fn unknown_key(message: &str) -> Option<String> {
-    let what = if message.starts_with("unknown field") {
-        "key"
-    } else if message.starts_with("unknown variant") {
-        "value"
-    } else {
-        return None;
-    };
-    let mut names = message.split('`').skip(1).step_by(2);
-    let unknown = names.next()?;
-    let valid: Vec<_> = names.collect();
-    let nearest = valid
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
-        .min()
-        .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2);
-    let hint = match nearest {
-        Some((_, name)) => format!("did you mean `{name}`? "),
-        None => String::new(),
-    };
-    let all = valid.join("`, `");
-    Some(format!(
-        "unknown {what} `{unknown}`: {hint}Here peerx knows `{all}`"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn problem(text: &str) -> String {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("peerx.toml");
-        std::fs::write(&path, text).unwrap();
-        match File::read(&path) {
+        match File::parse(Path::new("peerx.toml"), text) {
             Ok(_) => panic!("accepted: {text}"),
             Err(error) => error.to_string(),
         }
     }
 
     #[test]
-    fn an_unknown_key_is_refused_with_its_line_and_the_nearest() {
+    fn an_unknown_key_is_refused_with_its_line_and_the_likeliest() {
         for (text, line, hint) in [
             ("\nupstream = []\n", ":2: ", "did you mean `upstreams`?"),
             ("[pace]\nrounds = \"1s\"\n", ":2: ", "did you mean `round`?"),
+            ("name = \"a\"\n", ":1: ", "did you mean `node_name`?"),
             ("xylophone = 1\n", ":1: ", "Here peerx knows `node_name`"),
             ("on_stop = \"leav\"\n", ":1: ", "did you mean `leave`?"),
         ] {
@@ -268,5 +244,32 @@ mod tests {
         assert!(problem.contains(":4: "), "{problem}");
         assert!(problem.contains("200ms"), "{problem}");
         assert!(self::problem("[pace]\nround = 200\n").contains("200ms"));
+    }
+
+    #[test]
+    fn one_text_is_a_list_of_one_at_its_place() {
+        let text = "\nupstreams = \"a\"\nlisten = [\n\"b\",\n\"c\"]\n";
+        let file = File::parse(Path::new("x"), text).unwrap();
+        let shown = |texts: &Texts| -> Vec<(String, u64)> {
+            let each = texts.iter().map(|t| (t.get_ref().clone(), file.line_of(t)));
+            each.collect()
+        };
+        assert_eq!(shown(&file.keys.upstreams), [("a".to_owned(), 2)]);
+        let listen = file.keys.listen.as_ref().unwrap();
+        assert_eq!(shown(listen), [("b".to_owned(), 4), ("c".to_owned(), 5)]);
+        let problem = problem("upstreams = 7\n");
+        assert!(
+            problem.contains("a list of strings, or one string"),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn a_token_is_not_shown_whatever_is_wrong_with_it() {
+        for text in ["token = 123456789\n", "\ntoken = [\"123456789\"]\n"] {
+            let problem = problem(text);
+            assert!(problem.contains("expected a string in quotes"), "{problem}");
+            assert!(!problem.contains("123456789"), "{problem}");
+        }
     }
 }

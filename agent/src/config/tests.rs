@@ -1,22 +1,28 @@
 use super::*;
 
+/// The settings of a copy, so that no file has to be there; or all that is wrong with it.
 fn read(text: &str) -> Result<Settings, String> {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("peerx.toml");
-    std::fs::write(&path, text).unwrap();
-    Settings::read(&path).map_err(|error| {
-        let text = error.to_string();
-        let at = text.find("peerx.toml").unwrap();
-        text[at..].to_owned()
-    })
+    let all = check(Path::new("dir/peerx.toml"), text, Mode::Copied);
+    let shown = |faults: Vec<InputError>| {
+        let shown = input::listed(&faults);
+        shown.replace("dir/peerx.toml", "peerx.toml")
+    };
+    all.map(|checked| checked.settings).map_err(shown)
+}
+
+/// The same of a file that has a token, on its last line but for tables.
+fn with_token(text: &str) -> Result<Settings, String> {
+    read(&format!(
+        "{text}\n[authority]\ncertificates = \"a\"\ncertificate = \"b\"\n"
+    ))
 }
 
 #[test]
 fn the_smallest_file_is_complete() {
-    let settings = read("token = \"t\"\nupstreams = [\"server2\"]\n").unwrap();
+    let settings = read("token_file = \"t\"\nupstreams = [\"server2\"]\n").unwrap();
     assert_eq!(settings.upstreams[0].to_string(), "server2:7651");
     assert_eq!(settings.listen.addresses.len(), 2);
-    assert_eq!(settings.admin, Some(ADMIN.parse().unwrap()));
+    assert_eq!(settings.admin, Some(addresses::ADMIN.parse().unwrap()));
     assert_eq!(settings.core.round, Config::default().round);
     assert!(!settings.node_name.is_empty());
 }
@@ -24,7 +30,7 @@ fn the_smallest_file_is_complete() {
 #[test]
 fn a_short_life_is_renewed_in_time_unless_the_file_says_otherwise() {
     let ms = |text: &str| {
-        let core = read(text).unwrap().core;
+        let core = with_token(text).unwrap().core;
         (core.renewal_batch.as_millis(), core.quiet_round.as_millis())
     };
     assert_eq!(ms("pace.lifetime = \"10s\""), (333, 1_000));
@@ -36,8 +42,10 @@ fn a_short_life_is_renewed_in_time_unless_the_file_says_otherwise() {
 
 #[test]
 fn what_needs_a_restart_stays_as_it_is() {
-    let old = read("upstreams = [\"a\"]\npace.lifetime = \"1m\"\nlabels.zone = \"a\"").unwrap();
-    let new = read("upstreams = [\"b\"]\npace.lifetime = \"2m\"\nlabels.zone = \"b\"").unwrap();
+    let old =
+        with_token("upstreams = [\"a\"]\npace.lifetime = \"1m\"\nlabels.zone = \"a\"").unwrap();
+    let new =
+        with_token("upstreams = [\"b\"]\npace.lifetime = \"2m\"\nlabels.zone = \"b\"").unwrap();
     let now = old.changed_to(new.clone());
     assert_eq!((&now.upstreams, &now.labels), (&new.upstreams, &new.labels));
     assert_eq!(now.core.lifetime, Duration::from_secs(60));
@@ -126,16 +134,12 @@ fn a_bad_value_names_its_line_and_what_was_expected() {
             "peerx.toml:4: ",
             "1 s",
         ),
+        ("token_file = \"b\"", "peerx.toml: choose one", "token_file"),
+        ("[labels]\nname = \"x\"", "peerx.toml:2: ", "another key"),
         (
-            "token = \"a\"\ntoken_file = \"b\"",
-            "peerx.toml: choose one",
-            "token_file",
-        ),
-        ("[labels]\nname = \"x\"", "peerx.toml:1: ", "another key"),
-        (
-            "[libp2p]\nadvertise = [\"/ip4/10.0.0.1/tcp/1\"]",
+            "[libp2p]\nadvertise = \"/ip4/10.0.0.1/udp/1\"",
             "peerx.toml:2: `libp2p.advertise`",
-            "/p2p/",
+            "/tcp/PORT",
         ),
         (
             "[libp2p]\nlearn_from = \"x\"",
@@ -144,7 +148,7 @@ fn a_bad_value_names_its_line_and_what_was_expected() {
         ),
         ("node_name = \" \"", "peerx.toml:1: ", "one line"),
     ] {
-        let error = read(text).unwrap_err();
+        let error = with_token(text).unwrap_err();
         assert!(error.starts_with(start), "{error}");
         assert!(error.contains(expected), "{error}");
     }
@@ -153,11 +157,29 @@ fn a_bad_value_names_its_line_and_what_was_expected() {
 #[test]
 fn a_record_has_room_for_the_labels() {
     let long = "x".repeat(300);
-    let error = read(&format!("\n[labels]\nzone = \"{long}\"\n")).unwrap_err();
+    let error = with_token(&format!("\n[labels]\nzone = \"{long}\"\n")).unwrap_err();
     assert!(
         error.starts_with("peerx.toml:2: the node's name and labels"),
         "{error}"
     );
+}
+
+#[test]
+fn every_fault_is_told_and_in_the_order_of_the_file() {
+    let error =
+        read("listen = \"x\"\nadmin = \"y\"\nupstreams = [\"a:0\", \"b\",\n\"c:d\"]").unwrap_err();
+    let lines: Vec<_> = error
+        .lines()
+        .map(|line| line.split(": ").next().unwrap())
+        .collect();
+    let expected = [
+        "peerx.toml",
+        "peerx.toml:1",
+        "peerx.toml:2",
+        "peerx.toml:3",
+        "peerx.toml:4",
+    ];
+    assert_eq!(lines, expected, "{error}");
 }
 
 #[test]

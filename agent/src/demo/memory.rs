@@ -35,11 +35,7 @@ pub(super) fn start(graph: &Graph) -> Result<Running, String> {
             .map(|up| HostId(*up).address())
             .collect();
         let addresses = vec![HostId(i).address()];
-        let identity = Identity {
-            node: ids[i],
-            addresses,
-            metadata: Vec::new(),
-        };
+        let identity = Identity::new(ids[i]).with_addresses(addresses);
         let now = Instant::from_duration(board.start.elapsed());
         let node = Node::new(config, identity, random.bytes32(), now)
             .map_err(|error| format!("{}: {error}", graph.names[i]))?;

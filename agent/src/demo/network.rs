@@ -120,13 +120,9 @@ impl Over {
 
 impl Host {
     fn start(self, config: Config) -> Result<(Handle, Notices), Box<dyn Error>> {
-        let identity = Identity {
-            node: self.key.node(),
-            addresses: vec![self.address],
-            metadata: Vec::new(),
-        };
+        let identity = Identity::new(self.key.node()).with_addresses(vec![self.address]);
         let node = Node::new(config, identity, random_seed()?, Instant::ZERO)?;
-        let driver = Driver::new(node).transport(self.transport);
+        let driver = Driver::new(node).with_transport(self.transport);
         // Before it starts, so that nothing is missed.
         let notices = driver.handle().subscribe();
         Ok((driver.spawn(), notices))

@@ -2,7 +2,7 @@
 
 use super::status::{Told, What};
 use crate::topology::{Graph, canonical};
-use peer_exchange::limits::caps;
+use peer_exchange::contract;
 use peer_exchange::{Event, NodeId};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::DiGraph;
@@ -90,13 +90,13 @@ impl<'a> Plot<'a> {
         let to_others: usize = ups
             .map(|(i, ups)| ups.iter().filter(|up| **up != i).count())
             .sum();
-        let short = |nodes: &usize| (1..=caps::HOPS).contains(nodes);
+        let short = |nodes: &usize| (1..=contract::HOPS).contains(nodes);
         self.connected.len() < to_others || self.loops.is_empty() && self.cycles().iter().any(short)
     }
 
     /// There is a cycle, and none that the nodes can report.
     pub(super) fn has_long_cycle(&self) -> bool {
-        self.loops.is_empty() && self.cycles().iter().any(|nodes| *nodes > caps::HOPS)
+        self.loops.is_empty() && self.cycles().iter().any(|nodes| *nodes > contract::HOPS)
     }
 
     /// How many nodes are on cycles with each other, for each such group.

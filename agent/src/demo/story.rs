@@ -6,7 +6,7 @@ use super::status::{Cluster, Told, Totals};
 use crate::topology::Graph;
 use crate::usage;
 use anstyle::{AnsiColor, Style};
-use peer_exchange::limits::caps;
+use peer_exchange::contract;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::sync::mpsc::Receiver;
@@ -285,7 +285,7 @@ impl Story<'_> {
                 out,
                 "\nThe configuration has a cycle that is too long for the nodes to report: {} nodes are the most.\n\
                  It does no harm here. `peerx check` finds cycles of any length in configuration files.",
-                caps::HOPS
+                contract::HOPS
             )?;
         }
         Ok(())

@@ -13,10 +13,15 @@ use std::net::IpAddr;
 
 pub(crate) use peer_id::PeerId;
 
+/// What stands for the ID of a service of which nobody knows it: the identity multihash of nothing.
+/// With a component of that kind the address is a service's, and no agent dials it.
+const UNKNOWN: &[u8] = &[0, 0];
+
 /// Where a libp2p service is reached over TCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Service {
-    pub(crate) id: PeerId,
+    /// `None` where nobody knows it: whoever connects to the address finds out.
+    pub(crate) id: Option<PeerId>,
     /// `/ip4/…/tcp/…`, without the peer ID: what Spegel expects.
     pub(crate) address: String,
     /// `None` for a name.
@@ -27,7 +32,10 @@ impl Service {
     /// What an address in a record says of a service; `None` for addresses of other kinds, and for
     /// those that a strict client would choke on.
     pub(crate) fn of(address: &Multiaddr) -> Option<Self> {
-        let id = PeerId::from_multihash(p2p_component(address)?)?;
+        let id = match p2p_component(address)? {
+            UNKNOWN => None,
+            multihash => Some(PeerId::from_multihash(multihash)?),
+        };
         let (Protocol::Tcp, port) = address.port()? else {
             return None;
         };
@@ -44,11 +52,11 @@ impl Service {
         })
     }
 
-    /// Reads an address such as `/ip4/10.1.2.3/tcp/5001` with the ID of its service.
+    /// Reads an address such as `/ip4/10.1.2.3/tcp/5001` with the ID of its service, if it is known.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn multiaddr(address: &str, id: &PeerId) -> Result<Multiaddr, String> {
+    pub(crate) fn multiaddr(address: &str, id: Option<&PeerId>) -> Result<Multiaddr, String> {
         let expected = "expected /ip4/1.2.3.4/tcp/PORT, /ip6/…/tcp/PORT or /dns/NAME/tcp/PORT";
         let plain: Multiaddr = address
             .parse()
@@ -58,7 +66,7 @@ impl Service {
             return Err(format!("\"{address}\" is no TCP address; {expected}"));
         }
         // 0x01a5 as a varint, and the length of the ID, are the component's head.
-        let id = id.multihash();
+        let id = id.map_or(UNKNOWN, PeerId::multihash);
         let mut component = format!("a503{:02x}", id.len());
         for byte in id {
             component += &format!("{byte:02x}");
@@ -68,22 +76,28 @@ impl Service {
             .map_err(|error| format!("\"{address}\": {error}"))
     }
 
-    /// Reads an address that ends with its service's ID: `/ip4/10.1.2.3/tcp/5001/p2p/12D3KooW…`.
+    /// Reads an address that ends with its service's ID, if that is known:
+    /// `/ip4/10.1.2.3/tcp/5001/p2p/12D3KooW…`.
     ///
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Multiaddr, String> {
-        let (address, id) = text
-            .split_once("/p2p/")
-            .ok_or_else(|| format!("\"{text}\" has no /p2p/ID at its end"))?;
-        Self::multiaddr(address, &id.parse()?)
+        match text.split_once("/p2p/") {
+            Some((address, id)) => Self::multiaddr(address, Some(&id.parse()?)),
+            None => Self::multiaddr(text, None),
+        }
     }
 }
 
 /// An address for people: `/p2p/12D3KooW…` rather than its bytes.
 pub(crate) fn shown(address: &Multiaddr) -> String {
     match Service::of(address) {
-        Some(service) => format!("{}/p2p/{}", service.address, service.id),
+        Some(Service {
+            id: Some(id),
+            address,
+            ..
+        }) => format!("{address}/p2p/{id}"),
+        Some(service) => service.address,
         None => address.to_string(),
     }
 }
@@ -106,14 +120,28 @@ mod tests {
             assert_eq!(shown(&binary), text);
             let service = Service::of(&binary).unwrap();
             assert_eq!(service.address, address);
-            assert_eq!(service.id.to_string(), ID);
+            assert_eq!(service.id.unwrap().to_string(), ID);
         }
+    }
+
+    #[test]
+    fn an_address_without_an_id_is_a_service_all_the_same() {
+        let binary = Service::parse("/ip4/10.1.2.3/tcp/5001").unwrap();
+        assert_eq!(shown(&binary), "/ip4/10.1.2.3/tcp/5001");
+        // Other programs see a peer ID, so none of them takes it for a node.
+        assert!(p2p_component(&binary).is_some());
+        let service = Service::of(&binary).unwrap();
+        assert_eq!(
+            (service.id, service.address.as_str()),
+            (None, "/ip4/10.1.2.3/tcp/5001")
+        );
     }
 
     #[test]
     fn what_a_strict_client_would_choke_on_is_refused() {
         for text in [
-            "/ip4/10.1.2.3/tcp/5001",
+            "/ip4/10.1.2.3",
+            "10.1.2.3:5001",
             "/ip4/10.1.2.3/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5",
             "/ip4/10.1.2.3/udp/5001/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5",
             "/ip4/10.1.2.3/tcp/0/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5",

@@ -2,8 +2,8 @@
 
 use super::sockets::{self, Sockets};
 use crate::config::Settings;
-use crate::libp2p::Service;
 use crate::libp2p::offers::Offers;
+use crate::libp2p::{PeerId, Service};
 use crate::names;
 use peer_exchange::{Handle, Multiaddr, NodeId, Target};
 use std::net::IpAddr;
@@ -118,16 +118,15 @@ impl Agent {
                 .chain(learned.iter())
                 .cloned(),
         );
-        own.truncate(peer_exchange::limits::caps::ADDRESSES);
+        own.truncate(peer_exchange::contract::ADDRESSES);
         own
     }
 
-    /// The libp2p service beside this agent.
-    pub(crate) fn beside(&self) -> Vec<Service> {
+    /// The IDs that the configuration gives the libp2p service beside this agent.
+    pub(crate) fn ids(&self) -> Vec<PeerId> {
         let settings = self.settings();
-        let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
-        let all = settings.libp2p.advertise.iter().chain(learned.iter());
-        all.filter_map(Service::of).collect()
+        let services = settings.libp2p.advertise.iter().filter_map(Service::of);
+        services.filter_map(|service| service.id).collect()
     }
 
     /// Whether whoever is there is on this machine.

@@ -1,6 +1,6 @@
 //! Where the agent listens, and which addresses that makes for others.
 
-use crate::address::{Endpoint, Transport};
+use crate::address::Transport;
 use crate::config::{Listen, Settings};
 use peer_exchange::Multiaddr;
 use peer_exchange::addr::Host;
@@ -72,10 +72,7 @@ impl Sockets {
         settings: &Settings,
         upstreams: &[Multiaddr],
     ) -> Vec<Multiaddr> {
-        let mut addresses = Vec::new();
-        for endpoint in &settings.advertise {
-            addresses.extend(named(endpoint, &settings.transports));
-        }
+        let mut addresses = settings.named_addresses();
         if settings.advertise.is_empty() {
             for (transport, at) in &self.bound {
                 let ip = if at.ip().is_unspecified() {
@@ -121,17 +118,6 @@ fn bind<T>(
     })
 }
 
-/// An `advertise` entry over every transport that it may mean.
-fn named(endpoint: &Endpoint, transports: &[Transport]) -> Vec<Multiaddr> {
-    let transports = match &endpoint.transport {
-        Some(transport) => std::slice::from_ref(transport),
-        None => transports,
-    };
-    // The configuration's reader has refused names that make no address.
-    let addresses = transports.iter().map(|t| endpoint.multiaddr(*t));
-    addresses.filter_map(Result::ok).collect()
-}
-
 /// The address of this machine from which the upstreams are reached, or else anybody.
 fn reached_from(unspecified: IpAddr, upstreams: &[Multiaddr]) -> Option<IpAddr> {
     let upstreams = upstreams
@@ -161,6 +147,7 @@ fn source_towards(to: IpAddr) -> Option<IpAddr> {
 
 /// Whether this is an address of this machine.
 pub(crate) fn is_own(ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
     // From all of 127.0.0.0/8 the system sends as 127.0.0.1.
     ip.is_loopback() || source_towards(ip) == Some(ip)
 }
@@ -180,20 +167,5 @@ mod tests {
         let upstream: Multiaddr = "/ip4/127.0.0.1/tcp/7".parse().unwrap();
         let source = reached_from(Ipv4Addr::UNSPECIFIED.into(), &[upstream]);
         assert_eq!(source, Some(Ipv4Addr::LOCALHOST.into()));
-    }
-
-    #[test]
-    fn an_entry_without_a_transport_means_all() {
-        let both = [Transport::Quic, Transport::Tcp];
-        let texts = |text: &str| -> Vec<String> {
-            let endpoint = Endpoint::parse("advertise", text).unwrap();
-            let named = named(&endpoint, &both);
-            named.iter().map(ToString::to_string).collect()
-        };
-        assert_eq!(
-            texts("10.0.0.1:7"),
-            ["/ip4/10.0.0.1/udp/7/quic-v1", "/ip4/10.0.0.1/tcp/7"]
-        );
-        assert_eq!(texts("tcp://a:7"), ["/dns/a/tcp/7"]);
     }
 }

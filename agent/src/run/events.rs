@@ -7,7 +7,7 @@ use crate::live::Agent;
 use crate::names;
 use crate::topology::canonical;
 use peer_exchange::driver::{Ended, Notices};
-use peer_exchange::{CloseReason, Event, Multiaddr, NodeId, Notice, PeerView, Target};
+use peer_exchange::{CloseReason, Event, Multiaddr, NodeId, Notice, PeerView, addr};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,23 +48,21 @@ impl Teller {
             Notice::LinkDown { node, ended, .. } => self.link_down(node, ended).await,
             Notice::DialFailed { target, error } => {
                 self.agent.resolve_soon(&target);
-                let (what, condition) = match &target {
-                    Target::Upstream(address) => {
+                let (what, condition) = match target.node() {
+                    None => {
+                        let address = addr::join(target.addresses());
                         (format!("upstream {address}"), format!("dial {address}"))
                     }
-                    Target::Peer { node, .. } => (
-                        format!("peer {}", self.shown(node).await),
+                    Some(node) => (
+                        format!("peer {}", self.shown(&node).await),
                         format!("dial {node}"),
                     ),
                 };
                 if let Some(more) = self.seldom.due(&condition, Instant::now()) {
-                    match target {
-                        Target::Upstream(_) => {
-                            warn!("{what} cannot be reached: {error}{}", again(more));
-                        }
-                        Target::Peer { .. } => {
-                            info!("{what} cannot be reached: {error}{}", again(more));
-                        }
+                    if target.node().is_none() {
+                        warn!("{what} cannot be reached: {error}{}", again(more));
+                    } else {
+                        info!("{what} cannot be reached: {error}{}", again(more));
                     }
                 }
             }

@@ -10,9 +10,11 @@ mod state;
 mod tasks;
 mod upstreams;
 
-use crate::config::{OnStop, Settings};
+use crate::config::{self, Checked, Mode, OnStop};
+use crate::input::{self, InputError};
 use crate::live::Agent;
 use start::Started;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{self, SignalKind};
@@ -21,8 +23,8 @@ use tracing::{info, warn};
 /// Run the agent: find this node's peers, and serve what it knows.
 ///
 /// Listens on QUIC and TCP, joins its upstreams, keeps its table across restarts, and serves HTTP on loopback:
-/// /healthz, /readyz, /metrics, /v1/peers, /v1/loops, /v1/status; and peers for Spegel, K3s and RKE2: /id, /v1-k3s/p2p,
-/// /v1-rke2/p2p.
+/// /healthz, /readyz, /metrics, /v1/peers, /v1/loops, /v1/status; and peers for Spegel, K3s and RKE2: /spegel/v1/id,
+/// /id, /v1-k3s/p2p, /v1-rke2/p2p. `peerx check FILE` refuses what this refuses, and starts nothing.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 The smallest configuration is two lines:
@@ -44,37 +46,72 @@ pub(crate) struct RunArgs {
     insecure: bool,
 }
 
+/// Why it does not run.
+#[derive(Debug)]
+pub(crate) enum RunError {
+    /// What is wrong with its configuration, as `peerx check` says it.
+    Configuration(Vec<InputError>),
+    /// What cannot be opened.
+    Start(String),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(faults) => f.write_str(&input::listed(faults)),
+            Self::Start(problem) => write!(f, "peerx: {problem}"),
+        }
+    }
+}
+
 /// Runs until a signal ends it.
 ///
 /// # Errors
 /// A message for the user: bad configuration, or something cannot be opened.
-pub(crate) fn run(args: &RunArgs) -> Result<(), String> {
-    let settings = Settings::read(&args.config).map_err(|error| error.to_string())?;
-    log::start(&settings.log)?;
+pub(crate) fn run(args: &RunArgs) -> Result<(), RunError> {
+    let mode = if args.insecure {
+        Mode::Insecure
+    } else {
+        Mode::Here
+    };
+    let checked = config::read(&args.config, mode).map_err(RunError::Configuration)?;
+    start(checked, mode).map_err(RunError::Start)
+}
+
+fn start(checked: Checked, mode: Mode) -> Result<(), String> {
+    log::start(&checked.settings.log)?;
+    if mode == Mode::Insecure {
+        warn!(
+            "--insecure: EVERYBODY who can reach a port of this node is a member, can read and disturb. Never outside an experiment."
+        );
+    }
+    for warning in &checked.warnings {
+        warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One for the node, one for whoever asks.
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
-    runtime.block_on(live(settings, args.insecure))
+    runtime.block_on(live(checked, mode))
 }
 
-async fn live(settings: Settings, insecure: bool) -> Result<(), String> {
+async fn live(checked: Checked, mode: Mode) -> Result<(), String> {
     // Before anything that takes time, so that no signal ends it unheard.
     let mut signals = Signals::listen()?;
     let Started {
         agent,
         state,
         tasks: _tasks,
-    } = start::start(settings, insecure).await?;
+    } = start::start(checked).await?;
     loop {
         tokio::select! {
             () = agent.handle.stopped() => {
                 return Err("the node has stopped by itself, which is a bug".into());
             }
             signal = signals.next() => match signal {
-                Signal::Reload => reload(&agent).await,
+                Signal::Reload => reload(&agent, mode).await,
                 Signal::End(what) => {
                     info!("{what}: saying goodbye");
                     break;
@@ -127,15 +164,24 @@ impl Signals {
 }
 
 /// Reads the configuration again: upstreams, own addresses, name and labels change at once.
-async fn reload(agent: &Agent) {
+async fn reload(agent: &Agent, mode: Mode) {
     let old = agent.settings();
-    let new = match Settings::read(&old.path) {
-        Ok(new) => new,
-        Err(error) => {
-            warn!("the configuration stays as it is: {error}");
+    let Checked {
+        settings: new,
+        warnings,
+        ..
+    } = match config::read(&old.path, mode) {
+        Ok(checked) => checked,
+        Err(faults) => {
+            for fault in faults {
+                warn!("the configuration stays as it is: {fault}");
+            }
             return;
         }
     };
+    for warning in warnings {
+        warn!("{warning}");
+    }
     let restart = old.needs_restart(&new);
     if !restart.is_empty() {
         warn!(

@@ -4,7 +4,7 @@ use super::state::{StateDir, Unusable};
 use super::upstreams::Upstreams;
 use super::{events, membership, tasks};
 use crate::admin;
-use crate::config::Settings;
+use crate::config::{Checked, Settings};
 use crate::libp2p;
 use crate::live::Agent;
 use crate::live::Sockets;
@@ -26,9 +26,10 @@ pub(super) struct Started {
 ///
 /// # Errors
 /// A message for the user.
-pub(super) async fn start(settings: Settings, insecure: bool) -> Result<Started, String> {
-    let state = Arc::new(StateDir::open(&settings.state_dir)?);
-    let (key, tls) = membership::load(&settings, insecure)?;
+pub(super) async fn start(checked: Checked) -> Result<Started, String> {
+    let state = Arc::new(StateDir::open(&checked.settings.state_dir)?);
+    let (key, tls) = membership::load(&checked)?;
+    let settings = checked.settings;
     let sockets = Sockets::open(&settings, &tls)?;
     let admin = admin::bind(settings.admin).await?;
 
@@ -39,23 +40,21 @@ pub(super) async fn start(settings: Settings, insecure: bool) -> Result<Started,
     let (found, _) = upstreams.resolve().await;
     let mut own = sockets.advertised(&settings, &found);
     own.extend(settings.libp2p.advertise.iter().cloned());
-    own.truncate(peer_exchange::limits::caps::ADDRESSES);
+    own.truncate(peer_exchange::contract::ADDRESSES);
     let mut config = settings.core.clone();
     config.upstreams.clone_from(&found);
-    let identity = Identity {
-        node: key.node(),
-        addresses: own.clone(),
-        metadata: settings.metadata(),
-    };
+    let identity = Identity::new(key.node())
+        .with_addresses(own.clone())
+        .with_metadata(settings.metadata());
     let node = restore(&state, config, identity)?;
     introduce(&settings, &node, &sockets);
 
     let mut driver = Driver::new(node);
     if let Some(quic) = &sockets.quic {
-        driver = driver.transport(Arc::clone(quic));
+        driver = driver.with_transport(Arc::clone(quic));
     }
     if let Some(tcp) = &sockets.tcp {
-        driver = driver.transport(Arc::clone(tcp));
+        driver = driver.with_transport(Arc::clone(tcp));
     }
     let handle = driver.handle();
     let notices = handle.subscribe();

@@ -4,7 +4,7 @@ use super::log::{Seldom, again};
 use super::state::StateDir;
 use super::upstreams::Upstreams;
 use crate::libp2p::learn;
-use crate::live::Agent;
+use crate::live::{self, Agent};
 use peer_exchange::Multiaddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -69,13 +69,22 @@ pub(super) async fn learn_service(agent: Arc<Agent>) {
     let mut seldom = Seldom::new(REMINDER);
     loop {
         let settings = agent.settings();
-        let Some(url) = settings.libp2p.learn_from.clone() else {
+        let Some(source) = settings.libp2p.learn_from.clone() else {
             agent.set_learned(Vec::new());
             // A new configuration may name one.
             sleep(settings.libp2p.interval).await;
             continue;
         };
-        let asked = tokio::task::spawn_blocking(move || learn::ask(&url)).await;
+        let (ids, local) = (agent.ids(), settings.core.local);
+        let ask = move || {
+            let own = learn::Own {
+                ids: &ids,
+                is_here: &live::is_own,
+                local,
+            };
+            learn::ask(&source, &own)
+        };
+        let asked = tokio::task::spawn_blocking(ask).await;
         match asked.unwrap_or_else(|died| Err(died.to_string())) {
             Ok(addresses) => {
                 pace.succeeded();

@@ -131,6 +131,24 @@ impl Report {
     }
 
     pub(super) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_outcome(out)?;
+        self.write_spread(out)?;
+        self.write_degrees(&self.in_degree, out)?;
+        self.write_walks(out)?;
+        self.write_loops(out)?;
+        self.write_measured(out)?;
+        writeln!(
+            out,
+            "  this run          {} ms of CPU, {} of memory, trace {}",
+            count(self.cpu_ms),
+            self.peak_rss_bytes
+                .map_or_else(|| "?".to_owned(), |n| bytes(n as f64)),
+            self.trace_hash
+        )
+    }
+
+    /// What was run, and whether it got there.
+    fn write_outcome(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "{} of {} nodes, {} edges, seed {}, latency {} ms, loss {}, duplicate {}, reorder {}",
@@ -143,20 +161,24 @@ impl Report {
             self.duplicate,
             self.reorder
         )?;
-        let n = self.nodes as f64;
         if self.converged {
             writeln!(
                 out,
                 "  converged         {:.1} ms of virtual time, {} rounds of 200 ms",
                 self.virtual_ms, self.rounds
-            )?;
+            )
         } else {
             writeln!(
                 out,
                 "  NOT converged     within {:.0} s of virtual time",
                 self.virtual_ms / 1e3
-            )?;
+            )
         }
+    }
+
+    /// What it has cost until everybody knew everybody.
+    fn write_spread(&self, out: &mut dyn Write) -> io::Result<()> {
+        let n = self.nodes as f64;
         writeln!(
             out,
             "  messages          {}, {:.1} a node",
@@ -185,8 +207,11 @@ impl Report {
             bytes(records as f64),
             bytes(told as f64),
             bytes(self.bytes.saturating_sub(records + told) as f64)
-        )?;
-        self.write_degrees(&self.in_degree, out)?;
+        )
+    }
+
+    /// How far requests went, and how many came to one node.
+    fn write_walks(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "  walks             at most {} hops; no request forwarded by one node more than {}",
@@ -200,8 +225,11 @@ impl Report {
             out,
             "  askers            at most {} asked one node within 200 ms",
             self.max_askers_per_round
-        )?;
-        self.write_loops(out)?;
+        )
+    }
+
+    /// What was asked to be measured besides.
+    fn write_measured(&self, out: &mut dyn Write) -> io::Result<()> {
         if let Some(change) = &self.change {
             let all = if change.converged {
                 "known everywhere"
@@ -235,14 +263,7 @@ impl Report {
                 when(leave.all_ms)
             )?;
         }
-        writeln!(
-            out,
-            "  this run          {} ms of CPU, {} of memory, trace {}",
-            count(self.cpu_ms),
-            self.peak_rss_bytes
-                .map_or_else(|| "?".to_owned(), |n| bytes(n as f64)),
-            self.trace_hash
-        )
+        Ok(())
     }
 
     /// Who is in how many tables, where that is a question.

@@ -6,7 +6,7 @@ use super::watch::Watch;
 use crate::topology::{Graph, canonical, natural};
 use crate::usage;
 use indicatif::{ProgressBar, ProgressStyle};
-use peer_exchange::limits::caps;
+use peer_exchange::contract;
 use peer_exchange::{Config, Input, Multiaddr};
 use peer_exchange_memory::{Faults, HostId, Network, Setup};
 use std::collections::BTreeMap;
@@ -66,22 +66,16 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
     report.records_sent = net.observer().records;
     if report.converged {
         // The last upstreams come up and the traces go round; nothing of it counts above.
-        net.run_for(WALK + 2 * caps::HOPS as u32 * Duration::from_secs_f64(args.latency_ms / 1e3));
+        net.run_for(
+            WALK + 2 * contract::HOPS as u32 * Duration::from_secs_f64(args.latency_ms / 1e3),
+        );
     }
     report.trace_bytes = net.observer().by_kind.traces;
     let degrees = super::sample::in_degrees(&net);
     report.in_degree = super::sample::summary(&degrees);
     let askers = net.observer().askers();
     report.max_askers_per_round = net.observer().max_askers();
-    if args.change && report.converged {
-        report.change = Some(change(&mut net, args.seed, limit));
-    }
-    if let Some(seconds) = args.steady {
-        report.steady = Some(steady(&mut net, seconds));
-    }
-    if args.leave {
-        report.leave = Some(super::sample::leave(&mut net, args.seed, limit));
-    }
+    measure(args, &mut net, limit, &mut report);
     report.max_hops = net.observer().max_hops;
     report.max_forwards = net.observer().max_forwards;
     report.loops = loops(&net, graph);
@@ -95,6 +89,19 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
         pairs,
     };
     (report, curve)
+}
+
+/// What was asked for besides, one after the other on the same network.
+fn measure(args: &SimArgs, net: &mut Network<Watch>, limit: Duration, report: &mut Report) {
+    if args.change && report.converged {
+        report.change = Some(change(net, args.seed, limit));
+    }
+    if let Some(seconds) = args.steady {
+        report.steady = Some(steady(net, seconds));
+    }
+    if args.leave {
+        report.leave = Some(super::sample::leave(net, args.seed, limit));
+    }
 }
 
 fn build(args: &SimArgs, graph: &Graph) -> Network<Watch> {

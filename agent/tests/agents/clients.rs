@@ -1,10 +1,7 @@
 //! Peers in the formats of Spegel, K3s and RKE2, as those clients ask for them.
 
 use crate::harness::{Agent, Lab, eventually};
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::spegel::Service;
 
 /// Ed25519 keys as libp2p writes them.
 const IDS: [&str; 3] = [
@@ -101,42 +98,70 @@ fn with_nobody_to_offer_each_client_comes_again() {
     }
 }
 
-/// A service that tells its address, until it is told to tell none.
-fn service(answers: Arc<AtomicUsize>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/id", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = [0; 1024];
-            let _ = stream.read(&mut request);
-            let left = answers.load(Ordering::Relaxed);
-            let body = match left {
-                0 => "[]".to_owned(),
-                _ => format!(
-                    r#"[{{"ID":"{}","Addrs":["/ip4/10.1.2.9/tcp/5001"]}}]"#,
-                    IDS[0]
-                ),
-            };
-            let length = body.len();
-            let head =
-                format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-            let _ = stream.write_all(format!("{head}{body}").as_bytes());
-        }
-    });
-    url
-}
-
 #[test]
 fn an_agent_learns_of_the_service_beside_it_and_of_its_end() {
     let lab = Lab::new();
-    let answers = Arc::new(AtomicUsize::new(1));
     let mut agents = lab.ring(2);
-    agents[0].set_text("libp2p.learn_from", &service(Arc::clone(&answers)));
+    let own = format!(
+        r#"[{{"ID":"{}","Addrs":["/ip4/{}/tcp/5001"]}}]"#,
+        IDS[0], agents[0].ip
+    );
+    let service = Service::start(agents[0].ip.into(), &own);
+    let url = format!("http://{}/id", service.at);
+    agents[0].set_text("libp2p.learn_from", &url);
     agents[0].set_text("libp2p.interval", "1s");
     agents.iter_mut().for_each(Agent::start);
     let named = |agent: &Agent| ask(agent, "/id", None).2.contains(IDS[0]);
     eventually("the other agent names it", || named(&agents[1]));
-    answers.store(0, Ordering::Relaxed);
+    service.answer("[]");
     eventually("nobody names it any more", || !named(&agents[1]));
+}
+
+/// With or without a slash at the end, and the head alone.
+#[test]
+fn every_path_has_a_slash_or_none_and_a_head() {
+    let lab = Lab::new();
+    let agents = services(&lab);
+    for path in ["/id", "/spegel/v1/id", "/v1-k3s/p2p", "/v1-rke2/p2p"] {
+        for path in [path.to_owned(), format!("{path}/")] {
+            let (status, kind, body) = ask(&agents[0], &path, Some("application/json"));
+            assert_eq!((status, kind.as_str()), (200, "application/json"), "{path}");
+            let mut head = ureq::head(format!("{}{path}", agents[0].admin()))
+                .header("Accept", "application/json")
+                .call()
+                .unwrap();
+            assert_eq!(head.headers()["content-type"], "application/json", "{path}");
+            assert_eq!(
+                head.headers()["content-length"],
+                body.len().to_string().as_str()
+            );
+            assert_eq!(head.body_mut().read_to_string().unwrap(), "");
+        }
+    }
+    // BASE/id, with a slash at the end of BASE.
+    assert_eq!(ask(&agents[0], "/spegel/v1//id", None).0, 200);
+    let posted = ureq::post(format!("{}/id", agents[0].admin())).send_empty();
+    assert!(
+        matches!(posted, Err(ureq::Error::StatusCode(405))),
+        "{posted:?}"
+    );
+}
+
+#[test]
+fn json_with_the_weight_nothing_is_not_wanted() {
+    let lab = Lab::new();
+    let agents = services(&lab);
+    for (accept, expected) in [
+        ("application/json;q=0", "text/plain"),
+        ("application/json; q=0.0, text/plain", "text/plain"),
+        ("*/*", "text/plain"),
+        (
+            "text/plain;q=0.5, application/json;q=0.1",
+            "application/json",
+        ),
+    ] {
+        for path in ["/v1-k3s/p2p", "/v1-rke2/p2p"] {
+            assert_eq!(ask(&agents[0], path, Some(accept)).1, expected, "{accept}");
+        }
+    }
 }

@@ -16,5 +16,7 @@ mod outsiders;
 mod relay;
 mod ring;
 mod signals;
+mod spegel;
 mod start;
 mod state;
+mod verdicts;

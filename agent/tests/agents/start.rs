@@ -69,7 +69,7 @@ fn a_token_that_is_none_is_named_with_its_file() {
     let file = lab.path("weak");
     agent.set_text("token_file", &file.display().to_string());
     let shown = file.display().to_string();
-    assert_refused(&agent.run(), &["`token_file`", &shown, "No such file"]);
+    assert_refused(&agent.run(), &["`token_file`", &shown, "no such file"]);
     std::fs::write(&file, "secret\n").unwrap();
     assert_refused(&agent.run(), &["`token_file`", &shown, "128 random bits"]);
     std::fs::write(&file, [0xff; 40]).unwrap();

@@ -65,13 +65,13 @@ fn broken_files_are_named_with_their_line() {
         ),
         (
             "a.toml",
-            "# x\nupstreams = \"b:1\"\n",
+            "# x\nupstreams = 7\n",
             "a.toml:2: ",
             "a peerx configuration",
         ),
         (
             "a.toml",
-            "upstreams = [\n  \"b:1\",\n  \"b:0\",\n]\n",
+            "upstreams = [\n  \"b:1\",\n  \"b:0\",\n]\ntoken = \"K10a7Zr_9QpXw-3LmTb5Vy\"\n",
             "a.toml:3: `upstreams` has \"b:0\"",
             "HOST:PORT",
         ),
@@ -83,7 +83,7 @@ fn broken_files_are_named_with_their_line() {
         ),
         (
             "a.toml",
-            "advertise = [\"udp://b:1\"]\n",
+            "advertise = [\"udp://b:1\"]\ntoken = \"K10a7Zr_9QpXw-3LmTb5Vy\"\n",
             "a.toml:1: `advertise` has",
             "quic://HOST:PORT",
         ),

@@ -107,7 +107,10 @@ fn files_directories_and_copies_of_etc_are_hosts_and_one_given_twice_is_one() {
             "cluster/c/etc/rancher/rke2/config.yaml",
             "server: https://d:7000\n",
         ),
-        ("cluster/d.toml", "upstreams = [\"quic://a:7000\"]\n"),
+        (
+            "cluster/d.toml",
+            "token_file = \"t\"\nupstreams = [\"quic://a:7000\"]\n",
+        ),
         ("cluster/.hidden/config.yaml", "server: nonsense\n"),
         ("cluster/README.md", "notes\n"),
         ("cluster/gone/", ""),
@@ -132,16 +135,16 @@ fn peerx_files_match_by_port_where_nodes_share_a_machine() {
     let tree = Tree::new(&[
         (
             "a.toml",
-            "node_name = \"alpha\"\nadvertise = [\"127.0.0.1:7001\"]\nupstreams = [\"127.0.0.1:7002\"]\n\n\
+            "node_name = \"alpha\"\nadvertise = [\"127.0.0.1:7001\"]\nupstreams = [\"127.0.0.1:7002\"]\ntoken_file = \"t\"\n\n\
              [limits]\ncapacity = 100\n",
         ),
         (
             "b.toml",
-            "advertise = [\"127.0.0.1:7002\"]\nupstreams = [\"tcp://127.0.0.1:7001\", \"alpha:7001\"]\n",
+            "token_file = \"t\"\nadvertise = [\"127.0.0.1:7002\"]\nupstreams = [\"tcp://127.0.0.1:7001\", \"alpha:7001\"]\n",
         ),
         (
             "c.toml",
-            "advertise = [\"[fd00::3]:7000\"]\nupstreams = [\"quic://127.0.0.1:7003\", \"[fd00::3]:7000\"]\n",
+            "token_file = \"t\"\nadvertise = [\"[fd00::3]:7000\"]\nupstreams = [\"quic://127.0.0.1:7003\", \"[fd00::3]:7000\"]\n",
         ),
     ]);
     let (code, report) = tree.report();
@@ -165,7 +168,7 @@ fn peerx_files_match_by_port_where_nodes_share_a_machine() {
 fn a_peerx_node_answers_to_where_it_listens() {
     let file = |own: u16, upstream: u16| {
         format!(
-            "listen = [\"127.0.0.1:{own}\", \"[::]:{own}\"]\nupstreams = [\"127.0.0.1:{upstream}\"]\n"
+            "token_file = \"t\"\nlisten = [\"127.0.0.1:{own}\", \"[::]:{own}\"]\nupstreams = [\"127.0.0.1:{upstream}\"]\n"
         )
     };
     let (a, b) = (file(7001, 7002), file(7002, 7001));
@@ -181,10 +184,13 @@ fn another_port_of_ones_own_machine_is_not_oneself() {
     let tree = Tree::new(&[
         (
             "a.toml",
-            "advertise = [\"10.0.0.1:7001\"]\nupstreams = [\"10.0.0.1:7002\"]\n",
+            "token_file = \"t\"\nadvertise = [\"10.0.0.1:7001\"]\nupstreams = [\"10.0.0.1:7002\"]\n",
         ),
         // Of another machine, which has one node, any port will be that node.
-        ("b.toml", "upstreams = [\"10.0.0.1:7009\"]\n"),
+        (
+            "b.toml",
+            "token_file = \"t\"\nupstreams = [\"10.0.0.1:7009\"]\n",
+        ),
     ]);
     let (code, report) = tree.report();
     assert_eq!(code, 3);

@@ -31,15 +31,20 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(file(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// The files of a folder whose names end so, in their order.
+fn files(folder: &str, ending: &str) -> Vec<String> {
+    let dir = std::fs::read_dir(file(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let names = dir.map(|entry| entry.expect("an entry").file_name());
+    let paths = names.map(|name| format!("{folder}/{}", name.to_string_lossy()));
+    let paths = paths.map(|path| path.trim_start_matches('/').to_owned());
+    let mut paths: Vec<_> = paths.filter(|path| path.ends_with(ending)).collect();
+    paths.sort();
+    paths
+}
+
 /// The documents for users, by path.
 fn documents() -> Vec<(String, String)> {
-    let dir = std::fs::read_dir(file("docs")).expect("docs/");
-    let names = dir.map(|entry| entry.expect("an entry").file_name());
-    let mut paths: Vec<_> = names
-        .map(|name| format!("docs/{}", name.to_string_lossy()))
-        .filter(|path| path.ends_with(".md"))
-        .collect();
-    paths.sort();
+    let mut paths = files("docs", ".md");
     paths.insert(0, "README.md".to_owned());
     let text = |path: String| {
         let text = read(&path);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::path::Path;
 use std::process::Command;
 
 /// A token for this test alone.
@@ -32,9 +33,9 @@ struct Kustomization {
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-struct Generator {
-    name: String,
-    files: Vec<String>,
+pub(crate) struct Generator {
+    pub(crate) name: String,
+    pub(crate) files: Vec<String>,
 }
 
 fn kustomization() -> Kustomization {
@@ -42,18 +43,22 @@ fn kustomization() -> Kustomization {
 }
 
 /// Every document of these files.
-fn documents() -> Vec<Value> {
+pub(crate) fn documents() -> Vec<Value> {
     let resources = kustomization().resources.into_iter();
-    let parse = |name: String| {
-        let text = read(&format!("deploy/{name}"));
-        serde_saphyr::from_multiple::<Value>(&text).unwrap_or_else(|e| panic!("{name}: {e}"))
-    };
+    let parse = |name: String| parsed(&format!("deploy/{name}"));
     resources.flat_map(parse).collect()
+}
+
+/// Every document of one file.
+pub(crate) fn parsed(path: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(&read(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
 /// A document as the API has it. What does not come back from the API's type is a field that the
 /// API does not know.
-fn typed<T: DeserializeOwned + Serialize + k8s_openapi::Resource>(document: &Value) -> T {
+pub(crate) fn typed<T: DeserializeOwned + Serialize + k8s_openapi::Resource>(
+    document: &Value,
+) -> T {
     assert_eq!(document["apiVersion"], T::API_VERSION, "{document}");
     assert_eq!(document["kind"], T::KIND, "{document}");
     let typed: T = serde_json::from_value(document.clone()).expect("its type");
@@ -62,7 +67,9 @@ fn typed<T: DeserializeOwned + Serialize + k8s_openapi::Resource>(document: &Val
     typed
 }
 
-fn all<T: DeserializeOwned + Serialize + k8s_openapi::Resource>(documents: &[Value]) -> Vec<T> {
+pub(crate) fn all<T: DeserializeOwned + Serialize + k8s_openapi::Resource>(
+    documents: &[Value],
+) -> Vec<T> {
     let of_kind = documents.iter().filter(|d| d["kind"] == T::KIND);
     of_kind.map(typed).collect()
 }
@@ -99,11 +106,11 @@ fn service(name: &str) -> Service {
 }
 
 /// The agents' configuration, which `peerx check` takes as it is.
-fn settings() -> toml::Table {
+pub(crate) fn settings() -> toml::Table {
     read("deploy/peerx.toml").parse().expect("TOML")
 }
 
-fn port_of(address: &str) -> i32 {
+pub(crate) fn port_of(address: &str) -> i32 {
     let (_, port) = address.rsplit_once(':').expect("a port");
     port.parse().expect("a number")
 }
@@ -282,28 +289,45 @@ fn the_pod_may_nothing_that_it_does_not_need() {
 #[test]
 fn peerx_reads_the_configuration() {
     let checked = Command::new(env!("CARGO_BIN_EXE_peerx"))
-        .args(["check", "--json"])
+        .args(["check", "--copied", "--json"])
         .arg(file("deploy/peerx.toml"))
         .output()
         .expect("peerx");
     tools::expect_success(&checked);
 }
 
-/// What `kubectl apply -k deploy` would send.
+/// What `kubectl apply -k deploy` would send, with so much more in `deploy/kustomization.yaml`; `None`
+/// without that tool.
+pub(crate) fn kustomized(more: &str) -> Option<Vec<Value>> {
+    let dir = tempfile::tempdir().expect("a directory");
+    copy(&file("deploy"), dir.path());
+    std::fs::write(dir.path().join("token"), TOKEN).expect("a token");
+    let kustomization = read("deploy/kustomization.yaml") + more;
+    std::fs::write(dir.path().join("kustomization.yaml"), kustomization).expect("a file");
+    let mut kubectl = Command::new("kubectl");
+    let output = tools::run(kubectl.arg("kustomize").arg(dir.path()))?;
+    let text = tools::expect_success(&output);
+    Some(serde_saphyr::from_multiple(&text).expect("documents"))
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir(&to).expect("a directory");
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("a copy");
+        }
+    }
+}
+
 #[test]
 fn kustomize_puts_the_parts_together() {
-    let dir = tempfile::tempdir().expect("a directory");
-    for entry in std::fs::read_dir(file("deploy")).expect("deploy/") {
-        let entry = entry.expect("an entry");
-        std::fs::copy(entry.path(), dir.path().join(entry.file_name())).expect("a copy");
-    }
-    std::fs::write(dir.path().join("token"), TOKEN).expect("a token");
-    let mut kubectl = Command::new("kubectl");
-    let Some(output) = tools::run(kubectl.arg("kustomize").arg(dir.path())) else {
+    let Some(mut documents) = kustomized("") else {
         return;
     };
-    let text = tools::expect_success(&output);
-    let mut documents: Vec<Value> = serde_saphyr::from_multiple(&text).expect("documents");
     assert_eq!(documents.len(), 7);
     for secret in documents.iter_mut().filter(|d| d["kind"] == "Secret") {
         // kustomize breaks long lines of base64; the API server takes them, a strict decoder does not.

@@ -18,6 +18,7 @@ mod image;
 mod kubernetes;
 mod policy;
 mod queries;
+mod spegel;
 mod tools;
 mod unit;
 

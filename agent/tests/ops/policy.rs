@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 type Labels = BTreeMap<String, String>;
 
 /// Another pod.
-struct Other {
+pub(crate) struct Other {
     pod: Labels,
     namespace: Labels,
     /// In the namespace of the policy.
@@ -23,7 +23,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
     pairs.iter().map(owned).collect()
 }
 
-fn agent() -> Other {
+pub(crate) fn agent() -> Other {
     Other {
         pod: pod_labels(),
         namespace: Labels::new(),
@@ -31,7 +31,7 @@ fn agent() -> Other {
     }
 }
 
-fn prometheus(namespace: &[(&str, &str)]) -> Other {
+pub(crate) fn prometheus(namespace: &[(&str, &str)]) -> Other {
     Other {
         pod: labels(&[("app.kubernetes.io/name", "prometheus")]),
         namespace: labels(namespace),
@@ -85,7 +85,12 @@ fn spec() -> NetworkPolicySpec {
 }
 
 fn may_come(other: &Other, port: i32, protocol: &str) -> bool {
-    let rules = spec().ingress.expect("rules");
+    comes(spec(), other, port, protocol)
+}
+
+/// Whether a policy lets it in.
+pub(crate) fn comes(spec: NetworkPolicySpec, other: &Other, port: i32, protocol: &str) -> bool {
+    let rules = spec.ingress.expect("rules");
     allowed(
         rules.iter().map(|r| (&r.from, &r.ports)),
         other,
@@ -95,7 +100,12 @@ fn may_come(other: &Other, port: i32, protocol: &str) -> bool {
 }
 
 fn may_go(other: &Other, port: i32, protocol: &str) -> bool {
-    let rules = spec().egress.expect("rules");
+    goes(spec(), other, port, protocol)
+}
+
+/// Whether a policy lets it out.
+pub(crate) fn goes(spec: NetworkPolicySpec, other: &Other, port: i32, protocol: &str) -> bool {
+    let rules = spec.egress.expect("rules");
     allowed(
         rules.iter().map(|r| (&r.to, &r.ports)),
         other,

@@ -47,11 +47,7 @@ impl Plan {
             Multiaddr::quic(quic.local_addresses()[0]),
             Multiaddr::tcp(tcp.local_addresses()[0]),
         ];
-        let identity = Identity {
-            node: self.key.node(),
-            addresses: addresses.clone(),
-            metadata: Vec::new(),
-        };
+        let identity = Identity::new(self.key.node()).with_addresses(addresses.clone());
         let (seed, now) = (random_seed().unwrap(), Instant::ZERO);
         let node = match &self.snapshot {
             None => Node::new(self.config(), identity, seed, now),
@@ -61,7 +57,9 @@ impl Plan {
             }
         };
         let (quic, tcp): (Arc<dyn Transport>, Arc<dyn Transport>) = (Arc::new(quic), Arc::new(tcp));
-        let driver = Driver::new(node.unwrap()).transport(quic).transport(tcp);
+        let driver = Driver::new(node.unwrap())
+            .with_transport(quic)
+            .with_transport(tcp);
         Running {
             handle: driver.spawn(),
             addresses,

@@ -37,11 +37,7 @@ fn run() -> Option<u32> {
     let own: Multiaddr = "/ip4/10.0.0.1/tcp/4000".parse().ok()?;
     let mut config = Config::default();
     config.upstreams.push(upstream);
-    let identity = Identity {
-        node: NodeId::new([1; 32]),
-        addresses: alloc::vec![own],
-        metadata: alloc::vec::Vec::new(),
-    };
+    let identity = Identity::new(NodeId::new([1; 32])).with_addresses(alloc::vec![own]).with_metadata(alloc::vec::Vec::new());
     let mut now = Instant::ZERO;
     let end = now + Duration::from_secs(60);
     let mut node = Node::new(config, identity, [7; 32], now).ok()?;

@@ -156,10 +156,7 @@ impl Endpoint {
     }
 
     fn dial(&mut self, target: &Target) -> Option<(LinkId, NodeId, SocketAddr)> {
-        let (addresses, expected) = match target {
-            Target::Upstream(address) => (std::slice::from_ref(address), None),
-            Target::Peer { node, addresses } => (addresses.as_slice(), Some(*node)),
-        };
+        let (addresses, expected) = (target.addresses(), target.node());
         addresses
             .iter()
             .filter_map(|a| a.socket_addr())

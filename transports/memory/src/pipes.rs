@@ -34,9 +34,9 @@ const FREE_PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_535;
 /// let at = "10.0.0.1:7000".parse()?;
 /// let id = NodeId::new([1; 32]);
 /// let pipes = network.bind(&[at], id, "the test's cluster")?;
-/// let identity = Identity { node: id, addresses: vec![Multiaddr::tcp(at)], metadata: vec![] };
+/// let identity = Identity::new(id).with_addresses(vec![Multiaddr::tcp(at)]);
 /// let node = Node::new(Config::default(), identity, [7; 32], Instant::ZERO)?;
-/// let handle = Driver::new(node).transport(pipes).spawn();
+/// let handle = Driver::new(node).with_transport(pipes).spawn();
 /// # handle.leave().await;
 /// # Ok(())
 /// # }
@@ -345,13 +345,9 @@ mod tests {
     async fn ended(act: impl AsyncFnOnce(HalfPipe)) -> Ended {
         let [own, other] = [1, 2].map(|n| NodeId::new([n; 32]));
         let pipes = Arc::new(Loopback::new().bind(&[], own, "").unwrap());
-        let identity = Identity {
-            node: own,
-            addresses: vec![],
-            metadata: vec![],
-        };
+        let identity = Identity::new(own);
         let node = Node::new(Config::default(), identity, [7; 32], Instant::ZERO).unwrap();
-        let driver = Driver::new(node).transport(pipes.clone());
+        let driver = Driver::new(node).with_transport(pipes.clone());
         let mut notices = driver.handle().subscribe();
         let _handle = driver.spawn();
         let incoming = pipes.own.listening().await.unwrap();

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use peer_exchange::contract;
 use peer_exchange::driver::Incoming;
-use peer_exchange::limits::caps;
 use peer_exchange_tls::Tls;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ClientConfig, Endpoint, EndpointConfig, ServerConfig, TransportConfig};
@@ -19,7 +19,7 @@ use crate::runtime::Tracked;
 use crate::{Options, Shared, connection};
 
 /// Bytes that a peer may have on their way: two messages, each way.
-const WINDOW: u32 = 2 * (caps::MESSAGE_BYTES as u32 + 4);
+const WINDOW: u32 = 2 * (contract::MESSAGE_BYTES as u32 + 4);
 /// Bytes kept of a connection that has not been looked at yet.
 const UNSEEN: u64 = 16 * 1024;
 /// A connection that has ended takes memory for three probe time-outs (RFC 9000, section 10.2), which

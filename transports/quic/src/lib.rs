@@ -14,9 +14,9 @@
 //! let mut config = Config::default();
 //! config.upstreams = vec!["/dns/server1.example/udp/7000/quic-v1".parse()?];
 //! let addresses = vec![Multiaddr::quic("192.0.2.7:7000".parse()?)];
-//! let identity = Identity { node: key.node(), addresses, metadata: vec![] };
+//! let identity = Identity::new(key.node()).with_addresses(addresses);
 //! let node = Node::new(config, identity, random_seed()?, Instant::ZERO)?;
-//! let handle = Driver::new(node).transport(quic).spawn();
+//! let handle = Driver::new(node).with_transport(quic).spawn();
 //! # handle.leave().await;
 //! # Ok(())
 //! # }

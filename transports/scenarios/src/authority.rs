@@ -41,6 +41,13 @@ impl Authority {
         self.issue_pem(CertificateParams::new([]).expect("no names"))
     }
 
+    /// The key and the certificate of a server with this name or address, in PEM: for clients that
+    /// check names, as those of other programs do.
+    #[must_use]
+    pub fn server_pem(&self, name: &str) -> (String, String) {
+        self.issue_pem(CertificateParams::new([name.to_owned()]).expect("a name"))
+    }
+
     /// The authority's certificate, in PEM.
     #[must_use]
     pub fn pem(&self) -> String {

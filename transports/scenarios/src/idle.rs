@@ -59,17 +59,13 @@ pub async fn measure<K: Kind>(links: usize) {
 /// A node that only dials and announces nothing, so that no record adds to the measure.
 fn unannounced<K: Kind>(plan: &Plan) -> peer_exchange::Handle {
     let transport = K::bind(plan).expect("a free port");
-    let identity = Identity {
-        node: plan.key.node(),
-        addresses: Vec::new(),
-        metadata: Vec::new(),
-    };
+    let identity = Identity::new(plan.key.node());
     let mut config = Config::default();
     config.upstreams = plan.upstreams.clone();
     config.local = true;
     let seed = random_seed().expect("randomness");
     let node = Node::new(config, identity, seed, Instant::ZERO).expect("a configuration");
-    Driver::new(node).transport(transport).spawn()
+    Driver::new(node).with_transport(transport).spawn()
 }
 
 fn resident() -> usize {

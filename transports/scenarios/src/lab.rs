@@ -145,11 +145,7 @@ impl Plan {
         let sockets = K::sockets(&transport).iter();
         let addresses: Vec<_> = sockets.map(|socket| address::<K>(*socket)).collect();
         let address = addresses[0].clone();
-        let identity = Identity {
-            node: self.key.node(),
-            addresses,
-            metadata: Vec::new(),
-        };
+        let identity = Identity::new(self.key.node()).with_addresses(addresses);
         let mut config = self.config.clone();
         config.upstreams = self.upstreams.clone();
         let (seed, now) = (random_seed().expect("randomness"), Instant::ZERO);
@@ -162,8 +158,8 @@ impl Plan {
         };
         let driver = Driver::new(node.expect("a valid configuration"));
         let driver = match self.speaks {
-            Speaks::This => driver.transport(transport.clone()),
-            other => driver.transport(Filtered::new(transport.clone(), other)),
+            Speaks::This => driver.with_transport(transport.clone()),
+            other => driver.with_transport(Filtered::new(transport.clone(), other)),
         };
         let notices = driver.handle().subscribe();
         Running {

@@ -57,11 +57,9 @@ pub(crate) fn large_table(own: NodeId, peers: u16, metadata: &[u8]) -> Vec<u8> {
 }
 
 fn start(node: NodeId, addresses: Vec<Multiaddr>, metadata: &[u8]) -> Node {
-    let identity = Identity {
-        node,
-        addresses,
-        metadata: metadata.to_vec(),
-    };
+    let identity = Identity::new(node)
+        .with_addresses(addresses)
+        .with_metadata(metadata.to_vec());
     let seed = random_seed().expect("randomness");
     Node::new(Config::default(), identity, seed, Instant::ZERO).expect("a valid configuration")
 }

@@ -13,9 +13,9 @@
 //! let mut config = Config::default();
 //! config.upstreams = vec!["/dns/server1.example/tcp/7000".parse()?];
 //! let addresses = vec![Multiaddr::tcp("192.0.2.7:7000".parse()?)];
-//! let identity = Identity { node: key.node(), addresses, metadata: vec![] };
+//! let identity = Identity::new(key.node()).with_addresses(addresses);
 //! let node = Node::new(config, identity, random_seed()?, Instant::ZERO)?;
-//! let handle = Driver::new(node).transport(tcp).spawn();
+//! let handle = Driver::new(node).with_transport(tcp).spawn();
 //! # handle.leave().await;
 //! # Ok(())
 //! # }

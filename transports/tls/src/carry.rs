@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use peer_exchange::contract;
 use peer_exchange::driver::{Inbox, LinkEnd, Outbox};
-use peer_exchange::limits::caps;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
@@ -101,7 +101,7 @@ enum Read {
 async fn read(reader: &mut (impl AsyncRead + Unpin), inbox: &Inbox) -> io::Result<Read> {
     let mut codec = LengthDelimitedCodec::builder()
         .length_field_length(4)
-        .max_frame_length(caps::MESSAGE_BYTES)
+        .max_frame_length(contract::MESSAGE_BYTES)
         .new_codec();
     let mut buffer = BytesMut::new();
     loop {

@@ -154,7 +154,8 @@ const FLAGS: &[&str] = &[
 pub(in crate::check) fn is_flag_name(key: &str) -> bool {
     let key = key.strip_suffix('+').unwrap_or(key);
     FLAGS.iter().any(|flag| {
-        key == *flag && !key.ends_with('-') || flag.ends_with('-') && key.starts_with(flag) && key.len() > flag.len()
+        key == *flag && !key.ends_with('-')
+            || flag.ends_with('-') && key.starts_with(flag) && key.len() > flag.len()
     })
 }
 

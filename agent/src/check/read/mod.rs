@@ -12,6 +12,8 @@ mod source;
 mod walk;
 
 use super::model::{HostConfig, Skipped};
+use super::peerx;
+use crate::config::Mode;
 use crate::edges::EdgeList;
 use crate::input::InputError;
 use group::Group;
@@ -36,9 +38,20 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Reads all paths; on bad input, every problem rather than only the first.
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Vec<InputError>> {
+    /// Reads all paths; on bad input, every problem rather than only the first. A file of peerx that
+    /// is given alone is judged as `peerx run` would judge it; several, or those of a directory, are
+    /// copies from other machines, and so is one that is `copied`.
+    pub(super) fn read(paths: &[PathBuf], copied: bool) -> Result<Self, Vec<InputError>> {
         let mut reader = Reader::default();
+        if let [path] = paths {
+            let alone = !copied && !path.is_dir();
+            reader.mode = if alone { Mode::Here } else { Mode::Copied };
+            let is_toml = path.extension().is_some_and(|end| end == "toml");
+            if alone && is_toml && !path.exists() {
+                // `peerx run` says the same of it.
+                peerx::read(path, Mode::Here)?;
+            }
+        }
         // A file that is given by its own path counts as that, even if its directory is given as well.
         let (directories, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
             paths.iter().partition(|path| path.is_dir());
@@ -62,6 +75,8 @@ struct Reader {
     skipped: Vec<Skipped>,
     problems: Vec<InputError>,
     warnings: Vec<String>,
+    /// How peerx's own files are judged.
+    mode: Mode,
     /// So that a file given twice, by itself and with its directory, is one.
     seen: HashSet<PathBuf>,
     /// Directories that were looked into, as given.

@@ -8,7 +8,7 @@ pub(super) const PORT: u16 = 7651;
 pub(super) const ADMIN_PORT: u16 = 7652;
 
 /// An address in 127.0.0.0/8, other ones in every process of these tests.
-pub(super) fn next() -> Ipv4Addr {
+pub(crate) fn next() -> Ipv4Addr {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     loop {
         let n = TAKEN.fetch_add(1, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! Starting agents, asking them, and waiting for what they do.
 
 mod agent;
-mod loopback;
+pub(crate) mod loopback;
 pub(crate) mod network;
 pub(crate) mod relay;
 
@@ -56,7 +56,12 @@ impl Lab {
 
     /// Agents `server1` to `serverN`, each of which asks the next, the last one the first.
     pub(crate) fn ring(&self, n: usize) -> Vec<Agent> {
-        let mut ring: Vec<_> = (1..=n).map(|i| self.agent(&format!("server{i}"))).collect();
+        self.ring_named(n, "server")
+    }
+
+    /// The same with other names, each with its number behind it.
+    pub(crate) fn ring_named(&self, n: usize, name: &str) -> Vec<Agent> {
+        let mut ring: Vec<_> = (1..=n).map(|i| self.agent(&format!("{name}{i}"))).collect();
         for i in 0..n {
             let next = ring[(i + 1) % n].address();
             ring[i].ask(&[&next]);

@@ -91,10 +91,7 @@ impl PeerExchange {
 
     /// The acceptor's end is up after one latency, the dialler's after two.
     fn dial(&mut self, from: usize, dial: DialId, target: &Target, out: &mut Out<Self>) {
-        let addresses = match target {
-            Target::Upstream(address) => std::slice::from_ref(address),
-            Target::Peer { addresses, .. } => addresses,
-        };
+        let addresses = target.addresses();
         let listens = |socket: SocketAddr| match socket.ip() {
             IpAddr::V4(ip) if self.ports[node_at(ip)] == socket.port() => Some(node_at(ip)),
             _ => None,
@@ -166,11 +163,7 @@ impl System for PeerExchange {
         config
             .upstreams
             .extend(self.cluster.upstreams[node].map(|upstream| multiaddr(upstream, PORT)));
-        let identity = Identity {
-            node: NodeId::new(self.cluster.ids[node]),
-            addresses: vec![multiaddr(node, PORT)],
-            metadata: Vec::new(),
-        };
+        let identity = Identity::new(NodeId::new(self.cluster.ids[node])).with_addresses(vec![multiaddr(node, PORT)]);
         let mut seed = [0; 32];
         self.cluster.rng(node).fill_bytes(&mut seed);
         let state = Node::new(config, identity, seed, Instant::from_duration(out.now()));

@@ -248,66 +248,47 @@ impl<O: Observer> Network<O> {
     }
 
     fn dial(&mut self, from: HostId, dial: DialId, target: &Target) {
-        let (addresses, expected) = match target {
-            Target::Upstream(address) => (std::slice::from_ref(address), None),
-            Target::Peer { node, addresses } => (addresses.as_slice(), Some(*node)),
-        };
-        let latency = self.setup.faults.latency;
-        let life = self.hosts[from.0].life;
-        let to = addresses
-            .first()
-            .and_then(Multiaddr::socket_addr)
-            .and_then(|a| self.resolve(a));
-        let failed = What::DialFailed {
-            host: from,
-            life,
-            dial,
-        };
-        let Some(to) = to else {
-            self.queue
-                .push(self.now + self.setup.faults.dial_timeout, failed);
-            return;
-        };
-        if self.hosts[from.0].side != self.hosts[to.0].side {
-            self.counts.partitioned += 1;
-            self.queue
-                .push(self.now + self.setup.faults.dial_timeout, failed);
-            return;
+        let (addresses, expected) = (target.addresses(), target.node());
+        let first = addresses.first().and_then(Multiaddr::socket_addr);
+        let to = first.and_then(|a| self.resolve(a));
+        match to {
+            Some(to) if self.hosts[from.0].side == self.hosts[to.0].side => {
+                let host = &self.hosts[to.0];
+                if host.node.is_none() || expected.is_some_and(|node| node != host.id) {
+                    self.dial_fails(from, dial, 2 * self.setup.faults.latency);
+                } else {
+                    self.connect(from, to, dial);
+                }
+            }
+            unreachable => {
+                self.counts.partitioned += u64::from(unreachable.is_some());
+                self.dial_fails(from, dial, self.setup.faults.dial_timeout);
+            }
         }
-        let host = &self.hosts[to.0];
-        if host.node.is_none() || expected.is_some_and(|node| node != host.id) {
-            self.queue.push(self.now + 2 * latency, failed);
-            return;
-        }
+    }
+
+    fn dial_fails(&mut self, host: HostId, dial: DialId, after: Duration) {
+        let life = self.hosts[host.0].life;
+        let failed = What::DialFailed { host, life, dial };
+        self.queue.push(self.now + after, failed);
+    }
+
+    fn connect(&mut self, dialler: HostId, acceptor: HostId, dial: DialId) {
         let number = self.next_link;
         self.next_link += 1;
-        let lives = (life, host.life);
-        let open = (true, true);
+        let latency = self.setup.faults.latency;
         let arrives = (self.now + latency, self.now + 2 * latency);
-        self.links.insert(
-            number,
-            Link {
-                dialler: from,
-                acceptor: to,
-                lives,
-                open,
-                arrives,
-            },
-        );
-        self.queue.push(
-            self.now + latency,
-            What::Up {
-                end: 2 * number + 1,
-                dial: None,
-            },
-        );
-        self.queue.push(
-            self.now + 2 * latency,
-            What::Up {
-                end: 2 * number,
-                dial: Some(dial),
-            },
-        );
+        let link = Link {
+            dialler,
+            acceptor,
+            lives: (self.hosts[dialler.0].life, self.hosts[acceptor.0].life),
+            open: (true, true),
+            arrives,
+        };
+        self.links.insert(number, link);
+        let up = |end, dial| What::Up { end, dial };
+        self.queue.push(arrives.0, up(2 * number + 1, None));
+        self.queue.push(arrives.1, up(2 * number, Some(dial)));
     }
 
     fn resolve(&mut self, address: SocketAddr) -> Option<HostId> {

@@ -145,11 +145,7 @@ impl<O: Observer> Network<O> {
     pub fn add_host_at(&mut self, upstreams: Vec<Multiaddr>) -> HostId {
         let host = HostId(self.hosts.len());
         let id = host.node_id(self.setup.seed);
-        let identity = Identity {
-            node: id,
-            addresses: vec![host.address()],
-            metadata: Vec::new(),
-        };
+        let identity = Identity::new(id).with_addresses(vec![host.address()]);
         let mut config = self.setup.config.clone();
         config.upstreams = upstreams;
         self.by_address.insert(host.socket(), host);

@@ -59,10 +59,9 @@ impl Script {
 impl Pair {
     fn new(snapshot: &[u8]) -> Self {
         let now = Instant::from_millis(1_000);
-        let identity = |n: u8| Identity {
-            node: NodeId::new([n; 32]),
-            addresses: vec![Multiaddr::tcp(([127, 0, 0, n], 7000).into())],
-            metadata: Vec::new(),
+        let identity = |n: u8| {
+            Identity::new(NodeId::new([n; 32]))
+                .with_addresses(vec![Multiaddr::tcp(([127, 0, 0, n], 7000).into())])
         };
         let client = Node::new(config(), identity(8), [1; 32], now).expect("in range");
         let (server, seed) = (identity(9), [2; 32]);

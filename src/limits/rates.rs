@@ -1,0 +1,338 @@
+//! Buckets per node ID and address prefix, which outlive the connection (R18).
+
+use alloc::collections::BTreeMap;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::addr::Subnet;
+use crate::id::NodeId;
+use crate::limits::bucket::{Bucket, Rate};
+use crate::limits::caps;
+use crate::time::Instant;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum LimitKey {
+    Node(NodeId),
+    Subnet(Subnet),
+}
+
+#[derive(Clone, Copy, Default)]
+struct Buckets {
+    messages: Bucket,
+    records: Bucket,
+    bytes: Bucket,
+}
+
+/// The rates of one kind of source.
+#[derive(Clone, Copy)]
+pub(crate) struct Rates {
+    pub(crate) messages: Rate,
+    pub(crate) records: Rate,
+    pub(crate) bytes: Rate,
+}
+
+/// What an answer or an update costs.
+#[derive(Clone, Copy, Default, PartialEq, Debug)]
+pub(crate) struct Cost {
+    pub(crate) messages: u64,
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+}
+
+/// All buckets of a node.
+pub(crate) struct RateLimits {
+    buckets: BTreeMap<LimitKey, Buckets>,
+    node: Rates,
+    subnet: Rates,
+}
+
+impl RateLimits {
+    pub(crate) fn new(node: Rates, subnet: Rates) -> Self {
+        Self {
+            buckets: BTreeMap::new(),
+            node,
+            subnet,
+        }
+    }
+
+    /// Lets one more exchange pass, or says how long to wait.
+    pub(crate) fn admit(
+        &mut self,
+        now: Instant,
+        node: NodeId,
+        remote: Option<SocketAddr>,
+    ) -> Result<(), Duration> {
+        for (source, rates) in self.sources(node, remote) {
+            let buckets = self.entry(source, now);
+            let wait = [
+                (buckets.records, rates.records),
+                (buckets.bytes, rates.bytes),
+            ]
+            .into_iter()
+            .find_map(|(mut bucket, rate)| bucket.take(rate, now, 1).err());
+            if let Some(wait) = wait {
+                return Err(wait);
+            }
+            buckets.messages.take(rates.messages, now, 1)?;
+        }
+        Ok(())
+    }
+
+    /// Charges what was sent or taken in.
+    pub(crate) fn charge(
+        &mut self,
+        now: Instant,
+        node: NodeId,
+        remote: Option<SocketAddr>,
+        cost: Cost,
+    ) {
+        for (source, rates) in self.sources(node, remote) {
+            let buckets = self.entry(source, now);
+            for (bucket, rate, tokens) in [
+                (&mut buckets.messages, rates.messages, cost.messages),
+                (&mut buckets.records, rates.records, cost.records),
+                (&mut buckets.bytes, rates.bytes, cost.bytes),
+            ] {
+                if tokens > 0 {
+                    bucket.charge(rate, now, tokens);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.buckets.len()
+    }
+
+    fn sources(
+        &self,
+        node: NodeId,
+        remote: Option<SocketAddr>,
+    ) -> impl Iterator<Item = (LimitKey, Rates)> + use<> {
+        let subnet = remote.map(|r| (LimitKey::Subnet(Subnet::of(r.ip())), self.subnet));
+        [Some((LimitKey::Node(node), self.node)), subnet]
+            .into_iter()
+            .flatten()
+    }
+
+    fn entry(&mut self, source: LimitKey, now: Instant) -> &mut Buckets {
+        if self.buckets.len() >= caps::BUCKETS && !self.buckets.contains_key(&source) {
+            self.make_room(now);
+        }
+        self.buckets.entry(source).or_default()
+    }
+
+    /// Forgets what is full anyway. When nothing is, a quarter goes: whoever fills this map pays
+    /// with that many proven identities, and loses its own debts no sooner than others theirs.
+    fn make_room(&mut self, now: Instant) {
+        self.buckets.retain(|_, b| {
+            !(b.messages.is_full(now) && b.records.is_full(now) && b.bytes.is_full(now))
+        });
+        if self.buckets.len() >= caps::BUCKETS {
+            let mut nth = 0;
+            self.buckets.retain(|_, _| {
+                nth += 1;
+                nth % 4 != 0
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDE: Rate = Rate::per_second(1 << 30, 1 << 20);
+
+    fn limits() -> RateLimits {
+        let rates = |burst| Rates {
+            messages: Rate::per_second(burst, 1),
+            records: WIDE,
+            bytes: WIDE,
+        };
+        RateLimits::new(rates(2), rates(3))
+    }
+
+    fn node(n: u32) -> NodeId {
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        NodeId::new(id)
+    }
+
+    #[test]
+    fn limits_a_node_and_its_subnet() {
+        let mut limits = limits();
+        let remote = Some("10.0.0.1:5".parse().unwrap());
+        let neighbour = Some("10.0.0.77:5".parse().unwrap());
+        let t = Instant::ZERO;
+        assert!(limits.admit(t, node(1), remote).is_ok());
+        assert!(limits.admit(t, node(1), remote).is_ok());
+        assert!(limits.admit(t, node(1), remote).is_err());
+        assert!(limits.admit(t, node(2), neighbour).is_ok());
+        assert!(limits.admit(t, node(2), neighbour).is_err());
+        assert!(
+            limits
+                .admit(t, node(3), Some("10.0.1.1:5".parse().unwrap()))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn the_map_is_bounded() {
+        let mut limits = limits();
+        for n in 0..20_000 {
+            limits.charge(
+                Instant::ZERO,
+                node(n),
+                None,
+                Cost {
+                    messages: 2,
+                    records: 0,
+                    bytes: 0,
+                },
+            );
+            assert!(limits.len() <= caps::BUCKETS);
+        }
+    }
+
+    fn remote(address: &str) -> Option<SocketAddr> {
+        Some(address.parse().unwrap())
+    }
+
+    fn records(records: u64) -> Cost {
+        Cost {
+            records,
+            ..Cost::default()
+        }
+    }
+
+    /// Limits that only records or bytes can reach: ten at once, one a second.
+    fn narrow() -> RateLimits {
+        let ten = Rate::per_second(10, 1);
+        let rates = Rates {
+            messages: WIDE,
+            records: ten,
+            bytes: ten,
+        };
+        RateLimits::new(rates, rates)
+    }
+
+    /// R18: what was sent is paid before the next request is answered.
+    #[test]
+    fn records_and_bytes_are_charged_and_waited_for() {
+        let bytes = Cost {
+            bytes: 12,
+            ..Cost::default()
+        };
+        for cost in [records(12), bytes] {
+            let mut limits = narrow();
+            limits.charge(Instant::ZERO, node(1), None, cost);
+            let wait = Duration::from_secs(3);
+            assert_eq!(limits.admit(Instant::ZERO, node(1), None), Err(wait));
+            let end = Instant::ZERO + wait;
+            assert!(
+                limits
+                    .admit(end - Duration::from_nanos(1), node(1), None)
+                    .is_err()
+            );
+            assert_eq!(limits.admit(end, node(1), None), Ok(()));
+            assert_eq!(
+                limits.admit(Instant::ZERO, node(2), None),
+                Ok(()),
+                "another node"
+            );
+        }
+    }
+
+    /// R18: messages pushed count as well as those that are answered.
+    #[test]
+    fn messages_charged_count_against_those_admitted() {
+        let mut limits = limits();
+        let two = Cost {
+            messages: 2,
+            ..Cost::default()
+        };
+        limits.charge(Instant::ZERO, node(1), None, two);
+        let refused = limits.admit(Instant::ZERO, node(1), None);
+        assert_eq!(refused, Err(Duration::from_secs(1)));
+    }
+
+    /// R18: who is refused pays nothing for it, and so gets its turn.
+    #[test]
+    fn what_is_refused_costs_nothing() {
+        let mut limits = limits();
+        for _ in 0..100 {
+            let _ = limits.admit(Instant::ZERO, node(1), None);
+        }
+        let later = Instant::from_millis(1_000);
+        assert_eq!(limits.admit(later, node(1), None), Ok(()));
+    }
+
+    /// R18: a bucket belongs to the node, whichever address it comes from.
+    #[test]
+    fn a_node_takes_its_debts_to_another_address() {
+        let mut limits = narrow();
+        limits.charge(Instant::ZERO, node(1), remote("10.0.0.1:5"), records(10));
+        for other in [None, remote("10.0.0.1:6"), remote("192.0.2.1:5")] {
+            assert!(limits.admit(Instant::ZERO, node(1), other).is_err());
+        }
+    }
+
+    /// R18: a node ID costs nothing, so what an address prefix does is counted over all of them.
+    #[test]
+    fn a_subnet_of_ipv6_is_limited_whatever_the_ids() {
+        let mut limits = narrow();
+        limits.charge(
+            Instant::ZERO,
+            node(1),
+            remote("[2001:db8::1]:5"),
+            records(10),
+        );
+        let neighbour = remote("[2001:db8::ffff:1]:5");
+        assert!(limits.admit(Instant::ZERO, node(2), neighbour).is_err());
+        let other = remote("[2001:db8:0:1::1]:5");
+        assert!(limits.admit(Instant::ZERO, node(3), other).is_ok());
+    }
+
+    fn full_of_debts(limits: &mut RateLimits) {
+        for n in 0..caps::BUCKETS as u32 {
+            // Even ones are clear after a second, odd ones after five.
+            let cost = records(if n % 2 == 0 { 1 } else { 5 });
+            limits.charge(Instant::ZERO, node(n), None, cost);
+        }
+    }
+
+    /// R22: a bucket that is full again is as good as a new one.
+    #[test]
+    fn beyond_the_cap_paid_debts_are_forgotten_first() {
+        let mut limits = narrow();
+        full_of_debts(&mut limits);
+        limits.charge(
+            Instant::from_millis(1_000),
+            node(u32::MAX),
+            None,
+            records(1),
+        );
+        assert_eq!(limits.len(), caps::BUCKETS / 2 + 1);
+        let kept = |n| limits.buckets.contains_key(&LimitKey::Node(node(n)));
+        assert!(kept(1) && !kept(0) && kept(u32::MAX));
+    }
+
+    /// R22.
+    #[test]
+    fn beyond_the_cap_a_quarter_of_the_debts_goes_when_none_is_paid() {
+        let mut limits = narrow();
+        full_of_debts(&mut limits);
+        limits.charge(Instant::from_millis(999), node(u32::MAX), None, records(1));
+        assert_eq!(limits.len(), caps::BUCKETS / 4 * 3 + 1);
+    }
+
+    /// R22: who is in the map already makes nobody give way.
+    #[test]
+    fn a_known_source_needs_no_room() {
+        let mut limits = narrow();
+        full_of_debts(&mut limits);
+        limits.charge(Instant::from_millis(1_000), node(0), None, records(1));
+        assert_eq!(limits.len(), caps::BUCKETS);
+    }
+}

@@ -1,0 +1,90 @@
+//! The lower tier: everything by which a node knows, speaks and dials. It sees no exchange.
+//!
+//! [`Base`] composes the machines that it owns; each file here is one thing that takes several of
+//! them: reading, composing a message, saying it, dialling, keeping the own record, and what goes
+//! round cycles.
+
+mod compose;
+mod cycles;
+mod dial;
+mod own;
+mod push_half;
+mod read;
+mod renewals;
+mod rumours;
+mod speak;
+
+use crate::config::Identity;
+use crate::effect::Event;
+use crate::node::cx::Cx;
+use crate::node::state::cycles::Cycles;
+use crate::node::state::dialer::Dialer;
+use crate::node::state::hints::Hints;
+use crate::node::state::links::Links;
+use crate::node::state::own::Own;
+use crate::node::state::pace::Pace;
+use crate::node::state::peers::Peers;
+use crate::node::state::renewals::Renewals;
+use crate::node::state::reports::Reports;
+use crate::node::state::rumours::Rumours;
+use crate::node::state::traces::Traces;
+use crate::node::state::upstreams::Upstreams;
+use crate::table::Table;
+
+/// What a node is without the exchanges that it has under way.
+pub(crate) struct Base {
+    pub(crate) cx: Cx,
+    pub(crate) table: Table,
+    pub(crate) own: Own,
+    pub(crate) links: Links,
+    pub(crate) peers: Peers,
+    pub(crate) dialer: Dialer,
+    pub(crate) hints: Hints,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) pace: Pace,
+    pub(crate) rumours: Rumours,
+    pub(crate) renewals: Renewals,
+    pub(crate) traces: Traces,
+    pub(crate) cycles: Cycles,
+    pub(crate) reports: Reports,
+}
+
+impl Base {
+    pub(crate) fn new(mut cx: Cx, identity: Identity, seed: &[u8; 32]) -> Self {
+        Self {
+            table: Table::new(cx.id, cx.config.capacity, seed),
+            own: Own::new(identity.addresses, identity.metadata),
+            links: Links::default(),
+            peers: Peers::default(),
+            dialer: Dialer::default(),
+            hints: Hints::default(),
+            upstreams: Upstreams::new(&mut cx),
+            pace: Pace::new(cx.config.round),
+            rumours: Rumours::default(),
+            renewals: Renewals::default(),
+            traces: Traces::default(),
+            cycles: Cycles::default(),
+            reports: Reports::default(),
+            cx,
+        }
+    }
+
+    /// What has reached the end of its life.
+    pub(crate) fn expire(&mut self) {
+        while let Some(entry) = self.table.pop_expired(self.cx.now) {
+            self.cx.stats.records_expired += 1;
+            if !entry.is_tombstone() {
+                self.cx.event(Event::PeerExpired { node: entry.node });
+                self.add_hint(entry.node, entry.addresses(self.cx.config.local));
+            }
+        }
+    }
+
+    /// After every record that the table took in: who had to make room for it.
+    pub(crate) fn report_evicted(&mut self) {
+        if let Some(node) = self.table.take_evicted() {
+            self.cx.stats.records_evicted += 1;
+            self.cx.event(Event::PeerEvicted { node });
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Publishing the own record, renewing it, and keeping it (R1, R5, R6).
+
+use alloc::vec::Vec;
+
+use crate::addr::Multiaddr;
+use crate::error::UsageError;
+use crate::node::base::Base;
+use crate::node::timers::Timer;
+use crate::record::{RecordError, Sequence};
+use crate::wire::WireRecord;
+
+impl Base {
+    /// Writes the own record under the next version.
+    pub(crate) fn publish_own(&mut self) -> Result<(), RecordError> {
+        if let Some((sequence, body)) = self.own.next_version(&self.cx)? {
+            self.table.set_own(self.cx.now, sequence, &body)?;
+            self.report_evicted();
+            self.own.published(sequence, &body);
+        }
+        Ok(())
+    }
+
+    fn announce_own(&mut self) {
+        // It does not fail: addresses and metadata were checked when they were set.
+        if self.publish_own().is_ok() && self.own.is_published() {
+            let renewal = self.cx.now + self.cx.config.renewal();
+            self.cx.timers.set(Timer::Renew, renewal);
+            self.spread(&[self.cx.id], None);
+        }
+    }
+
+    pub(crate) fn set_addresses(&mut self, addresses: Vec<Multiaddr>) -> Result<(), UsageError> {
+        if self.own.set_addresses(addresses, &self.cx)? {
+            self.announce_own();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_metadata(&mut self, metadata: Vec<u8>) -> Result<(), UsageError> {
+        if self.own.set_metadata(metadata, &self.cx)? {
+            self.announce_own();
+        }
+        Ok(())
+    }
+
+    /// The beat rises, the content stays (R26).
+    pub(crate) fn renew_own(&mut self) {
+        let wait = self.cx.jitter(self.cx.config.renewal(), 90);
+        self.cx.timers.set(Timer::Renew, self.cx.now + wait);
+        if !self.own.is_published() {
+            return;
+        }
+        let Some(sequence) = self.own.next_beat() else {
+            self.announce_own();
+            return;
+        };
+        let Some(body) = self.table.own().map(|e| e.body().to_vec()) else {
+            return;
+        };
+        if self.table.set_own(self.cx.now, sequence, &body).is_ok() {
+            self.own.renewed(sequence);
+            self.pass_renewal_on(self.cx.id);
+        }
+    }
+
+    /// Puts the own tombstone into the table; whether there is one to be told (R4).
+    pub(crate) fn bury_own(&mut self) -> bool {
+        let sequence = self.own.sequence().next_version();
+        self.own.is_published() && self.table.set_own(self.cx.now, sequence, &[]).is_ok()
+    }
+
+    /// A record under this node's own ID, from elsewhere (R5).
+    pub(crate) fn on_own_record(&mut self, record: WireRecord<'_>) {
+        let same_content = self.table.own().is_some_and(|e| e.body() == record.body);
+        if self.own.is_challenged(record.sequence, same_content) {
+            self.recover(record.sequence);
+        }
+    }
+
+    /// Somebody refuses the own record at or below this sequence.
+    pub(crate) fn on_refused(&mut self, sequence: Sequence) {
+        if sequence >= self.own.sequence() {
+            self.recover(sequence);
+        }
+    }
+
+    fn recover(&mut self, above: Sequence) {
+        if self.own.recover(above, &mut self.cx) {
+            self.announce_own();
+            self.own.recovered(&mut self.cx);
+        }
+    }
+
+    /// A higher version is allowed again (R6).
+    pub(crate) fn recover_later(&mut self) {
+        if let Some(above) = self.own.take_pending() {
+            self.recover(above);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Reading: what several machines together say of a peer, a link, the table.
+
+use core::time::Duration;
+
+use alloc::vec::Vec;
+
+use crate::addr::Multiaddr;
+use crate::id::{LinkId, NodeId};
+use crate::node::base::Base;
+use crate::node::state::links::Link;
+use crate::table::{Merged, Via};
+use crate::time::Instant;
+use crate::wire::{Cursor, Delta, Head, WireRecord};
+
+/// The least time after which a node turns to another partner.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// The round-trip time that is assumed until one is measured.
+const FIRST_RTT: Duration = Duration::from_millis(100);
+/// With so few records there is no burst of news that a trace could be in the way of.
+const SMALL: usize = 16;
+
+impl Base {
+    /// What the table holds, in short.
+    pub(crate) fn head(&self) -> Head {
+        Head {
+            version: self.table.version(),
+            count: self.table.len() as u32,
+            fingerprint: self.table.fingerprint(),
+            partial: self.table.is_crowded(),
+        }
+    }
+
+    /// Several rounds have passed without news: this is no cold start.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.pace.is_quiet(&self.cx.config)
+    }
+
+    /// Many records are new just now: news first, traces of others afterwards. One round without
+    /// news is no end: it may have met a partner who knew no more.
+    pub(crate) fn is_bursting(&self) -> bool {
+        self.table.len() > SMALL && self.pace.is_bursting(&self.cx.config)
+    }
+
+    /// `trips` round trips on this link and a margin, doubled with every timeout in a row (R17).
+    pub(crate) fn patience(&self, link: LinkId, trips: u32) -> Duration {
+        let link = self.links.get(link);
+        let rtt = link
+            .and_then(Link::round_trip)
+            .or(self.peers.round_trip())
+            .unwrap_or(FIRST_RTT);
+        let doubled = 1 << link.map_or(0, Link::timeouts).min(10);
+        let base = (rtt * trips + PATIENCE / 2).max(PATIENCE);
+        (base * doubled).min(self.cx.config.request_timeout)
+    }
+
+    /// As many again as are kept may be there to be answered once (R22).
+    pub(crate) fn most_links(&self) -> usize {
+        2 * self.cx.config.max_links
+    }
+
+    pub(crate) fn has_all_links(&self) -> bool {
+        self.links.len() >= self.cx.config.max_links
+    }
+
+    /// Links that stay though unused: those to upstreams, and to the ring successor.
+    pub(crate) fn is_kept(&self, node: &NodeId) -> bool {
+        self.table.successor() == Some(*node) || self.upstreams.contains(node)
+    }
+
+    /// An exchange with this node has been completed over a link that it still has.
+    pub(crate) fn has_exchanged(&self, node: &NodeId) -> bool {
+        let link = self.links.link_of(node);
+        link.is_some_and(|l| l.epoch().is_some() && self.peers.cursor(node, l.epoch()).is_some())
+    }
+
+    /// Whether this node is linked and takes nodes in a delta.
+    pub(crate) fn takes_names(&self, node: &NodeId) -> bool {
+        self.links.link_of(node).is_some_and(Link::takes_names)
+    }
+
+    /// Where a peer can be dialled, as far as rules and policy allow.
+    pub(crate) fn peer_addresses(&self, node: &NodeId) -> Vec<Multiaddr> {
+        let entry = self.table.lookup(node);
+        let mut addresses = entry
+            .map(|e| e.addresses(self.cx.config.local))
+            .unwrap_or_default();
+        addresses.retain(|a| self.cx.config.allows(node, a));
+        addresses
+    }
+
+    /// Takes a record into the table. Linked nodes and upstreams are never evicted for it.
+    pub(crate) fn merge_record(&mut self, record: WireRecord<'_>, via: Via) -> Merged {
+        let (links, upstreams) = (&self.links, &self.upstreams);
+        let is_pinned = |node: &NodeId| links.is_linked(node) || upstreams.contains(node);
+        self.table.merge(self.cx.now, record, via, &is_pinned)
+    }
+}
+
+/// Cursors (R15).
+impl Base {
+    /// Where the cursor into the peer's log stands after this delta: unmoved if it begins later
+    /// than the cursor, or the peer's epoch is not known.
+    pub(crate) fn cursor_after(&self, link: LinkId, delta: &Delta) -> Option<Cursor> {
+        let link = self.links.get(link)?;
+        let epoch = link.epoch()?;
+        let known = self.peers.cursor(&link.node(), Some(epoch));
+        let known = known.map_or(0, |c| c.version);
+        (delta.to > 0 && delta.from <= known).then_some(Cursor {
+            epoch,
+            version: delta.to,
+        })
+    }
+
+    /// Only the receiver of records moves a cursor, and never back.
+    pub(crate) fn advance_cursor(&mut self, link: LinkId, cursor: Cursor) {
+        let Some(link) = self.links.get(link) else {
+            return;
+        };
+        if link.epoch() == Some(cursor.epoch) {
+            self.peers.advance(link.node(), cursor, self.cx.now);
+        }
+    }
+
+    /// Both tables are the same, and the other end's log is at this version.
+    pub(crate) fn advance_to(&mut self, link: LinkId, version: u64) {
+        if let Some(epoch) = self.links.get(link).and_then(Link::epoch) {
+            self.advance_cursor(link, Cursor { epoch, version });
+        }
+    }
+
+    /// An exchange with this node is over: each knows what the other knew.
+    pub(crate) fn set_in_sync(&mut self, node: NodeId) {
+        self.peers
+            .set_in_sync(node, self.table.version(), self.cx.now);
+    }
+
+    /// For whom an exchange would bring nothing: those with whom there has been one in the time of
+    /// a fast round, and nothing has changed here since.
+    pub(crate) fn in_sync_since(&self) -> (u64, Instant) {
+        let time = if self.pace.discovery_wanted() {
+            Duration::ZERO
+        } else {
+            self.cx.config.round
+        };
+        (self.table.version(), self.cx.now.saturating_sub(time))
+    }
+}

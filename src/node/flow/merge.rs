@@ -1,0 +1,259 @@
+//! What a page brings: records into the table, and what follows for each (R1, R5, R16, R21).
+
+use alloc::vec::Vec;
+
+use crate::effect::Event;
+use crate::error::PeerFault;
+use crate::id::{LinkId, NodeId};
+use crate::limits::caps;
+use crate::node::Node;
+use crate::node::state::fetches::{Offer, Wanted};
+use crate::record::{RecordError, Sequence};
+use crate::table::{Merged, Slot};
+use crate::wire::{Content, Delta, Records, Refusals, RefusalsBuilder, WireRecord};
+
+/// In a crowded table, newcomers take the place of others. Only if they are at least a sixteenth of
+/// a sample do they count as news (R16): below that the choice of who is kept improves so little
+/// that asking fast is not worth it.
+const SWAPS: usize = 16;
+
+/// How records came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// Asked for.
+    Pull,
+    /// The other end's news, by its cursor.
+    Push,
+    /// One change on its way through the cluster (R21).
+    Rumour,
+}
+
+/// What came of a page.
+#[derive(Default)]
+pub(crate) struct Taken {
+    /// Node IDs not known before, and changes that a push had missed (R16).
+    news: usize,
+    refusals: RefusalsBuilder,
+}
+
+impl Taken {
+    pub(crate) fn has_news(&self) -> bool {
+        self.news > 0
+    }
+
+    /// What refuses records of the page, to be told to who sent it.
+    pub(crate) fn into_refusals(self) -> Refusals {
+        self.refusals.finish()
+    }
+
+    /// A refusal is longer than the record that it refuses: a whole page of them is no message.
+    fn refuse(&mut self, node: NodeId, sequence: Sequence) {
+        if self.refusals.len() < caps::BATCH {
+            self.refusals.push(&node, sequence);
+        }
+    }
+}
+
+/// What is gathered while the records of a page are merged.
+#[derive(Default)]
+struct Gathered<'a> {
+    taken: Taken,
+    /// To be passed on.
+    relay: Vec<NodeId>,
+    /// Rumours for which there is no room here.
+    no_room: Vec<WireRecord<'a>>,
+    /// Newcomers that took the place of others.
+    swapped: usize,
+    /// What is wrong with the sender's own record.
+    faults: Vec<RecordError>,
+}
+
+impl Node {
+    pub(crate) fn merge_records(
+        &mut self,
+        link: LinkId,
+        records: &Records,
+        origin: Origin,
+    ) -> Taken {
+        let Some((teller, via)) = self.base.links.get(link).map(|l| (l.node(), l.via())) else {
+            return Taken::default();
+        };
+        let quiet = self.base.is_quiet();
+        let mut gathered = Gathered::default();
+        for record in records.iter() {
+            if record.node == self.base.cx.id {
+                self.base.on_own_record(record);
+                continue;
+            }
+            let crowded = self.base.table.is_crowded();
+            let merged = self.base.merge_record(record, via);
+            gathered.add(
+                record,
+                merged,
+                origin,
+                crowded,
+                quiet && record.node == teller,
+            );
+            self.account_for(teller, record, merged, &mut gathered);
+        }
+        self.follow_up(link, origin, gathered)
+    }
+
+    /// Passes on what is a rumour, says what is news, and judges the sender, now that the whole
+    /// page was taken: a ban ends its links.
+    fn follow_up(&mut self, link: LinkId, origin: Origin, gathered: Gathered<'_>) -> Taken {
+        let base = &mut self.base;
+        let mut taken = gathered.taken;
+        let sample = caps::SAMPLE.min(base.cx.config.capacity);
+        if origin != Origin::Rumour && gathered.swapped * SWAPS >= sample {
+            taken.news += gathered.swapped;
+        }
+        if !gathered.relay.is_empty() {
+            base.spread(&gathered.relay, Some(link));
+        }
+        if !gathered.no_room.is_empty() {
+            base.pass_on(&gathered.no_room, link);
+        }
+        for error in gathered.faults {
+            self.penalise(link, PeerFault::OwnRecord(error));
+        }
+        taken
+    }
+
+    /// Counts and reports what became of a record.
+    fn account_for(
+        &mut self,
+        teller: NodeId,
+        record: WireRecord<'_>,
+        merged: Merged,
+        gathered: &mut Gathered<'_>,
+    ) {
+        let node = record.node;
+        let taken = &mut gathered.taken;
+        let base = &mut self.base;
+        base.report_evicted();
+        let stats = &mut base.cx.stats;
+        match merged {
+            Merged::New(slot) | Merged::Newer(slot) | Merged::Left(slot) => {
+                stats.records_learned += 1;
+                self.report_change(node, merged, slot);
+            }
+            Merged::Renewed(_) => {
+                stats.renewals_applied += 1;
+                base.pass_renewal_on(node);
+            }
+            Merged::Known | Merged::Dying => stats.records_known += 1,
+            Merged::Stale(sequence) => {
+                stats.records_known += 1;
+                if node == teller {
+                    taken.refuse(node, sequence);
+                }
+            }
+            Merged::Refused(sequence) => {
+                stats.records_refused += 1;
+                taken.refuse(node, sequence);
+            }
+            Merged::Conflict => {
+                stats.records_conflicting += 1;
+                let version = record.sequence.version;
+                base.cx.event(Event::Conflict { node, version });
+                if node == teller {
+                    taken.refuse(node, record.sequence);
+                }
+            }
+            Merged::Full => stats.records_evicted += 1,
+            Merged::Bad(error) => {
+                stats.records_bad += 1;
+                if node == teller {
+                    gathered.faults.push(error);
+                }
+            }
+        }
+    }
+
+    /// A peer is new, has changed, or has left.
+    fn report_change(&mut self, node: NodeId, merged: Merged, slot: Slot) {
+        let base = &mut self.base;
+        let live = base.table.get(slot).is_some_and(|e| !e.is_tombstone());
+        match merged {
+            Merged::New(_) if live => {
+                self.exchange.round.learned(node, &mut base.cx.choices);
+                base.hints.forget(&node);
+                base.cx.event(Event::PeerUp { node });
+            }
+            Merged::Newer(_) if live => base.cx.event(Event::PeerChanged { node }),
+            Merged::Left(_) => {
+                base.hints.forget(&node);
+                base.cx.event(Event::PeerLeft { node });
+            }
+            // The tombstone of a node that was not known alive.
+            _ => {}
+        }
+    }
+
+    /// Takes a delta: records at once, an announcement into the queue. Says what came of it, and
+    /// whether a fetch follows.
+    pub(crate) fn take_delta(
+        &mut self,
+        link: LinkId,
+        delta: Delta,
+        origin: Origin,
+        first: bool,
+    ) -> (Taken, bool) {
+        let cursor = self.base.cursor_after(link, &delta);
+        let wanted = match delta.content {
+            // `read_sketch` has turned those of answers into announcements; a pushed one is
+            // ignored.
+            Content::Sketch(_) => return (Taken::default(), false),
+            Content::Announced(ids) => Wanted::Announced(ids),
+            Content::Nodes(nodes) => Wanted::Named(nodes),
+            Content::Empty => {
+                self.move_cursor(link, cursor);
+                return (Taken::default(), false);
+            }
+            Content::Records(records) => {
+                let taken = self.merge_records(link, &records, origin);
+                self.move_cursor(link, cursor);
+                return (taken, false);
+            }
+        };
+        let offer = Offer::new(link, wanted, cursor);
+        let offered = self.exchange.offer(&mut self.base, offer, first);
+        (Taken::default(), offered)
+    }
+
+    fn move_cursor(&mut self, link: LinkId, cursor: Option<crate::wire::Cursor>) {
+        if let Some(cursor) = cursor {
+            self.base.advance_cursor(link, cursor);
+        }
+    }
+}
+
+impl<'a> Gathered<'a> {
+    /// One more record. `joins`: it is from its own node, where things are quiet.
+    fn add(
+        &mut self,
+        record: WireRecord<'a>,
+        merged: Merged,
+        origin: Origin,
+        crowded: bool,
+        joins: bool,
+    ) {
+        let rumour = origin == Origin::Rumour;
+        let changed = matches!(merged, Merged::New(_) | Merged::Newer(_) | Merged::Left(_));
+        if crowded && matches!(merged, Merged::New(_)) {
+            self.swapped += 1;
+        } else if changed && !rumour {
+            self.taken.news += 1;
+        }
+        // A joiner's record, from itself, becomes a rumour where things are quiet; in a cold start
+        // everybody is pulling anyway.
+        let announces = joins && !crowded && origin == Origin::Push;
+        if changed && (rumour || announces) {
+            self.relay.push(record.node);
+        }
+        if rumour && merged == Merged::Full {
+            self.no_room.push(record);
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! One link: what its other end can do, what is under way on it, and what waits for room (R14, R18).
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::id::{NodeId, RequestId};
+use crate::limits::caps;
+use crate::table::Via;
+use crate::time::{self, Instant};
+use crate::wire::{self, Hello, Kind, Trace};
+
+/// A link that has lasted so long resets the backoff of its node (R17).
+const LASTED: Duration = Duration::from_secs(30);
+
+/// What a message is for: answers always have room, pushes give way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Class {
+    Answer,
+    Ask,
+    Push,
+}
+
+impl Class {
+    fn room(self) -> usize {
+        match self {
+            Self::Answer => caps::IN_FLIGHT,
+            Self::Ask => caps::IN_FLIGHT - 2,
+            Self::Push => caps::IN_FLIGHT_PUSHED,
+        }
+    }
+}
+
+/// A link that has just come up.
+pub(crate) struct NewLink {
+    pub(crate) node: NodeId,
+    pub(crate) remote: Option<SocketAddr>,
+    /// This node has dialled it.
+    pub(crate) dialled: bool,
+    pub(crate) via: Via,
+    /// What is known of its round-trip time.
+    pub(crate) round_trip: Option<Duration>,
+    /// Beyond the cap: it is answered once, then goodbye.
+    pub(crate) over_cap: bool,
+}
+
+/// The request under way on a link (R14: one exchange, own and forwarded alike).
+struct Outstanding {
+    id: RequestId,
+    sent_at: Instant,
+    /// When the node turns to others.
+    deadline: Instant,
+    /// The version of the own log that it showed.
+    shown: u64,
+    /// The other end's request that crossed this one, and had to give way.
+    crossed: Option<RequestId>,
+}
+
+/// A request that was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Answered {
+    /// The version of the own log that the request showed.
+    pub(crate) shown: u64,
+    pub(crate) deadline: Instant,
+    pub(crate) round_trip: Duration,
+}
+
+/// Requests in a row that were not answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Silence {
+    pub(crate) timeouts: u8,
+    /// When the first of them was sent.
+    pub(crate) since: Instant,
+}
+
+pub(crate) struct Link {
+    node: NodeId,
+    remote: Option<SocketAddr>,
+    dialled: bool,
+    /// Rises with every link of this node.
+    order: u64,
+    up_at: Instant,
+    used_at: Instant,
+    via: Via,
+    in_flight: u8,
+    /// The peer's epoch, once its Hello has come.
+    epoch: Option<u64>,
+    /// A trace has been sent on it.
+    traced: bool,
+    /// The peer takes sketches.
+    sketches: bool,
+    /// The peer takes nodes in a delta.
+    names: bool,
+    outstanding: Option<Outstanding>,
+    /// Half of the IDs of finished requests, the latest first, and how many there are.
+    recent: ([u32; caps::RECENT_REQUESTS], u8),
+    backlog: Option<Box<Backlog>>,
+    round_trip: Option<Duration>,
+    timeouts: u8,
+    silent_since: Option<Instant>,
+    over_cap: bool,
+    /// Until when the peer was told to wait, on this link: on another it may not have heard of it.
+    wait_until: Option<Instant>,
+}
+
+/// What waits for a link to have room.
+#[derive(Default)]
+struct Backlog {
+    /// Nodes whose records are to be sent as a rumour.
+    rumours: Vec<NodeId>,
+    /// Nobody asks for a trace that is lost.
+    traces: VecDeque<Trace>,
+}
+
+impl Link {
+    /// The `order`-th link of this node.
+    pub(crate) fn new(new: NewLink, order: u64, now: Instant) -> Self {
+        Self {
+            node: new.node,
+            remote: new.remote,
+            dialled: new.dialled,
+            order,
+            up_at: now,
+            used_at: now,
+            via: new.via,
+            in_flight: 0,
+            epoch: None,
+            traced: false,
+            sketches: false,
+            names: false,
+            outstanding: None,
+            recent: ([0; caps::RECENT_REQUESTS], 0),
+            backlog: None,
+            round_trip: new.round_trip,
+            timeouts: 0,
+            silent_since: None,
+            over_cap: new.over_cap,
+            wait_until: None,
+        }
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Its node and network address: by these it is limited (R18).
+    pub(crate) fn source(&self) -> (NodeId, Option<SocketAddr>) {
+        (self.node, self.remote)
+    }
+
+    pub(crate) fn is_dialled(&self) -> bool {
+        self.dialled
+    }
+
+    pub(crate) fn order(&self) -> u64 {
+        self.order
+    }
+
+    pub(crate) fn up_at(&self) -> Instant {
+        self.up_at
+    }
+
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_since(self.up_at)
+    }
+
+    /// It has been up for long enough to say that its node can be reached.
+    pub(crate) fn has_lasted(&self, now: Instant) -> bool {
+        self.age(now) >= LASTED
+    }
+
+    pub(crate) fn unused_for(&self, now: Instant) -> Duration {
+        now.saturating_since(self.used_at)
+    }
+
+    pub(crate) fn via(&self) -> Via {
+        self.via
+    }
+
+    pub(crate) fn is_over_cap(&self) -> bool {
+        self.over_cap
+    }
+
+    pub(crate) fn is_traced(&self) -> bool {
+        self.traced
+    }
+
+    /// The mean round-trip time of exchanges on it.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// Requests in a row that got no answer.
+    pub(crate) fn timeouts(&self) -> u8 {
+        self.timeouts
+    }
+}
+
+/// Greeting.
+impl Link {
+    pub(crate) fn greeted(&mut self, hello: &Hello) {
+        self.epoch = Some(hello.epoch);
+        self.sketches = hello.features & wire::SKETCHES != 0;
+        self.names = hello.features & wire::NODES != 0;
+    }
+
+    /// The other end's epoch, once its Hello has come.
+    pub(crate) fn epoch(&self) -> Option<u64> {
+        self.epoch
+    }
+
+    pub(crate) fn takes_sketches(&self) -> bool {
+        self.sketches
+    }
+
+    pub(crate) fn takes_names(&self) -> bool {
+        self.names
+    }
+}
+
+/// Room: a few messages at most are with the transport.
+impl Link {
+    /// Takes the place of one message, if there is one for its class.
+    pub(crate) fn take_room(&mut self, class: Class, kind: Kind, now: Instant) -> bool {
+        if usize::from(self.in_flight) >= class.room() {
+            return false;
+        }
+        self.in_flight += 1;
+        self.used_at = now;
+        self.traced |= kind == Kind::Trace;
+        true
+    }
+
+    /// The transport has taken one message.
+    pub(crate) fn give_room(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// Whether there is room for what is not asked for.
+    fn has_room(&self) -> bool {
+        usize::from(self.in_flight) < Class::Push.room()
+    }
+
+    /// Rumours about these nodes, as many as may wait.
+    pub(crate) fn await_room(&mut self, about: Vec<NodeId>) {
+        let rumours = &mut self.backlog.get_or_insert_default().rumours;
+        let room = caps::WAITING_RUMOURS.saturating_sub(rumours.len());
+        rumours.extend(about.into_iter().take(room));
+    }
+
+    /// The rumours that have waited, if there is room.
+    pub(crate) fn take_rumours(&mut self) -> Option<Vec<NodeId>> {
+        if !self.has_room() {
+            return None;
+        }
+        let rumours = core::mem::take(&mut self.backlog.as_mut()?.rumours);
+        self.drop_empty_backlog();
+        (!rumours.is_empty()).then_some(rumours)
+    }
+
+    pub(crate) fn pending_traces(&self) -> usize {
+        self.backlog.as_ref().map_or(0, |b| b.traces.len())
+    }
+
+    /// Whether the trace may wait.
+    pub(crate) fn add_trace(&mut self, trace: Trace) -> bool {
+        let room = self.pending_traces() < caps::PENDING_TRACES;
+        if room {
+            let backlog = self.backlog.get_or_insert_default();
+            backlog.traces.push_back(trace);
+        }
+        room
+    }
+
+    /// The next trace that there is room for.
+    pub(crate) fn next_trace(&mut self) -> Option<Trace> {
+        if !self.has_room() {
+            return None;
+        }
+        let trace = self.backlog.as_mut()?.traces.pop_front();
+        self.drop_empty_backlog();
+        trace
+    }
+
+    /// Most links never have anything that waits.
+    fn drop_empty_backlog(&mut self) {
+        let nothing = |b: &mut Box<Backlog>| b.rumours.is_empty() && b.traces.is_empty();
+        drop(self.backlog.take_if(nothing));
+    }
+}
+
+/// Requests and their answers (R14).
+impl Link {
+    /// No request of this node is under way on it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.outstanding.is_none()
+    }
+
+    /// A request was sent that shows this version of the own log.
+    pub(crate) fn asked(&mut self, id: RequestId, shown: u64, now: Instant, deadline: Instant) {
+        self.outstanding = Some(Outstanding {
+            id,
+            sent_at: now,
+            deadline,
+            shown,
+            crossed: None,
+        });
+    }
+
+    /// Whether the other end's request, which crosses the one under way, gives way to it. Once: if
+    /// another comes, the one under way has not arrived.
+    pub(crate) fn goes_before(&mut self, other: RequestId) -> bool {
+        let ours = self.outstanding.as_mut();
+        ours.is_some_and(|o| *o.crossed.get_or_insert(other) == other)
+    }
+
+    /// Takes the request off if this is the ID of the one under way.
+    pub(crate) fn answered(&mut self, id: RequestId, now: Instant) -> Option<Answered> {
+        let asked = self.outstanding.take_if(|o| o.id == id)?;
+        self.finish(id);
+        let round_trip = now.saturating_since(asked.sent_at);
+        self.round_trip = Some(time::smoothed(self.round_trip, round_trip));
+        self.heard();
+        Some(Answered {
+            shown: asked.shown,
+            deadline: asked.deadline,
+            round_trip,
+        })
+    }
+
+    /// The request under way has got no answer in time.
+    pub(crate) fn timed_out(&mut self) -> Option<Silence> {
+        let asked = self.outstanding.take()?;
+        self.finish(asked.id);
+        self.timeouts = self.timeouts.saturating_add(1);
+        Some(Silence {
+            timeouts: self.timeouts,
+            since: *self.silent_since.get_or_insert(asked.sent_at),
+        })
+    }
+
+    /// Gives the request under way up, and says when it would have timed out.
+    pub(crate) fn give_up(&mut self) -> Option<Instant> {
+        let asked = self.outstanding.take()?;
+        self.finish(asked.id);
+        Some(asked.deadline)
+    }
+
+    /// When the request under way times out.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.outstanding.as_ref().map(|o| o.deadline)
+    }
+
+    /// Remembers a finished request: its answer may yet come again.
+    pub(crate) fn finish(&mut self, id: RequestId) {
+        let (ids, n) = &mut self.recent;
+        ids.rotate_right(1);
+        ids[0] = id.0 as u32;
+        *n = (*n + 1).min(ids.len() as u8);
+    }
+
+    pub(crate) fn is_recent(&self, id: RequestId) -> bool {
+        let (ids, n) = &self.recent;
+        ids[..usize::from(*n)].contains(&(id.0 as u32))
+    }
+
+    /// The other end has answered something.
+    pub(crate) fn heard(&mut self) {
+        self.timeouts = 0;
+        self.silent_since = None;
+    }
+
+    /// The other end was told to wait until then.
+    pub(crate) fn told_to_wait(&mut self, until: Instant) {
+        self.wait_until = Some(until);
+    }
+
+    /// The other end was told to wait, and the time is not over.
+    pub(crate) fn must_wait(&self, now: Instant) -> bool {
+        self.wait_until.is_some_and(|until| now < until)
+    }
+}
+
+#[cfg(test)]
+mod tests;

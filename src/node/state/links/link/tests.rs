@@ -1,0 +1,280 @@
+//! A link by itself: room, what waits for it, requests and their ends.
+
+use super::*;
+use crate::node::testing::{at, node};
+
+const NANOSECOND: Duration = Duration::from_nanos(1);
+
+fn link_at(now: Instant) -> Link {
+    let new = NewLink {
+        node: node(1),
+        remote: None,
+        dialled: true,
+        via: Via(1),
+        round_trip: None,
+        over_cap: false,
+    };
+    Link::new(new, 1, now)
+}
+
+fn link() -> Link {
+    link_at(at(0))
+}
+
+/// How many messages of this class find room, one after the other.
+fn fill(link: &mut Link, class: Class) -> usize {
+    let taken = (0..100).take_while(|_| link.take_room(class, Kind::Update, at(0)));
+    taken.count()
+}
+
+fn trace(id: u64) -> Trace {
+    Trace {
+        id,
+        path: [node(1)].into(),
+        fresh: false,
+    }
+}
+
+/// R9, R22: an answer never waits for what is pushed or asked.
+#[test]
+fn answers_have_room_when_requests_have_none_and_requests_when_pushes_have_none() {
+    let mut link = link();
+    assert_eq!(fill(&mut link, Class::Push), 4);
+    assert_eq!(fill(&mut link, Class::Ask), 2);
+    assert_eq!(fill(&mut link, Class::Push), 0);
+    assert_eq!(fill(&mut link, Class::Answer), 2);
+    assert_eq!(fill(&mut link, Class::Answer), 0);
+}
+
+/// R22.
+#[test]
+fn a_message_that_is_sent_makes_room_for_one() {
+    let mut link = link();
+    fill(&mut link, Class::Push);
+    link.give_room();
+    assert_eq!(fill(&mut link, Class::Push), 1);
+}
+
+/// A transport that reports more than it was given makes no room.
+#[test]
+fn room_that_nobody_took_is_not_given_back() {
+    let mut link = link();
+    for _ in 0..300 {
+        link.give_room();
+    }
+    assert_eq!(fill(&mut link, Class::Answer), caps::IN_FLIGHT);
+}
+
+#[test]
+fn only_what_is_sent_counts_as_use_or_as_a_trace() {
+    let mut link = link();
+    assert_eq!(link.unused_for(at(7)), Duration::from_secs(7));
+    assert!(link.take_room(Class::Push, Kind::Update, at(7)));
+    assert_eq!(link.unused_for(at(7)), Duration::ZERO);
+    fill(&mut link, Class::Push);
+    assert!(!link.take_room(Class::Push, Kind::Trace, at(9)));
+    assert_eq!(link.unused_for(at(9)), Duration::from_secs(9));
+    assert!(!link.is_traced());
+    link.give_room();
+    assert!(link.take_room(Class::Push, Kind::Trace, at(9)));
+    assert!(link.is_traced());
+}
+
+/// R17.
+#[test]
+fn a_link_has_lasted_after_thirty_seconds() {
+    let link = link_at(at(100));
+    assert!(!link.has_lasted(at(130) - NANOSECOND));
+    assert!(link.has_lasted(at(130)));
+    assert_eq!(link.age(at(90)), Duration::ZERO);
+}
+
+#[test]
+fn a_hello_says_the_epoch_and_what_the_other_end_takes() {
+    let hello = |features| Hello {
+        min_version: 1,
+        max_version: 1,
+        features,
+        epoch: 5,
+    };
+    let takes = |link: &Link| (link.takes_sketches(), link.takes_names());
+    let mut link = link();
+    assert_eq!((link.epoch(), takes(&link)), (None, (false, false)));
+    link.greeted(&hello(wire::SKETCHES));
+    assert_eq!((link.epoch(), takes(&link)), (Some(5), (true, false)));
+    link.greeted(&hello(wire::NODES | 1 << 63));
+    assert_eq!(takes(&link), (false, true));
+}
+
+/// R14.
+#[test]
+fn an_answer_ends_the_request_of_its_id_and_no_other() {
+    let mut link = link();
+    assert_eq!(link.answered(RequestId(0), at(1)), None);
+    link.asked(RequestId(7), 40, at(10), at(14));
+    assert_eq!(link.deadline(), Some(at(14)));
+    assert_eq!(link.answered(RequestId(8), at(11)), None);
+    assert!(!link.is_idle());
+    let answered = Answered {
+        shown: 40,
+        deadline: at(14),
+        round_trip: Duration::from_secs(2),
+    };
+    assert_eq!(link.answered(RequestId(7), at(12)), Some(answered));
+    assert!(link.is_idle());
+    assert_eq!(link.deadline(), None);
+    assert_eq!(link.answered(RequestId(7), at(13)), None, "it is doubled");
+}
+
+/// R17: the time-outs follow the mean.
+#[test]
+fn an_answer_moves_the_mean_round_trip_time_by_an_eighth() {
+    let mut link = link();
+    for (id, round_trip, mean) in [(1, 800, 800), (2, 1_600, 900)] {
+        link.asked(RequestId(id), 0, at(0), at(9));
+        link.answered(RequestId(id), Instant::from_millis(round_trip))
+            .unwrap();
+        assert_eq!(link.round_trip(), Some(Duration::from_millis(mean)));
+    }
+}
+
+/// R17: a link is given up for requests without an answer in a row, from the first of them on.
+#[test]
+fn silence_lasts_from_the_first_request_without_an_answer() {
+    let mut link = link();
+    assert_eq!(link.timed_out(), None);
+    for n in 1..=3 {
+        link.asked(RequestId(n), 0, at(10 * n), at(10 * n + 3));
+        let silence = Silence {
+            timeouts: n as u8,
+            since: at(10),
+        };
+        assert_eq!(link.timed_out(), Some(silence));
+        assert!(link.is_idle());
+    }
+    assert_eq!(link.timeouts(), 3);
+}
+
+/// R17: an answer, late or to something else, shows that the other end is there.
+#[test]
+fn whatever_is_heard_ends_the_silence() {
+    let late: fn(&mut Link) = Link::heard;
+    let in_time: fn(&mut Link) = |link| {
+        link.asked(RequestId(2), 0, at(20), at(23));
+        link.answered(RequestId(2), at(21)).unwrap();
+    };
+    for hear in [late, in_time] {
+        let mut link = link();
+        link.asked(RequestId(1), 0, at(10), at(13));
+        link.timed_out().unwrap();
+        hear(&mut link);
+        assert_eq!(link.timeouts(), 0);
+        link.asked(RequestId(3), 0, at(30), at(33));
+        let silence = Silence {
+            timeouts: 1,
+            since: at(30),
+        };
+        assert_eq!(link.timed_out(), Some(silence));
+    }
+}
+
+/// R14: giving way to the other end's request is no failure of the other end.
+#[test]
+fn a_request_that_is_given_up_is_not_silence() {
+    let mut link = link();
+    assert_eq!(link.give_up(), None);
+    link.asked(RequestId(1), 0, at(10), at(13));
+    assert_eq!(link.give_up(), Some(at(13)));
+    assert!(link.is_idle() && link.is_recent(RequestId(1)));
+    assert_eq!(link.timeouts(), 0);
+}
+
+/// R14: late and doubled answers are merged without blame.
+#[test]
+fn a_late_answer_is_expected_however_its_request_has_ended() {
+    let mut link = link();
+    assert!(!link.is_recent(RequestId(0)), "nothing was asked");
+    for id in 1..=2 {
+        link.asked(RequestId(id), 0, at(0), at(3));
+        assert!(!link.is_recent(RequestId(id)), "it is under way");
+        match id {
+            1 => drop(link.answered(RequestId(1), at(1))),
+            _ => drop(link.timed_out()),
+        }
+        assert!(link.is_recent(RequestId(id)));
+        assert!(!link.is_recent(RequestId(0)), "it was not asked");
+    }
+}
+
+/// R14, R22.
+#[test]
+fn so_many_finished_requests_are_remembered_and_no_more() {
+    let mut link = link();
+    let last = caps::RECENT_REQUESTS as u64 + 1;
+    (1..=last).for_each(|id| link.finish(RequestId(id)));
+    assert!(!link.is_recent(RequestId(1)));
+    assert!((2..=last).all(|id| link.is_recent(RequestId(id))));
+}
+
+/// R14: if the other end asks for something else meanwhile, the request under way was lost.
+#[test]
+fn a_request_goes_before_one_that_crosses_it_but_not_before_a_second() {
+    let mut link = link();
+    assert!(!link.goes_before(RequestId(1)), "none is under way");
+    link.asked(RequestId(9), 0, at(0), at(3));
+    assert!(link.goes_before(RequestId(1)));
+    assert!(link.goes_before(RequestId(1)), "the same one, doubled");
+    assert!(!link.goes_before(RequestId(2)));
+    link.asked(RequestId(10), 0, at(4), at(7));
+    assert!(link.goes_before(RequestId(2)), "another exchange");
+}
+
+/// R21, R22.
+#[test]
+fn so_many_rumours_wait_for_room_and_no_more() {
+    let mut link = link();
+    assert_eq!(link.take_rumours(), None);
+    link.await_room((0..20).map(node).collect());
+    link.await_room((20..40).map(node).collect());
+    let waiting = caps::WAITING_RUMOURS as u32;
+    let first: Vec<_> = (0..waiting).map(node).collect();
+    assert_eq!(link.take_rumours(), Some(first));
+    assert_eq!(link.take_rumours(), None);
+}
+
+#[test]
+fn what_waits_goes_only_where_there_is_room() {
+    let mut link = link();
+    link.await_room([node(2)].into());
+    assert!(link.add_trace(trace(1)));
+    fill(&mut link, Class::Push);
+    assert_eq!((link.take_rumours(), link.next_trace()), (None, None));
+    link.give_room();
+    assert_eq!(link.take_rumours(), Some([node(2)].into()));
+    assert_eq!(link.next_trace(), Some(trace(1)), "it was not lost");
+    assert_eq!(link.next_trace(), None);
+}
+
+/// R12, R22.
+#[test]
+fn so_many_traces_wait_in_order_and_no_more() {
+    let mut link = link();
+    let all = caps::PENDING_TRACES as u64;
+    assert!((0..all).all(|id| link.add_trace(trace(id))));
+    assert!(!link.add_trace(trace(all)));
+    assert_eq!(link.pending_traces(), caps::PENDING_TRACES);
+    assert!((0..all).all(|id| link.next_trace() == Some(trace(id))));
+    assert_eq!(link.pending_traces(), 0);
+}
+
+/// R18.
+#[test]
+fn the_other_end_waits_until_the_time_that_it_was_told_last() {
+    let mut link = link();
+    assert!(!link.must_wait(at(0)));
+    link.told_to_wait(at(9));
+    assert!(link.must_wait(at(9) - NANOSECOND));
+    assert!(!link.must_wait(at(9)));
+    link.told_to_wait(at(12));
+    assert!(link.must_wait(at(9)));
+}

@@ -1,0 +1,22 @@
+//! The machines: each owns its state, in private fields, and the rules that it keeps.
+//!
+//! None knows another, or the node: they are given the context or the time, and return what
+//! follows. What connects them stands in the tiers above ([`super::base`], [`super::exchange`],
+//! [`super::flow`]).
+
+pub(crate) mod bans;
+pub(crate) mod cycles;
+pub(crate) mod dialer;
+pub(crate) mod fetches;
+pub(crate) mod hints;
+pub(crate) mod links;
+pub(crate) mod own;
+pub(crate) mod pace;
+pub(crate) mod peers;
+pub(crate) mod renewals;
+pub(crate) mod reports;
+pub(crate) mod round;
+pub(crate) mod rumours;
+pub(crate) mod traces;
+pub(crate) mod upstreams;
+pub(crate) mod walks;

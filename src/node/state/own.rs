@@ -1,0 +1,473 @@
+//! The node's own record: which sequence it has, and how it is kept against others (R1, R5, R6).
+
+use alloc::vec::Vec;
+
+use crate::addr::Multiaddr;
+use crate::effect::Event;
+use crate::limits::bucket::{Bucket, Rate};
+use crate::node::cx::Cx;
+use crate::node::timers::Timer;
+use crate::record::{RecordError, Sequence, check_body, write_body};
+use crate::rng;
+use crate::time::Instant;
+
+pub(crate) struct Own {
+    sequence: Sequence,
+    addresses: Vec<Multiaddr>,
+    metadata: Vec<u8>,
+    /// The own record, or its tombstone, is in the table.
+    published: bool,
+    check: u16,
+    recoveries: Bucket,
+    /// Recoveries in a row, and when the last one was.
+    row: (u64, Instant),
+    /// A sequence to be exceeded as soon as that is allowed.
+    pending: Option<Sequence>,
+    reported: Option<Instant>,
+}
+
+/// Higher versions at once; afterwards one in each renewal period (R6).
+const RECOVERIES: u64 = 3;
+
+impl Own {
+    pub(crate) fn new(addresses: Vec<Multiaddr>, metadata: Vec<u8>) -> Self {
+        Self {
+            sequence: Sequence::default(),
+            addresses,
+            metadata,
+            published: false,
+            check: 0,
+            recoveries: Bucket::default(),
+            row: (0, Instant::ZERO),
+            pending: None,
+            reported: None,
+        }
+    }
+
+    /// What is shown to those who are asked; zeros while nothing has been announced.
+    pub(crate) fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
+    /// A short check of the announced content.
+    pub(crate) fn check(&self) -> u16 {
+        self.check
+    }
+
+    pub(crate) fn addresses(&self) -> &[Multiaddr] {
+        &self.addresses
+    }
+
+    pub(crate) fn is_published(&self) -> bool {
+        self.published
+    }
+
+    /// Continues an earlier life: the next version is above it.
+    pub(crate) fn resume(&mut self, sequence: Sequence) {
+        self.sequence = self.sequence.max(sequence);
+    }
+
+    /// Takes other addresses, if they fit into a record; whether they are others.
+    pub(crate) fn set_addresses(
+        &mut self,
+        addresses: Vec<Multiaddr>,
+        cx: &Cx,
+    ) -> Result<bool, RecordError> {
+        check_body(&write_body(&addresses, &self.metadata, cx.config.lifetime))?;
+        let changed = self.addresses != addresses;
+        self.addresses = addresses;
+        Ok(changed)
+    }
+
+    /// Takes other metadata, if it fits into a record; whether it is another.
+    pub(crate) fn set_metadata(&mut self, metadata: Vec<u8>, cx: &Cx) -> Result<bool, RecordError> {
+        check_body(&write_body(&self.addresses, &metadata, cx.config.lifetime))?;
+        let changed = self.metadata != metadata;
+        self.metadata = metadata;
+        Ok(changed)
+    }
+
+    /// The record of the next version; nothing where there is nothing to announce.
+    pub(crate) fn next_version(&self, cx: &Cx) -> Result<Option<(Sequence, Vec<u8>)>, RecordError> {
+        let body = write_body(&self.addresses, &self.metadata, cx.config.lifetime);
+        check_body(&body)?;
+        if self.addresses.is_empty() && !self.published {
+            return Ok(None);
+        }
+        Ok(Some((self.sequence.next_version(), body)))
+    }
+
+    /// The table has this as the own record.
+    pub(crate) fn published(&mut self, sequence: Sequence, body: &[u8]) {
+        self.sequence = sequence;
+        self.published = true;
+        self.check = rng::body_check(body);
+    }
+
+    /// The sequence of a renewal; `None` when the beats of this version are used up.
+    pub(crate) fn next_beat(&self) -> Option<Sequence> {
+        let beat = self.sequence.beat.checked_add(1)?;
+        Some(Sequence {
+            beat,
+            ..self.sequence
+        })
+    }
+
+    /// The table has the own record under this beat.
+    pub(crate) fn renewed(&mut self, sequence: Sequence) {
+        self.sequence = sequence;
+    }
+}
+
+/// Keeping the own identity (R5, R6).
+impl Own {
+    /// Somebody has a record of this node with this sequence and content that is not its own.
+    pub(crate) fn is_challenged(&self, by: Sequence, same_content: bool) -> bool {
+        let other_content = by.version == self.sequence.version && !same_content;
+        by > self.sequence || other_content
+    }
+
+    /// Takes the next version above `above`: three times at once, then once in a renewal period.
+    /// Whether the own record is to be announced now, and then to be [counted](Self::recovered).
+    pub(crate) fn recover(&mut self, above: Sequence, cx: &mut Cx) -> bool {
+        if above.version == u64::MAX {
+            // Nothing is above it. That record expires and leaves no certificate; until then one
+            // waits.
+            self.report_duplicate(cx);
+            return false;
+        }
+        let rate = Rate::new(RECOVERIES, cx.config.renewal());
+        match self.recoveries.take(rate, cx.now, 1) {
+            Ok(()) => {
+                self.pending = None;
+                self.sequence.version = self.sequence.version.max(above.version);
+                cx.stats.recoveries += 1;
+                // Without addresses, a record of an earlier life is withdrawn by a tombstone.
+                self.published = true;
+                true
+            }
+            Err(wait) => {
+                self.pending = self.pending.max(Some(above));
+                cx.timers.at_latest(Timer::Recover, cx.now + wait);
+                self.report_duplicate(cx);
+                false
+            }
+        }
+    }
+
+    /// Counts steps in a row. Two nodes of one key may go on for ever without either exceeding the
+    /// rate; that they do not stop is what gives them away.
+    pub(crate) fn recovered(&mut self, cx: &mut Cx) {
+        let (steps, last) = self.row;
+        let goes_on = cx.now.saturating_since(last) < cx.config.renewal() * 2;
+        let steps = if goes_on { steps.saturating_add(1) } else { 1 };
+        self.row = (steps, cx.now);
+        if steps > RECOVERIES {
+            self.report_duplicate(cx);
+        }
+    }
+
+    /// What is still to be exceeded.
+    pub(crate) fn take_pending(&mut self) -> Option<Sequence> {
+        let above = self.pending.take();
+        above.filter(|above| *above >= self.sequence)
+    }
+
+    fn report_duplicate(&mut self, cx: &mut Cx) {
+        let interval = cx.config.report_interval;
+        let recent = |at: Instant| cx.now.saturating_since(at) < interval;
+        if !self.reported.is_some_and(recent) {
+            self.reported = Some(cx.now);
+            cx.event(Event::DuplicateIdentity);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::Protocol;
+    use crate::contract;
+    use crate::node::testing::{at, cx, events};
+    use alloc::vec;
+    use core::net::SocketAddr;
+    use core::time::Duration;
+
+    fn address() -> Multiaddr {
+        Multiaddr::tcp(SocketAddr::from(([192, 0, 2, 1], 4_000)))
+    }
+
+    fn sequence(version: u64, beat: u32) -> Sequence {
+        Sequence { version, beat }
+    }
+
+    /// Announced under version 1.
+    fn announced(cx: &Cx) -> Own {
+        let mut own = Own::new(vec![address()], Vec::new());
+        publish(&mut own, cx);
+        own
+    }
+
+    fn publish(own: &mut Own, cx: &Cx) -> Sequence {
+        let (sequence, body) = own.next_version(cx).unwrap().unwrap();
+        own.published(sequence, &body);
+        sequence
+    }
+
+    /// R1: content raises the version and starts its beats anew, a renewal raises the beat.
+    #[test]
+    fn content_raises_the_version_and_a_renewal_the_beat() {
+        let cx = cx(at(0));
+        let mut own = announced(&cx);
+        assert_eq!(own.sequence(), sequence(1, 0));
+        let beat = own.next_beat().unwrap();
+        assert_eq!(beat, sequence(1, 1));
+        own.renewed(beat);
+        assert_eq!(own.next_beat(), Some(sequence(1, 2)));
+        assert_eq!(publish(&mut own, &cx), sequence(2, 0));
+    }
+
+    /// R1: when the beats of a version are used up, a renewal takes the next version.
+    #[test]
+    fn there_is_no_beat_above_the_highest() {
+        let mut own = announced(&cx(at(0)));
+        own.renewed(sequence(1, u32::MAX));
+        assert_eq!(own.next_beat(), None);
+    }
+
+    /// R1: a restart continues above the sequence of the snapshot, and never below its own.
+    #[test]
+    fn an_earlier_life_is_continued_above_its_sequence() {
+        let cx = cx(at(0));
+        let mut own = announced(&cx);
+        own.resume(sequence(9, 4));
+        assert_eq!(publish(&mut own, &cx), sequence(10, 0));
+        own.resume(sequence(3, 0));
+        assert_eq!(own.sequence(), sequence(10, 0));
+    }
+
+    /// R1: the same content again is no reason for a new version.
+    #[test]
+    fn only_other_content_is_a_change() {
+        let cx = cx(at(0));
+        let mut own = announced(&cx);
+        assert_eq!(own.set_addresses(vec![address()], &cx), Ok(false));
+        assert_eq!(own.set_metadata(vec![1], &cx), Ok(true));
+        assert_eq!(own.set_metadata(vec![1], &cx), Ok(false));
+        assert_eq!(own.set_addresses(Vec::new(), &cx), Ok(true));
+        assert!(own.addresses().is_empty());
+    }
+
+    /// R23: what does not fit into a record is refused, and the old content stays.
+    #[test]
+    fn what_does_not_fit_is_refused_and_changes_nothing() {
+        let cx = cx(at(0));
+        let mut own = announced(&cx);
+        let many = vec![address(); contract::ADDRESSES + 1];
+        let refused = own.set_addresses(many, &cx);
+        assert_eq!(refused, Err(RecordError::TooManyAddresses));
+        let long = vec![0; contract::METADATA_BYTES + 1];
+        let refused = own.set_metadata(long, &cx);
+        assert_eq!(refused, Err(RecordError::MetadataTooLong));
+        let ports: Vec<_> = own.addresses().iter().map(Multiaddr::port).collect();
+        assert_eq!(ports, [Some((Protocol::Tcp, 4_000))]);
+        assert!(own.next_version(&cx).is_ok());
+    }
+
+    /// A node without addresses takes part and announces nothing; one that has announced some
+    /// withdraws them (R4).
+    #[test]
+    fn without_addresses_only_what_was_announced_is_withdrawn() {
+        let cx = cx(at(0));
+        let silent = Own::new(Vec::new(), Vec::new());
+        assert_eq!(silent.next_version(&cx), Ok(None));
+        let mut own = announced(&cx);
+        own.set_addresses(Vec::new(), &cx).unwrap();
+        let (sequence, body) = own.next_version(&cx).unwrap().unwrap();
+        assert_eq!(sequence.version, 2);
+        assert!(check_body(&body).unwrap().tombstone);
+    }
+
+    /// R26: the check that goes with the sequence tells contents of one version apart.
+    #[test]
+    fn the_check_follows_the_content() {
+        let cx = cx(at(0));
+        let mut own = announced(&cx);
+        let before = own.check();
+        own.set_metadata(vec![1], &cx).unwrap();
+        assert_eq!(own.check(), before, "not announced yet");
+        publish(&mut own, &cx);
+        assert_ne!(own.check(), before);
+    }
+
+    /// R5: a record above the own one, or at its version with other content, is a challenge; an
+    /// older one and the node's own, which comes back from others, are none.
+    #[test]
+    fn a_higher_sequence_or_other_content_is_a_challenge() {
+        let mut own = announced(&cx(at(0)));
+        own.renewed(sequence(1, 5));
+        assert!(own.is_challenged(sequence(2, 0), false));
+        assert!(own.is_challenged(sequence(1, 6), true));
+        assert!(own.is_challenged(sequence(1, 5), false));
+        assert!(own.is_challenged(sequence(1, 0), false));
+        assert!(!own.is_challenged(sequence(1, 5), true));
+        assert!(!own.is_challenged(sequence(1, 4), true));
+        assert!(!own.is_challenged(sequence(0, 9), false));
+    }
+
+    /// R5: the version that is taken is the next above the challenger's, and above the own one.
+    #[test]
+    fn a_recovery_goes_above_both_sequences() {
+        let mut cx = cx(at(100));
+        let mut own = announced(&cx);
+        assert!(own.recover(sequence(7, 3), &mut cx));
+        assert_eq!(publish(&mut own, &cx), sequence(8, 0));
+        assert!(own.recover(sequence(8, 0), &mut cx));
+        assert_eq!(publish(&mut own, &cx), sequence(9, 0));
+        assert!(own.recover(sequence(2, 0), &mut cx));
+        assert_eq!(publish(&mut own, &cx), sequence(10, 0));
+        assert_eq!(cx.stats.recoveries, 3);
+    }
+
+    /// R5: a node without addresses withdraws the record of an earlier life.
+    #[test]
+    fn a_node_without_addresses_withdraws_what_an_earlier_life_announced() {
+        let mut cx = cx(at(100));
+        let mut own = Own::new(Vec::new(), Vec::new());
+        assert!(own.recover(sequence(7, 0), &mut cx));
+        let (sequence, body) = own.next_version(&cx).unwrap().unwrap();
+        assert_eq!(sequence.version, 8);
+        assert!(check_body(&body).unwrap().tombstone);
+    }
+
+    /// R6.
+    #[test]
+    fn three_recoveries_at_once_and_then_one_in_a_renewal_period() {
+        let mut cx = cx(at(1_000));
+        let renewal = cx.config.renewal();
+        let mut own = announced(&cx);
+        let mut recoveries = |cx: &mut Cx| {
+            let challenges = (0..10).map(|i| own.recover(sequence(100 + i, 0), cx));
+            challenges.filter(|recovered| *recovered).count()
+        };
+        assert_eq!(recoveries(&mut cx), 3);
+        cx.now = at(1_000) + renewal - Duration::from_millis(1);
+        assert_eq!(recoveries(&mut cx), 0);
+        for period in 1..4 {
+            cx.now = at(1_000) + renewal * period;
+            assert_eq!(recoveries(&mut cx), 1, "period {period}");
+        }
+    }
+
+    /// R6: what is above the rate waits for its timer; only the highest of it is to be exceeded.
+    #[test]
+    fn the_highest_of_what_waits_is_pending_until_it_is_allowed() {
+        let mut cx = cx(at(1_000));
+        let mut own = announced(&cx);
+        for version in [2, 3, 4, 90, 70] {
+            own.recover(sequence(version, 0), &mut cx);
+        }
+        let due = at(1_000) + cx.config.renewal();
+        assert!(cx.timers.is_set(Timer::Recover));
+        assert_eq!(cx.timers.next(), Some(due));
+        assert_eq!(own.take_pending(), Some(sequence(90, 0)));
+        assert_eq!(own.take_pending(), None);
+    }
+
+    /// R6: what has been exceeded meanwhile is no reason for one more version.
+    #[test]
+    fn what_is_exceeded_meanwhile_is_not_pending() {
+        let mut cx = cx(at(1_000));
+        let mut own = announced(&cx);
+        for version in [2, 3, 4, 5] {
+            own.recover(sequence(version, 0), &mut cx);
+        }
+        own.published(sequence(6, 0), &[]);
+        assert_eq!(own.take_pending(), None);
+    }
+
+    /// R6: a step that is allowed answers all that has waited below it.
+    #[test]
+    fn a_recovery_leaves_nothing_pending() {
+        let mut cx = cx(at(1_000));
+        let mut own = announced(&cx);
+        for version in [2, 3, 4, 5] {
+            own.recover(sequence(version, 0), &mut cx);
+        }
+        cx.now = cx.now + cx.config.renewal();
+        assert!(own.recover(sequence(5, 0), &mut cx));
+        assert_eq!(own.take_pending(), None);
+    }
+
+    /// R6: nothing is above the highest version, so it is reported and waited out.
+    #[test]
+    fn the_highest_version_is_waited_out() {
+        let mut cx = cx(at(1_000));
+        let mut own = announced(&cx);
+        assert!(!own.recover(sequence(u64::MAX, 0), &mut cx));
+        assert_eq!(events(&mut cx), [Event::DuplicateIdentity]);
+        assert_eq!(own.sequence(), sequence(1, 0));
+        assert_eq!(own.take_pending(), None);
+        assert!(!cx.timers.is_set(Timer::Recover));
+        assert_eq!(cx.stats.recoveries, 0);
+    }
+
+    /// R6: what goes on is reported once in an interval, however often it happens.
+    #[test]
+    fn a_duplicate_is_reported_once_in_an_interval() {
+        let mut cx = cx(at(1_000));
+        let interval = cx.config.report_interval;
+        let mut own = announced(&cx);
+        let last = Duration::from_millis(1);
+        for (after, reports) in [
+            (Duration::ZERO, 1),
+            (Duration::ZERO, 0),
+            (interval - last, 0),
+            (interval, 1),
+            (interval * 2 - last, 0),
+        ] {
+            cx.now = at(1_000) + after;
+            own.recover(sequence(u64::MAX, 0), &mut cx);
+            assert_eq!(events(&mut cx).len(), reports, "after {after:?}");
+        }
+    }
+
+    /// R6: the first three steps are those of a node that has lost its state, and not reported.
+    #[test]
+    fn a_challenge_above_the_rate_is_reported() {
+        let mut cx = cx(at(1_000));
+        let mut own = announced(&cx);
+        for version in 2..5 {
+            assert!(own.recover(sequence(version, 0), &mut cx));
+            own.recovered(&mut cx);
+        }
+        assert_eq!(events(&mut cx), []);
+        assert!(!own.recover(sequence(5, 0), &mut cx));
+        assert_eq!(events(&mut cx), [Event::DuplicateIdentity]);
+    }
+
+    /// R6: two nodes of one key that each keep to the rate are found by how long it goes on.
+    #[test]
+    fn steps_that_go_on_within_the_rate_are_reported() {
+        let mut cx = cx(at(1_000));
+        let renewal = cx.config.renewal();
+        let mut own = announced(&cx);
+        for step in 0..4 {
+            cx.now = at(1_000) + renewal * step;
+            own.recovered(&mut cx);
+            assert_eq!(events(&mut cx).len(), usize::from(step == 3), "step {step}");
+        }
+    }
+
+    /// R6: steps with two renewal periods between them are not one conflict that goes on.
+    #[test]
+    fn steps_far_apart_are_not_reported() {
+        let mut cx = cx(at(1_000));
+        let mut own = announced(&cx);
+        for step in 0..8 {
+            cx.now = at(1_000) + cx.config.renewal() * 2 * step;
+            own.recovered(&mut cx);
+        }
+        assert_eq!(events(&mut cx), []);
+    }
+}

@@ -1,0 +1,299 @@
+//! Who stays when the table is full (R22): the smallest keyed hashes of node IDs, within quotas
+//! per subnet and per relay. Nothing is kept while the table has room.
+
+use alloc::boxed::Box;
+use alloc::collections::BinaryHeap;
+use alloc::vec::Vec;
+
+use hashbrown::HashTable;
+
+use crate::addr::Subnet;
+use crate::addr::{self, Host};
+use crate::id::NodeId;
+use crate::record;
+use crate::rng::Keyed;
+use crate::table::slab::Slab;
+use crate::table::{Entry, Slot, Via};
+use crate::wire::Nodes;
+
+/// The order in which nodes stay, a secret of this node's; the smallest stay.
+pub(super) type Rank = u32;
+
+pub(super) struct Evictor {
+    keyed: Keyed,
+    capacity: usize,
+    active: Option<Box<Active>>,
+}
+
+/// Kept from the time at which the table is first full until it is half empty.
+#[derive(Default)]
+struct Active {
+    /// The largest on top. Whoever has gone since is passed over when it comes up.
+    ranked: BinaryHeap<(Rank, Slot)>,
+    /// Those that came up and were pinned. They are looked at again when there is time.
+    pinned: Vec<(Rank, Slot)>,
+    /// Members of groups that were over quota when the table became full, best first.
+    excess: Vec<(Rank, Slot)>,
+    subnets: Counts,
+    relays: Counts,
+}
+
+/// How many there are of each group, by keyed hash.
+#[derive(Default)]
+struct Counts(HashTable<(u32, u32)>);
+
+impl Counts {
+    fn get(&self, group: u32) -> usize {
+        let found = self.0.find(spread(group), |(g, _)| *g == group);
+        found.map_or(0, |(_, n)| *n as usize)
+    }
+
+    fn step(&mut self, group: u32, add: bool) {
+        let is_it = |(g, _): &(u32, u32)| *g == group;
+        match self.0.find_entry(spread(group), is_it) {
+            Ok(mut found) if add => found.get_mut().1 += 1,
+            Ok(mut found) if found.get().1 > 1 => found.get_mut().1 -= 1,
+            Ok(found) => drop(found.remove()),
+            Err(_) if add => {
+                let hash = |(g, _): &(u32, u32)| spread(*g);
+                self.0.insert_unique(spread(group), (group, 1), hash);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// The groups are secret hashes already; the table wants their bits on top as well.
+fn spread(group: u32) -> u64 {
+    u64::from(group).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+impl Evictor {
+    pub(super) fn new(keyed: Keyed, capacity: usize) -> Self {
+        Self {
+            keyed,
+            capacity,
+            active: None,
+        }
+    }
+
+    /// An eighth of the table for one /24 or /64.
+    fn subnet_quota(&self) -> usize {
+        (self.capacity / 8).max(8)
+    }
+
+    /// Half of the table for what one node has told.
+    fn relay_quota(&self) -> usize {
+        (self.capacity / 2).max(8)
+    }
+
+    fn rank(&self, node: &NodeId) -> Rank {
+        self.rank_of(&node.as_bytes()[..Nodes::PREFIX])
+    }
+
+    /// Of a node ID's first bytes: whoever is told no more of it can tell its rank too. Another ID
+    /// with the same takes 2^64 tries to find.
+    pub(super) fn rank_of(&self, beginning: &[u8]) -> Rank {
+        (self.keyed.hash(beginning) >> 32) as Rank
+    }
+
+    /// Whether more is known of than there is room for: who is kept is a matter of rank.
+    pub(super) fn is_active(&self) -> bool {
+        self.active.is_some()
+    }
+
+    /// A newcomer at or above this rank finds no room by it: that of whoever is on top, who may
+    /// have gone since.
+    pub(super) fn worst(&self) -> Option<Rank> {
+        let top = self.active.as_ref()?.ranked.peek();
+        Some(top.map_or(0, |(rank, _)| *rank))
+    }
+
+    fn subnet(&self, entry: &Entry) -> Option<u32> {
+        let first = record::addresses(entry.body()).next()?;
+        match addr::host(first)? {
+            Host::Ip(ip) => {
+                let (v4, v6);
+                let bytes: &[u8] = match Subnet::of(ip) {
+                    Subnet::V4(prefix) => {
+                        v4 = prefix;
+                        &v4
+                    }
+                    Subnet::V6(prefix) => {
+                        v6 = prefix;
+                        &v6
+                    }
+                };
+                Some(self.keyed.hash(bytes) as u32)
+            }
+            Host::Dns(_) => None,
+        }
+    }
+
+    fn count(&self, active: &mut Active, entry: &Entry, add: bool) {
+        if let Some(subnet) = self.subnet(entry) {
+            active.subnets.step(subnet, add);
+        }
+        if entry.via != Via::default() {
+            active.relays.step(entry.via.0, add);
+        }
+    }
+
+    pub(super) fn added(&mut self, slot: Slot, entries: &Slab) {
+        let Some(entry) = entries.get(slot) else {
+            return;
+        };
+        let Some(mut active) = self.active.take() else {
+            return;
+        };
+        active.ranked.push((self.rank(&entry.node), slot));
+        self.count(&mut active, entry, true);
+        if active.ranked.len() + active.pinned.len() > 2 * self.capacity {
+            // Most have gone in another way than by being evicted.
+            let all = entries.iter();
+            active.ranked = all.map(|(slot, e)| (self.rank(&e.node), slot)).collect();
+            active.pinned = Vec::new();
+        }
+        self.active = Some(active);
+    }
+
+    pub(super) fn removed(&mut self, entry: &Entry) {
+        if let Some(mut active) = self.active.take() {
+            self.count(&mut active, entry, false);
+            self.active = Some(active);
+        }
+    }
+
+    fn over_quota(&self, active: &Active, entry: &Entry, at_least: usize) -> bool {
+        let relay = active.relays.get(entry.via.0);
+        if relay + at_least > self.relay_quota() {
+            return true;
+        }
+        let subnet = self.subnet(entry).map_or(0, |s| active.subnets.get(s));
+        subnet + at_least > self.subnet_quota()
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.active.as_ref().map_or(0, |active| {
+            let pairs =
+                active.ranked.capacity() + active.pinned.capacity() + active.excess.capacity();
+            size_of::<Active>()
+                + pairs * size_of::<(Rank, Slot)>()
+                + active.subnets.0.allocation_size()
+                + active.relays.0.allocation_size()
+        })
+    }
+}
+
+/// Who goes. `own` and those that `is_pinned` names stay.
+impl Evictor {
+    /// Whether this node has to rank lower to be let in, whatever its record says.
+    pub(super) fn is_outranked(&self, node: &NodeId) -> bool {
+        let active = self.active.as_ref();
+        active.is_some_and(|active| active.excess.is_empty())
+            && self.worst().is_some_and(|worst| self.rank(node) >= worst)
+    }
+
+    /// The table is full from now on. Begins to rank, if it has not.
+    pub(super) fn activate(&mut self, entries: &Slab) {
+        if self.active.is_some() {
+            return;
+        }
+        let mut active = Box::<Active>::default();
+        let mut ranked = Vec::with_capacity(self.capacity + 1);
+        for (slot, entry) in entries.iter() {
+            self.count(&mut active, entry, true);
+            ranked.push((self.rank(&entry.node), slot));
+        }
+        let over = |(_, slot): &(Rank, Slot)| {
+            let entry = entries.get(*slot);
+            entry.is_some_and(|e| self.over_quota(&active, e, 0))
+        };
+        active.excess = ranked.iter().copied().filter(over).collect();
+        active.excess.sort_unstable();
+        active.ranked = ranked.into();
+        self.active = Some(active);
+    }
+
+    /// Called now and then: below half there is nothing to keep, and what was pinned may not be so
+    /// any more.
+    pub(super) fn relax(&mut self, len: usize) {
+        if len < self.capacity / 2 {
+            self.active = None;
+        }
+        if let Some(active) = &mut self.active {
+            active.ranked.extend(active.pinned.drain(..));
+        }
+    }
+
+    /// Who makes room for `newcomer`; `must`: whoever that is.
+    pub(super) fn victim(
+        &mut self,
+        newcomer: &Entry,
+        must: bool,
+        entries: &Slab,
+        stays: &dyn Fn(&NodeId) -> bool,
+    ) -> Option<Slot> {
+        let mut active = self.active.take()?;
+        let victim = if !must && self.over_quota(&active, newcomer, 1) {
+            None
+        } else {
+            let above = (!must).then(|| self.rank(&newcomer.node));
+            self.excess_victim(&mut active, entries, stays)
+                .or_else(|| self.worst_victim(&mut active, above, entries, stays))
+        };
+        self.active = Some(active);
+        victim
+    }
+
+    /// What was listed under this rank, if it is still there.
+    fn ranked<'a>(&self, entries: &'a Slab, rank: Rank, slot: Slot) -> Option<&'a Entry> {
+        let entry = entries.get(slot);
+        entry.filter(|e| self.rank(&e.node) == rank)
+    }
+
+    fn excess_victim(
+        &self,
+        active: &mut Active,
+        entries: &Slab,
+        stays: &dyn Fn(&NodeId) -> bool,
+    ) -> Option<Slot> {
+        while let Some((rank, slot)) = active.excess.pop() {
+            let Some(entry) = self.ranked(entries, rank, slot) else {
+                continue;
+            };
+            if !stays(&entry.node) && self.over_quota(active, entry, 0) {
+                return Some(slot);
+            }
+        }
+        active.excess = Vec::new();
+        None
+    }
+
+    /// Who ranks worst, and above `above`: whoever that is, where there has to be room.
+    fn worst_victim(
+        &self,
+        active: &mut Active,
+        above: Option<Rank>,
+        entries: &Slab,
+        stays: &dyn Fn(&NodeId) -> bool,
+    ) -> Option<Slot> {
+        if above.is_none() {
+            active.ranked.extend(active.pinned.drain(..));
+        }
+        while let Some((rank, slot)) = active.ranked.peek().copied() {
+            if above.is_some_and(|above| rank <= above) {
+                break;
+            }
+            active.ranked.pop();
+            let Some(entry) = self.ranked(entries, rank, slot) else {
+                continue;
+            };
+            if !stays(&entry.node) {
+                return Some(slot);
+            }
+            active.pinned.push((rank, slot));
+        }
+        None
+    }
+}

@@ -1,0 +1,333 @@
+//! The table itself: how an entry comes into every index, and out of all of them.
+
+use alloc::vec::Vec;
+
+use hashbrown::HashTable;
+
+use crate::id::NodeId;
+use crate::record::Sequence;
+use crate::rng::{Keyed, Purpose, Stream};
+use crate::sketch::Strata;
+use crate::table::dead::Dead;
+use crate::table::deadlines::Deadlines;
+use crate::table::entry::{Entry, Slot};
+use crate::table::evictor::Evictor;
+use crate::table::log::Log;
+use crate::table::ring::Ring;
+use crate::table::slab::Slab;
+use crate::time::Instant;
+
+pub(crate) struct Table {
+    pub(super) own: NodeId,
+    pub(super) own_slot: Option<Slot>,
+    pub(super) entries: Slab,
+    pub(super) index: HashTable<Slot>,
+    pub(super) keyed: Keyed,
+    pub(super) deadlines: Deadlines,
+    pub(super) log: Log,
+    pub(super) dead: Dead,
+    pub(super) evictor: Evictor,
+    pub(super) capacity: usize,
+    pub(super) fingerprint: u64,
+    pub(super) strata: Strata,
+    /// For sets of short IDs that others choose.
+    pub(super) set_key: u64,
+    pub(super) live: usize,
+    pub(super) ring: Ring,
+    pub(super) evicted: Option<NodeId>,
+}
+
+impl Table {
+    pub(crate) fn new(own: NodeId, capacity: usize, seed: &[u8; 32]) -> Self {
+        Self {
+            own,
+            own_slot: None,
+            entries: Slab::default(),
+            index: HashTable::new(),
+            keyed: Keyed::new(seed, Purpose::Index),
+            deadlines: Deadlines::default(),
+            log: Log::default(),
+            dead: Dead::default(),
+            evictor: Evictor::new(Keyed::new(seed, Purpose::Eviction), capacity),
+            capacity,
+            fingerprint: 0,
+            strata: Strata::default(),
+            set_key: Keyed::new(seed, Purpose::Index).hash(b"sets"),
+            live: 0,
+            ring: Ring::new(own),
+            evicted: None,
+        }
+    }
+
+    /// Number of records, the own one and tombstones included.
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Number of live records, the own one included.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= self.capacity
+    }
+
+    /// The wrapping sum of the hashes of all (node, version).
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// The version of the change log.
+    pub(crate) fn version(&self) -> u64 {
+        self.log.version()
+    }
+
+    pub(crate) fn find(&self, node: &NodeId) -> Option<Slot> {
+        let hash = self.keyed.hash(node.as_bytes());
+        self.index
+            .find(hash, |slot| self.is_at(*slot, node))
+            .copied()
+    }
+
+    pub(crate) fn get(&self, slot: Slot) -> Option<&Entry> {
+        self.entries.get(slot)
+    }
+
+    pub(crate) fn lookup(&self, node: &NodeId) -> Option<&Entry> {
+        self.get(self.find(node)?)
+    }
+
+    pub(crate) fn own(&self) -> Option<&Entry> {
+        self.get(self.own_slot?)
+    }
+
+    /// All entries, in the order of the slab: the same for the same history.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().map(|(_, entry)| entry)
+    }
+
+    /// A random entry that `accept` likes, of a bounded number drawn.
+    pub(crate) fn random(
+        &self,
+        random: &mut Stream,
+        mut accept: impl FnMut(Slot, &Entry) -> bool,
+    ) -> Option<Slot> {
+        const DRAWS: usize = 16;
+        let n = self.entries.slots();
+        if n == 0 {
+            return None;
+        }
+        let mut ok = |slot: usize| {
+            let slot = slot as Slot;
+            accept(slot, self.entries.get(slot)?).then_some(slot)
+        };
+        if n > DRAWS {
+            if let Some(slot) = (0..DRAWS).find_map(|_| ok(random.below(n))) {
+                return Some(slot);
+            }
+        }
+        // A walk from a random place: few entries, or few that are liked. It is bounded, since
+        // it is on the path of every round of a node whose peers are all unreachable.
+        let start = random.below(n);
+        (0..n.min(64 * DRAWS)).find_map(|i| ok((start + i) % n))
+    }
+
+    /// The next live node in the order of IDs, round the ring (R21).
+    pub(crate) fn successor(&self) -> Option<NodeId> {
+        self.ring.successor()
+    }
+
+    /// The sequence at or below which records of `node` are refused.
+    pub(crate) fn certificate(&self, node: &NodeId) -> Option<Sequence> {
+        self.dead.get(node)
+    }
+
+    /// All dead certificates with their ends.
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = (NodeId, Sequence, Instant)> + '_ {
+        self.dead.iter()
+    }
+
+    pub(crate) fn certificate_count(&self) -> usize {
+        self.dead.len()
+    }
+
+    pub(crate) fn restore_certificate(&mut self, node: NodeId, sequence: Sequence, until: Instant) {
+        self.dead.insert(node, sequence, until);
+    }
+
+    /// The next time at which an entry expires.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first(&self.entries)
+    }
+
+    /// Bytes on the heap, for the memory benchmark.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.entries.heap_bytes()
+            + self.index.allocation_size()
+            + self.deadlines.heap_bytes()
+            + self.dead.heap_bytes()
+            + self.evictor.heap_bytes()
+    }
+
+    /// The live peer that had to go for the last record merged.
+    pub(crate) fn take_evicted(&mut self) -> Option<NodeId> {
+        self.evicted.take()
+    }
+
+    /// Marks whether dialling this peer has failed.
+    pub(crate) fn set_reachable(&mut self, node: &NodeId, reachable: bool) {
+        if let Some(slot) = self.find(node) {
+            if let Some(entry) = self.entries.get_mut(slot) {
+                entry.reachable = reachable;
+            }
+        }
+    }
+
+    /// Live peers, the own node left out.
+    fn live_peers(&self) -> impl Iterator<Item = NodeId> {
+        let own = self.own;
+        let live = self.entries().filter(|e| !e.is_tombstone());
+        live.map(|e| e.node).filter(move |node| *node != own)
+    }
+
+    /// Whether the own node is this one's successor. Looks at every entry.
+    pub(crate) fn is_predecessor(&self, node: &NodeId) -> bool {
+        !self.ring.is_between(node, self.live_peers())
+    }
+
+    fn ring_added(&mut self, node: NodeId) {
+        if node != self.own {
+            let own = self.own().is_some_and(|e| !e.is_tombstone());
+            let others = self.live.saturating_sub(1 + usize::from(own));
+            self.ring.added(node, others);
+        }
+    }
+
+    fn ring_removed(&mut self, node: NodeId) {
+        if self.ring.removed(node) {
+            let mut ring = core::mem::replace(&mut self.ring, Ring::new(self.own));
+            ring.refill(self.live_peers());
+            self.ring = ring;
+        }
+    }
+
+    fn is_at(&self, slot: Slot, node: &NodeId) -> bool {
+        self.entries.get(slot).is_some_and(|e| e.node == *node)
+    }
+
+    /// Puts a new entry into slab, index, log, heap and ring.
+    pub(super) fn insert(&mut self, mut entry: Entry) -> Slot {
+        let node = entry.node;
+        entry.heap_pos = Deadlines::NOWHERE;
+        self.fingerprint = self.fingerprint.wrapping_add(entry.hash);
+        self.strata.toggle(entry.hash);
+        let live = !entry.is_tombstone();
+        let slot = self.entries.insert(entry);
+        self.evictor.added(slot, &self.entries);
+        let hash = self.keyed.hash(node.as_bytes());
+        let (keyed, entries) = (&self.keyed, &self.entries);
+        self.index.insert_unique(hash, slot, |s| {
+            entries.get(*s).map_or(0, |e| keyed.hash(e.node.as_bytes()))
+        });
+        self.log.push(&mut self.entries, slot);
+        if node == self.own {
+            self.own_slot = Some(slot);
+        } else {
+            self.deadlines.insert(&mut self.entries, slot);
+        }
+        if live {
+            self.live += 1;
+            self.ring_added(node);
+        }
+        slot
+    }
+
+    /// Takes an entry out of everything.
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Entry> {
+        let node = self.get(slot)?.node;
+        self.deadlines.remove(&mut self.entries, slot);
+        self.log.unlink(&mut self.entries, slot);
+        let hash = self.keyed.hash(node.as_bytes());
+        if let Ok(found) = self.index.find_entry(hash, |s| *s == slot) {
+            found.remove();
+        }
+        let entry = self.entries.take(slot)?;
+        self.fingerprint = self.fingerprint.wrapping_sub(entry.hash);
+        self.strata.toggle(entry.hash);
+        self.evictor.removed(&entry);
+        if self.own_slot == Some(slot) {
+            self.own_slot = None;
+        }
+        if !entry.is_tombstone() {
+            self.live -= 1;
+            self.ring_removed(node);
+        }
+        Some(entry)
+    }
+
+    /// Checks every index against the entries themselves, for tests and fuzzing.
+    pub(crate) fn check(&self) {
+        let entries = || self.entries().filter(|e| e.node != self.own);
+        assert_eq!(self.len(), self.entries().count());
+        assert!(
+            self.len() <= self.capacity.max(1),
+            "{} > {}",
+            self.len(),
+            self.capacity
+        );
+        assert_eq!(
+            self.live,
+            self.entries().filter(|e| !e.is_tombstone()).count()
+        );
+        let sum = self
+            .entries()
+            .fold(0_u64, |sum, e| sum.wrapping_add(e.hash));
+        assert_eq!(self.fingerprint, sum);
+        let mut strata = Strata::default();
+        self.entries().for_each(|e| strata.toggle(e.hash));
+        assert_eq!(self.strata, strata);
+        assert_eq!(self.next_deadline(), entries().map(|e| e.deadline).min());
+        let mut ring: Vec<_> = entries()
+            .filter(|e| !e.is_tombstone())
+            .map(|e| e.node)
+            .collect();
+        ring.sort_unstable_by_key(|n| (*n < self.own, *n));
+        self.ring.check(&ring);
+        self.log.check(&self.entries);
+    }
+}
+
+/// A full table (R22).
+impl Table {
+    /// Whether more is known of than there is room for: who is kept is a matter of rank.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.evictor.is_active()
+    }
+
+    /// Makes room for `newcomer` in a full table, or refuses it.
+    pub(super) fn make_room(
+        &mut self,
+        newcomer: &Entry,
+        is_pinned: &dyn Fn(&NodeId) -> bool,
+    ) -> bool {
+        if self.capacity == 0 {
+            return false;
+        }
+        self.evictor.activate(&self.entries);
+        let own = self.own;
+        let stays = |node: &NodeId| *node == own || is_pinned(node);
+        let must = stays(&newcomer.node);
+        let entries = &self.entries;
+        let victim = self.evictor.victim(newcomer, must, entries, &stays);
+        if let Some(entry) = victim.and_then(|slot| self.remove(slot)) {
+            self.evicted = (!entry.is_tombstone()).then_some(entry.node);
+        }
+        victim.is_some()
+    }
+
+    /// Called now and then: who was kept for a reason may have none any more.
+    pub(crate) fn relax(&mut self) {
+        self.evictor.relax(self.index.len());
+    }
+}

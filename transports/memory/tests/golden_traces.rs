@@ -1,0 +1,138 @@
+//! The whole behaviour of a cluster, as one number a run: 48 nodes over five shapes, without faults,
+//! with faults, and with tables too small for the cluster, through a change, a leaving, a crash, two
+//! restarts and a quiet hour.
+//!
+//! A change of structure leaves every number as it is. A change of behaviour on purpose replaces
+//! them, in a commit that says why: the test prints the new table.
+#![allow(missing_docs)]
+
+use std::time::Duration;
+
+use peer_exchange::{Config, Input, Multiaddr};
+use peer_exchange_memory::{Faults, HostId, Network, Restart, Setup};
+
+const NODES: usize = 48;
+
+/// Kind of faults, and the trace's hash for each shape of [`SHAPES`].
+type Golden = (&'static str, [u64; SHAPES.len()]);
+
+const SHAPES: [&str; 5] = ["ring", "line", "star", "tree", "random"];
+
+const GOLDEN: [Golden; 3] = [
+    (
+        "plain",
+        [
+            0xc55b_d629_c29a_c732,
+            0x710f_a418_ea6d_127f,
+            0xab83_902d_dea8_d788,
+            0x655f_0484_0d63_5189,
+            0x023e_d8e2_4b1e_b54b,
+        ],
+    ),
+    (
+        "faults",
+        [
+            0xc598_9b3f_61e0_7c6d,
+            0x1ebc_471e_9580_b583,
+            0xe48e_d71e_f2b3_ddc1,
+            0xb8f7_276b_d652_70c6,
+            0x885f_7602_1b0e_519f,
+        ],
+    ),
+    (
+        "capacity 16",
+        [
+            0x1673_3010_94a4_c8ea,
+            0x65ac_35fc_5e64_1d16,
+            0xd82a_ab8b_e68f_8990,
+            0x8ef6_083d_b40c_5d82,
+            0x2632_4aad_7eb9_902d,
+        ],
+    ),
+];
+
+/// The upstreams of each node.
+fn upstreams(shape: &str, node: usize) -> Vec<HostId> {
+    let all = match shape {
+        "ring" => vec![(node + 1) % NODES],
+        "line" => vec![node + 1],
+        "star" => vec![0],
+        "tree" => vec![node.saturating_sub(1) / 2],
+        _ => (1..=3)
+            .map(|k| (node * 7 + k * 13 + k * k) % NODES)
+            .collect(),
+    };
+    let asks = |other: &usize| *other < NODES && *other != node;
+    all.into_iter().filter(asks).map(HostId).collect()
+}
+
+fn setup(kind: &str, shape: &str) -> Setup {
+    let mut faults = Faults::default();
+    if kind == "faults" {
+        (faults.loss, faults.duplicate, faults.reorder) = (0.15, 0.1, 0.1);
+    }
+    let mut config = Config::default();
+    config.capacity = if kind == "capacity 16" { 16 } else { 16_384 };
+    config.max_links = if shape == "star" { 24 } else { 512 };
+    Setup {
+        seed: 7,
+        faults,
+        config,
+    }
+}
+
+fn run(kind: &str, shape: &str) -> u64 {
+    let seconds = Duration::from_secs;
+    let mut net = Network::new(setup(kind, shape));
+    for node in 0..NODES {
+        net.add_host(&upstreams(shape, node));
+    }
+    net.start_all();
+    net.run_for(seconds(30));
+    let moved = Multiaddr::tcp(([10, 9, 9, 9], 7000).into());
+    net.input(HostId(3), Input::SetAddresses(vec![moved]));
+    net.run_for(seconds(5));
+    net.input(HostId(4), Input::Leave);
+    net.run_for(seconds(5));
+    net.crash(HostId(5));
+    net.run_for(seconds(20));
+    net.start(HostId(5), Restart::Empty);
+    let node = net.node(HostId(6)).expect("it runs");
+    let snapshot = node.snapshot(node.now());
+    net.crash(HostId(6));
+    net.run_for(seconds(20));
+    net.start(HostId(6), Restart::From(snapshot, Some(seconds(20))));
+    net.input(HostId(7), Input::Discover);
+    net.run_for(seconds(3600));
+    net.trace_hash()
+}
+
+fn assert_golden(kind: &str) {
+    let (_, golden) = GOLDEN
+        .into_iter()
+        .find(|(k, _)| *k == kind)
+        .expect("a kind");
+    let traces = SHAPES.map(|shape| run(kind, shape));
+    let shown = |hashes: [u64; SHAPES.len()]| hashes.map(|h| format!("{h:#018x}")).join(", ");
+    assert!(
+        traces == golden,
+        "behaviour has moved; if on purpose, these are the new traces of {SHAPES:?}, {kind}:\n{}\nwhere these were:\n{}",
+        shown(traces),
+        shown(golden),
+    );
+}
+
+#[test]
+fn the_traces_without_faults_are_what_they_were() {
+    assert_golden("plain");
+}
+
+#[test]
+fn the_traces_at_loss_duplication_and_reordering_are_what_they_were() {
+    assert_golden("faults");
+}
+
+#[test]
+fn the_traces_of_crowded_tables_are_what_they_were() {
+    assert_golden("capacity 16");
+}
