@@ -9,7 +9,7 @@ use crate::check::places::{
 };
 use crate::input::InputError;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// What remains to be said beside the host.
@@ -38,46 +38,8 @@ pub(super) fn assemble(mut group: Group, notes: &mut Notes) -> Result<HostConfig
     warn_of_environment(upstream.as_ref(), notes);
 
     let site = group.site();
-    let node_name = last(&settings, Key::NodeName).or_else(|| {
-        // An address for a directory, and the name beside it.
-        let address = group
-            .names
-            .first()
-            .is_some_and(|name| matches!(HostKey::new(name), HostKey::Ip(_)));
-        group.hostname.clone().filter(|_| address)
-    });
-    let mut own = group.own;
-    own.extend(group.hostname.iter().map(|name| HostKey::new(name)));
-    own.extend(node_name.iter().map(|name| HostKey::new(name)));
-    for key in [
-        Key::NodeIp,
-        Key::NodeExternalIp,
-        Key::AdvertiseAddress,
-        Key::BindAddress,
-        Key::NodeInternalDns,
-        Key::NodeExternalDns,
-    ] {
-        own.extend(keys(&settings, key));
-    }
-    own.retain(|key| !key.is_own_machine());
-    let known: Vec<HostKey> = own
-        .iter()
-        .cloned()
-        .chain(group.names.iter().map(|name| HostKey::new(name)))
-        .collect();
-    for line in &group.hosts_file {
-        // What it calls its own address, and the address of its own name.
-        let local = line.ip.is_own_machine();
-        if local || line.names.iter().any(|name| known.contains(name)) {
-            own.extend(
-                line.names
-                    .iter()
-                    .chain([&line.ip])
-                    .filter(|key| !is_local(key))
-                    .cloned(),
-            );
-        }
-    }
+    let node_name = node_name(&group, &settings);
+    let own = own(&group, node_name.as_deref(), &settings);
     Ok(HostConfig {
         kind: Kind::Rancher,
         product: product.or(by_port(upstream.as_ref())),
@@ -97,6 +59,42 @@ pub(super) fn assemble(mut group: Group, notes: &mut Notes) -> Result<HostConfig
         unset,
         missing,
     })
+}
+
+/// By which the host calls itself: also the name beside a directory that is called after an address.
+fn node_name(group: &Group, settings: &ByKey) -> Option<String> {
+    let first = group.names.first();
+    let address = first.is_some_and(|name| matches!(HostKey::new(name), HostKey::Ip(_)));
+    let hostname = group.hostname.clone().filter(|_| address);
+    last(settings, Key::NodeName).or(hostname)
+}
+
+/// Names and addresses that are certainly the host's own.
+fn own(group: &Group, node_name: Option<&str>, settings: &ByKey) -> Vec<HostKey> {
+    const ADDRESSES: [Key; 6] = [
+        Key::NodeIp,
+        Key::NodeExternalIp,
+        Key::AdvertiseAddress,
+        Key::BindAddress,
+        Key::NodeInternalDns,
+        Key::NodeExternalDns,
+    ];
+    let mut own = group.own.clone();
+    let names = group.hostname.as_deref().into_iter().chain(node_name);
+    own.extend(names.map(HostKey::new));
+    own.extend(ADDRESSES.iter().flat_map(|key| keys(settings, *key)));
+    own.retain(|key| !key.is_own_machine());
+    let named = group.names.iter().map(|name| HostKey::new(name));
+    let known: Vec<HostKey> = own.iter().cloned().chain(named).collect();
+    for line in &group.hosts_file {
+        // What it calls its own address, and the address of its own name.
+        let local = line.ip.is_own_machine();
+        if local || line.names.iter().any(|name| known.contains(name)) {
+            let all = line.names.iter().chain([&line.ip]);
+            own.extend(all.filter(|key| !is_local(key)).cloned());
+        }
+    }
+    own
 }
 
 fn by_port(upstream: Option<&Upstream>) -> Product {
@@ -215,68 +213,58 @@ fn choose(
     missing: &mut Vec<String>,
 ) -> Vec<ConfigFile> {
     let configs = std::mem::take(&mut group.configs);
-    let named = started
-        .iter()
-        .rev()
-        .find(|setting| setting.key == Key::ConfigFile);
+    let mut settings = started.iter().rev();
+    let named = settings.find(|setting| setting.key == Key::ConfigFile);
     let path = named.and_then(|setting| match &setting.value {
         Value::Texts(texts) => texts.last().cloned(),
         Value::Mapping => None,
     });
-    let is_main = |config: &ConfigFile| config.base.is_none();
-    let wanted = |config: &ConfigFile| match &path {
-        Some(path) => {
-            is_at(&config.inside, path) || config.inside.file_name() == Path::new(path).file_name()
-        }
-        None => {
-            group.by_file
-                || config
-                    .inside
-                    .file_name()
-                    .is_some_and(|name| name == "config.yaml")
-        }
-    };
-    let mains: Vec<&ConfigFile> = configs.iter().filter(|config| is_main(config)).collect();
-    let chosen = mains.iter().find(|config| wanted(config)).copied();
-    if let (Some(path), None, Some(setting)) = (&path, chosen, named) {
+    let base = main_file(&configs, path.as_deref(), group.by_file);
+    if let (Some(path), None, Some(setting)) = (&path, &base, named) {
         let at = format!("{}:{}", setting.file.display(), setting.line);
         missing.push(format!("{path}, which {at} names by `{}`", setting.spelled));
     }
-    let drop_ins_alone = configs.iter().any(|config| !is_main(config));
-    // A file of another name, which `--config` names somewhere that was not copied.
-    let chosen = chosen.or_else(|| {
-        mains
-            .first()
-            .copied()
-            .filter(|_| path.is_none() && !drop_ins_alone)
-    });
-    let base = chosen.map(|config| config.inside.clone());
-    let name = base
-        .as_deref()
-        .and_then(Path::file_name)
-        .map(|name| name.to_string_lossy().into_owned());
-    let mut kept = Vec::new();
-    let several = mains.len() > 1 && path.is_none();
-    for config in configs {
-        let keep = match &config.base {
+    let name = base.as_deref().and_then(Path::file_name);
+    let name = name.map(|name| name.to_string_lossy().into_owned());
+    let (mut kept, others): (Vec<_>, Vec<_>) =
+        configs.into_iter().partition(|config| match &config.base {
             None => Some(&config.inside) == base.as_ref(),
             Some(over) => name.as_ref().unwrap_or(over) == over,
+        });
+    for config in others {
+        let what = match path {
+            None => "not the file that this host reads: no `--config` names it",
+            Some(_) => "not the file that this host reads: `--config` names another",
         };
-        if keep {
-            kept.push(config);
-        } else {
-            let what = if several && config.base.is_none() {
-                "not the file that this host reads: no `--config` names it"
-            } else {
-                "not the file that this host reads: `--config` names another"
-            };
-            notes.skipped.push(skipped(&config.file, Reason::new(what)));
-        }
+        notes.skipped.push(skipped(&config.file, Reason::new(what)));
     }
-    kept.sort_by(|a, b| {
-        (a.base.is_some(), a.inside.file_name()).cmp(&(b.base.is_some(), b.inside.file_name()))
-    });
+    let order = |config: &ConfigFile| {
+        (
+            config.base.is_some(),
+            config.inside.file_name().map(ToOwned::to_owned),
+        )
+    };
+    kept.sort_by_key(order);
     kept
+}
+
+/// The file over which drop-ins are laid: the one at `path`, if there is one, else `config.yaml`.
+fn main_file(configs: &[ConfigFile], path: Option<&str>, by_file: bool) -> Option<PathBuf> {
+    let name = |config: &ConfigFile| config.inside.file_name().map(ToOwned::to_owned);
+    let wanted = |config: &&ConfigFile| match path {
+        Some(path) => {
+            is_at(&config.inside, path) || name(config).as_deref() == Path::new(path).file_name()
+        }
+        None => by_file || name(config).is_some_and(|name| name == "config.yaml"),
+    };
+    let mut mains = configs.iter().filter(|config| config.base.is_none());
+    // A file of another name, which `--config` names somewhere that was not copied.
+    let other = || {
+        let alone = configs.iter().all(|config| config.base.is_none());
+        configs.first().filter(|_| alone && path.is_none())
+    };
+    let chosen = mains.find(wanted).or_else(other);
+    chosen.map(|config| config.inside.clone())
 }
 
 fn skipped(file: &Rc<Path>, reason: Reason) -> Skipped {

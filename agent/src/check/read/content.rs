@@ -257,36 +257,45 @@ impl Reader {
                 return Ok(());
             }
         };
-        let rancher = located.inside.starts_with("etc/rancher");
-        let own =
-            name == "config.yaml" || located.base.is_some() || rancher && name != "registries.yaml";
-        match shape(&tree, text.text) {
-            _ if name == "config.yml" && located.base.is_none() => {
-                let reason = Reason::instead(
-                    "read by nobody",
-                    "RKE2 and K3s read config.yaml only: rename it if the host is to have these settings",
-                );
-                self.skip(&text.file, None, reason);
-            }
-            Shape::Settings => self.settings(located, &tree, text),
-            Shape::Empty if own || !lone => self.settings(located, &tree, text),
+        if name == "config.yml" && located.base.is_none() {
+            let reason = Reason::instead(
+                "read by nobody",
+                "RKE2 and K3s read config.yaml only: rename it if the host is to have these settings",
+            );
+            self.skip(&text.file, None, reason);
+            return Ok(());
+        }
+        self.shaped(located, name, &tree, text, given)
+    }
+
+    /// A document, by its shape.
+    fn shaped(
+        &mut self,
+        located: &Located,
+        name: &str,
+        tree: &Tree,
+        text: &Text<'_>,
+        given: bool,
+    ) -> Result<(), InputError> {
+        let map = matches!(tree, Tree::Map(_));
+        let rancher = located.inside.starts_with("etc/rancher") && name != "registries.yaml";
+        let own = name == "config.yaml" || located.base.is_some() || rancher;
+        match shape(tree, text.text) {
+            Shape::Settings => self.settings(located, tree, text),
+            Shape::Empty if own || located.stem.is_some() => self.settings(located, tree, text),
             Shape::Empty => self.skip(&text.file, None, Reason::new("an empty file")),
-            Shape::Compose => self.compose(located, &tree, text),
-            Shape::CloudInit => self.cloud(located, &tree, text),
-            Shape::Other(reason)
-                if own
-                    && matches!(tree, Tree::Map(_))
-                    && reason.what.starts_with("YAML without") =>
-            {
-                self.settings(located, &tree, text);
+            Shape::Compose => self.compose(located, tree, text),
+            Shape::CloudInit => self.cloud(located, tree, text),
+            Shape::Other(reason) if own && map && reason.what.starts_with("YAML without") => {
+                self.settings(located, tree, text);
             }
             Shape::Other(_) if own => {
                 let problem = format!("no mapping of settings; expected {}", yaml::EXPECTED);
-                return Err(InputError::line(&text.file, first_line, problem));
+                return Err(InputError::line(&text.file, 1, problem));
             }
             Shape::Other(reason) => {
-                let line = (!matches!(tree, Tree::Map(_))).then_some(1);
-                let instead = if line.is_some() && given {
+                let line = (!map).then_some(1);
+                let instead = if given && !map {
                     EXPECTED_SETTINGS
                 } else {
                     reason.instead

@@ -114,10 +114,9 @@ fn by_lines(extension: &str, head: &str, first: &str, given: bool, generic: bool
     }) {
         return Kind::HostsFile;
     }
-    let is_section = |line: &str| line.starts_with('[') && line.contains(']');
-    if content_lines(head).any(is_section) {
-        let inventory =
-            head.contains("ansible_") || head.contains(":children]") || head.contains(":vars]");
+    if content_lines(head).any(|line| line.starts_with('[') && line.contains(']')) {
+        let marks = ["ansible_", ":children]", ":vars]"];
+        let inventory = marks.iter().any(|mark| head.contains(mark));
         let what = if inventory {
             "an Ansible inventory"
         } else {
@@ -125,37 +124,16 @@ fn by_lines(extension: &str, head: &str, first: &str, given: bool, generic: bool
         };
         return Kind::Other(Reason::new(what));
     }
-    const STARTS: [&str; 9] = [
-        "get.k3s.io",
-        "get.rke2.io",
-        "sh -s",
-        "k3s server",
-        "k3s agent",
-        "rke2 server",
-        "rke2 agent",
-        "INSTALL_K3S_EXEC",
-        "K3S_URL=",
-    ];
-    let scripts = extension != "txt" || given || generic;
-    if matches!(extension, "sh" | "bash")
-        || scripts && STARTS.iter().any(|start| head.contains(start))
+    let people = extension == "txt";
+    if matches!(extension, "sh" | "bash") || (!people || given || generic) && starts_something(head)
     {
         return Kind::Script;
     }
-    let is_key = |line: &str| {
-        line.split_once(':').is_some_and(|(key, rest)| {
-            is_flag_name(key.trim_matches(['"', '\'']))
-                && (rest.is_empty() || rest.starts_with(' '))
-        })
-    };
-    let yaml = first.starts_with("---")
-        || head.starts_with("apiVersion:")
-        || head.contains("\napiVersion:")
-        || content_lines(head).any(is_key);
+    let yaml = looks_like_yaml(head, first);
     // Of a text for people, every line has to look so.
     let pasted =
         || all(|line| line.contains(": ") || line.ends_with(':') || line.starts_with("- "));
-    if yaml && (extension != "txt" || pasted()) || given && (yaml || first.ends_with(':')) {
+    if yaml && (!people || pasted()) || given && (yaml || first.ends_with(':')) {
         return Kind::Yaml;
     }
     let two = first.split_whitespace().count() == 2
@@ -175,6 +153,33 @@ fn by_lines(extension: &str, head: &str, first: &str, given: bool, generic: bool
             "not recognised: neither settings of RKE2, K3s or peerx, nor an edge list",
         )),
     }
+}
+
+/// Whether a command installs or starts one of those programs.
+fn starts_something(head: &str) -> bool {
+    const STARTS: [&str; 9] = [
+        "get.k3s.io",
+        "get.rke2.io",
+        "sh -s",
+        "k3s server",
+        "k3s agent",
+        "rke2 server",
+        "rke2 agent",
+        "INSTALL_K3S_EXEC",
+        "K3S_URL=",
+    ];
+    STARTS.iter().any(|start| head.contains(start))
+}
+
+fn looks_like_yaml(head: &str, first: &str) -> bool {
+    let is_key = |line: &str| {
+        line.split_once(':').is_some_and(|(key, rest)| {
+            let ends = rest.is_empty() || rest.starts_with(' ');
+            ends && is_flag_name(key.trim_matches(['"', '\'']))
+        })
+    };
+    let object = head.starts_with("apiVersion:") || head.contains("\napiVersion:");
+    object || first.starts_with("---") || content_lines(head).any(is_key)
 }
 
 fn looks_like_json(first: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Which of what was read is a host: files of all hosts together, copies that `--config` names, directories that hold
 //! nothing.
 
-use super::group::{Group, Rank};
+use super::group::{ConfigFile, Group, Rank};
 use super::recognise::Reason;
 use super::walk::absolute;
 use super::{Owner, Reader};
@@ -181,39 +181,12 @@ impl Reader {
             .collect();
         for owner in common {
             let group = &self.groups[&owner];
-            let settings = || group.configs.iter().flat_map(|config| &config.settings);
-            let named = settings().any(|setting| {
-                matches!(
-                    setting.key,
-                    Key::NodeName | Key::NodeIp | Key::NodeExternalIp | Key::AdvertiseAddress
-                )
-            }) || group.hostname.is_some()
-                || !group.peerx.is_empty()
-                || group
-                    .configs
-                    .iter()
-                    .any(|config| config.inside.starts_with("etc"));
-            if named {
+            if says_whose_it_is(group) {
                 continue;
             }
-            let asks = settings().any(|setting| setting.key == Key::Server)
-                || group.started.iter().any(|started| {
-                    started
-                        .launch
-                        .settings
-                        .iter()
-                        .any(|setting| setting.key == Key::Server)
-                })
-                || group.environments.iter().any(|file| {
-                    file.variables
-                        .iter()
-                        .any(|variable| Key::of_variable(&variable.name) == Some(Key::Server))
-                });
-            let files = group.files();
-            let shown = files
-                .first()
-                .map(|file| file.display().to_string())
-                .unwrap_or_default();
+            let (asks, files) = (names_an_upstream(group), group.files());
+            let shown = files.first().map(|file| file.display().to_string());
+            let shown = shown.unwrap_or_default();
             if asks && !group.configs.is_empty() {
                 let name = group.names.first().cloned().unwrap_or_default();
                 self.warnings.push(format!("{shown} lies above the files of other hosts, and names an upstream: taken for a host of its own, {name}"));
@@ -223,11 +196,8 @@ impl Reader {
                 self.warnings.push(format!("{shown} lies above the files of other hosts: taken for common to them, and its upstream for nobody's"));
             }
             for file in files {
-                self.skip(
-                    &file,
-                    None,
-                    Reason::new("common to the hosts beside it, so no host"),
-                );
+                let reason = Reason::new("common to the hosts beside it, so no host");
+                self.skip(&file, None, reason);
             }
             self.groups.shift_remove(&owner);
         }
@@ -295,6 +265,34 @@ impl Reader {
         }
         self.warnings.append(&mut warnings);
     }
+}
+
+/// Whether the files tell of one host, not of all.
+fn says_whose_it_is(group: &Group) -> bool {
+    let own = |key| {
+        matches!(
+            key,
+            Key::NodeName | Key::NodeIp | Key::NodeExternalIp | Key::AdvertiseAddress
+        )
+    };
+    let mut settings = group.configs.iter().flat_map(|config| &config.settings);
+    let in_place = |config: &ConfigFile| config.inside.starts_with("etc");
+    settings.any(|setting| own(setting.key))
+        || group.hostname.is_some()
+        || !group.peerx.is_empty()
+        || group.configs.iter().any(in_place)
+}
+
+fn names_an_upstream(group: &Group) -> bool {
+    let configs = group.configs.iter().flat_map(|config| &config.settings);
+    let started = group
+        .started
+        .iter()
+        .flat_map(|started| &started.launch.settings);
+    let mut keys = configs.chain(started).map(|setting| setting.key);
+    let mut variables = group.environments.iter().flat_map(|file| &file.variables);
+    keys.any(|key| key == Key::Server)
+        || variables.any(|variable| Key::of_variable(&variable.name) == Some(Key::Server))
 }
 
 /// What `--config` names on this host.

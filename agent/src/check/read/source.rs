@@ -18,7 +18,7 @@ pub(super) struct Source {
     pub(super) head: Vec<u8>,
     rest: Box<dyn Read>,
     /// There is more than the head.
-    pub(super) more: bool,
+    more: bool,
 }
 
 impl Source {
@@ -44,6 +44,11 @@ impl Source {
     /// Bytes that no text has.
     pub(super) fn is_binary(&self) -> bool {
         self.head.contains(&0)
+    }
+
+    /// Whether there is more than the head, and no end of a line in it.
+    pub(super) fn is_one_line(&self) -> bool {
+        self.more && !self.head.contains(&b'\n')
     }
 
     /// The beginning as text, as far as it is text, cut at a line's end where there is more.

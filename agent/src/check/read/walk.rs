@@ -110,21 +110,20 @@ impl Reader {
             return Ok(());
         }
         let kind = recognise(&name, source.head_text(), given);
-        if source.more
-            && source.head_text().len() >= source.head.len()
-            && !matches!(kind, Kind::Yaml)
-        {
+        if source.is_one_line() && kind != Kind::Yaml {
             let reason = Reason::new("begins with a line of more than 65536 bytes");
             self.skip(path, None, reason);
             return Ok(());
         }
         match kind {
-            Kind::Other(reason) if given || std::str::from_utf8(&source.head).is_ok() => {
+            Kind::Other(reason) => {
+                let text = given || std::str::from_utf8(&source.head).is_ok();
+                let reason = if text {
+                    reason
+                } else {
+                    Reason::new("not UTF-8 text")
+                };
                 self.skip(path, None, reason);
-                return Ok(());
-            }
-            Kind::Other(_) => {
-                self.skip(path, None, Reason::new("not UTF-8 text"));
                 return Ok(());
             }
             Kind::Edges => {
@@ -134,13 +133,9 @@ impl Reader {
             }
             _ => {}
         }
-        // Lists of nodes may be long, nothing else is.
-        let head = source.head_text();
-        let list = kind == Kind::Yaml
-            && (head.contains("apiVersion") || head.trim_start().starts_with(['{', '[']));
-        let limit = if list { MAX_LIST_BYTES } else { MAX_FILE_BYTES };
+        let limit = limit(&kind, source.head_text());
         if length.is_some_and(|length| length > limit) {
-            if given || list {
+            if given || limit == MAX_LIST_BYTES {
                 let problem = format!("larger than {limit} bytes; expected {}", source::EXPECTED);
                 return Err(InputError::file(path, problem));
             }
@@ -148,14 +143,13 @@ impl Reader {
             return Ok(());
         }
         let text = source.text(path, limit)?;
+        let text = Text::whole(text.trim_start_matches('\u{feff}'), path.into());
         let absolute = if stdin {
             PathBuf::from("/standard input")
         } else {
             absolute(path)
         };
-        let located = locate::locate(&absolute);
-        let text = Text::whole(text.trim_start_matches('\u{feff}'), path.into());
-        self.content(&located, &name, kind, &text, given)
+        self.content(&locate::locate(&absolute), &name, kind, &text, given)
     }
 
     pub(super) fn first_time(&mut self, path: &Path) -> bool {
@@ -163,6 +157,13 @@ impl Reader {
         self.seen
             .insert(canonical.unwrap_or_else(|_| path.to_owned()))
     }
+}
+
+/// How large a file may be: lists of nodes may be long, nothing else is.
+fn limit(kind: &Kind, head: &str) -> u64 {
+    let json = || head.trim_start().starts_with(['{', '[']);
+    let list = *kind == Kind::Yaml && (head.contains("apiVersion") || json());
+    if list { MAX_LIST_BYTES } else { MAX_FILE_BYTES }
 }
 
 /// The absolute path, without `.` and `..`, links left as they are: they may have the host's name.

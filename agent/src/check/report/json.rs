@@ -2,7 +2,7 @@
 
 use crate::check::findings::{Circle, Findings};
 use crate::check::hints::undecided;
-use crate::check::model::{Balancer, Cluster, Edge, HostConfig, Setting, Skipped};
+use crate::check::model::{Balancer, Cluster, Edge, Host, HostConfig, Setting, Skipped};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -52,37 +52,37 @@ impl Serialize for Report<'_> {
         map.serialize_entry("skipped", &Each(skipped))?;
         map.serialize_entry("suggestions", &findings.suggestions)?;
 
+        self.details(&mut map)?;
+        map.end()
+    }
+}
+
+impl Report<'_> {
+    fn details<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let Self { cluster, findings } = *self;
+        let circles = &findings.circles;
         map.serialize_entry("truncated", &circles.iter().any(|circle| circle.more))?;
         map.serialize_entry("warnings", &cluster.warnings)?;
-        map.serialize_entry("unknown_asked_by", &unknown)?;
+        map.serialize_entry("unknown_asked_by", &unknown(cluster))?;
         let undecided = undecided(cluster);
         let reasons = undecided.iter().map(|one| (one.text, one.reason(cluster)));
         let reasons: BTreeMap<&str, String> = reasons.collect();
         map.serialize_entry("unknown_reasons", &reasons)?;
-        let balancers = || {
+        let balancer = |balancer| BalancerReport { cluster, balancer };
+        map.serialize_entry(
+            "balancers",
+            &Each(|| cluster.balancers.iter().map(balancer)),
+        )?;
+        let missing = || {
             cluster
-                .balancers
-                .iter()
-                .map(|balancer| BalancerReport { cluster, balancer })
+                .gaps()
+                .map(|(host, what)| [cluster.name(host), what])
         };
-        map.serialize_entry("balancers", &Each(balancers))?;
-        let missing = || cluster.gaps().map(|(host, what)| [name(host), what]);
         map.serialize_entry("missing", &Each(missing))?;
-        let configs = || {
-            cluster
-                .hosts
-                .iter()
-                .filter_map(|host| Some((host.name.as_ref(), host.config.as_deref()?)))
-        };
-        let settings = || configs().map(|(host, config)| HostReport { host, config });
+        let settings = || cluster.hosts.iter().filter_map(host_report);
         map.serialize_entry("settings", &Each(settings))?;
-        let details = || {
-            circles
-                .iter()
-                .map(|circle| CircleReport { cluster, circle })
-        };
-        map.serialize_entry("components", &Each(details))?;
-        map.end()
+        let details = |circle| CircleReport { cluster, circle };
+        map.serialize_entry("components", &Each(|| circles.iter().map(details)))
     }
 }
 
@@ -140,6 +140,14 @@ impl Serialize for SourceReport<'_> {
 struct HostReport<'a> {
     host: &'a str,
     config: &'a HostConfig,
+}
+
+fn host_report(host: &Host) -> Option<HostReport<'_>> {
+    let config = host.config.as_deref()?;
+    Some(HostReport {
+        host: &host.name,
+        config,
+    })
 }
 
 impl Serialize for HostReport<'_> {
