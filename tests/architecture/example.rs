@@ -11,9 +11,10 @@ pub(crate) fn example(changed: &[(&'static str, &'static str)]) -> Vec<Source> {
     let mut files = BTreeMap::from([
         (
             "src/lib.rs",
-            "mod driver; mod limits; mod node; mod table; mod time;\nmod addr; mod id; mod record; mod sketch; mod wire;\npub use wire::Message;",
+            "mod driver; mod limits; mod node; mod table; mod time;\nmod addr; mod contract; mod id; mod record; mod sketch; mod wire;\npub use wire::Message;",
         ),
         ("src/addr.rs", ""),
+        ("src/contract.rs", ""),
         ("src/id.rs", ""),
         ("src/record.rs", ""),
         ("src/sketch.rs", ""),
@@ -33,7 +34,7 @@ pub(crate) fn example(changed: &[(&'static str, &'static str)]) -> Vec<Source> {
         ("src/wire/message.rs", "pub enum Message { Hello }"),
         (
             "src/node/mod.rs",
-            "mod base; mod cx; mod exchange; mod flow; mod state; mod view;\nuse self::base::Base;\npub struct Node(Base);",
+            "mod base; mod cx; mod exchange; mod flow; mod guard; mod state; mod view;\nuse self::base::Base;\npub struct Node(Base);",
         ),
         (
             "src/node/base.rs",
@@ -51,6 +52,7 @@ pub(crate) fn example(changed: &[(&'static str, &'static str)]) -> Vec<Source> {
         ),
         ("src/node/state/links.rs", machine),
         ("src/node/state/own.rs", ""),
+        ("src/node/guard.rs", ""),
         ("src/node/view.rs", ""),
     ]);
     files.extend(changed.iter().copied());

@@ -10,7 +10,8 @@ use crate::source::{Source, tree};
 
 /// Modules with all below them, and those that they may not use. `node::self` is the file of
 /// `node` without its children.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 16] = [
+    ("contract", &["wire", "table", "limits", "node", "driver"]),
     ("time", &["wire", "table", "limits", "node", "driver"]),
     ("id", &["wire", "table", "limits", "node", "driver"]),
     ("addr", &["wire", "table", "limits", "node", "driver"]),
@@ -27,6 +28,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
             "node::state",
             "node::base",
             "node::exchange",
+            "node::guard",
             "node::flow",
             "node::view",
         ],
@@ -37,17 +39,34 @@ const LAYERS: [(&str, &[&str]); 14] = [
             "node::self",
             "node::base",
             "node::exchange",
+            "node::guard",
             "node::flow",
             "node::view",
         ],
     ),
     (
         "node::base",
-        &["node::self", "node::exchange", "node::flow", "node::view"],
+        &[
+            "node::self",
+            "node::exchange",
+            "node::guard",
+            "node::flow",
+            "node::view",
+        ],
     ),
     (
         "node::exchange",
-        &["node::self", "node::flow", "node::view"],
+        &["node::self", "node::guard", "node::flow", "node::view"],
+    ),
+    (
+        "node::guard",
+        &[
+            "node::self",
+            "node::base",
+            "node::exchange",
+            "node::flow",
+            "node::view",
+        ],
     ),
     ("node::view", &["node::flow"]),
 ];
