@@ -110,6 +110,8 @@
     clippy::std_instead_of_alloc,
     clippy::alloc_instead_of_core
 )]
+// The sizes of collections are looked at by `testing` alone. With it, dead code is found.
+#![cfg_attr(not(any(test, feature = "testing")), allow(dead_code))]
 
 extern crate alloc;
 #[cfg(any(test, feature = "tokio"))]

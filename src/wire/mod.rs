@@ -6,7 +6,7 @@
 //! **Not covered by semantic versioning**: the messages grow with the protocol, and so do these
 //! types. What stays is the wire itself (`proto/README.md`).
 //!
-//! [`decode`] parses once, into types that cannot be invalid: lengths, counts and limits have been
+//! `decode` parses once, into types that cannot be invalid: lengths, counts and limits have been
 //! checked, and what remains for the state machine is what only it can judge.
 
 mod columns;
