@@ -73,10 +73,19 @@ impl Undecided<'_> {
             Why::Nobody if self.host.is_own_machine() => {
                 "A program of the host itself, perhaps a balancer.".into()
             }
-            Why::Nobody => match self.host {
-                HostKey::Ip(_) => "No host given says that this address is its own.".into(),
-                HostKey::Name(_) => "No host given is called so.".into(),
-            },
+            Why::Nobody => {
+                let nobody = match self.host {
+                    HostKey::Ip(_) => "No host given says that this address is its own.",
+                    HostKey::Name(_) => "No host given is called so.",
+                };
+                let several = match self.askers[..] {
+                    [_, _, ..] => {
+                        " A balancer in front of those who ask it would be a possible cycle of any two of them."
+                    }
+                    _ => "",
+                };
+                format!("{nobody}{several}")
+            }
             Why::Several => format!("It may be any of {}.", behind()),
             Why::InCertificates => {
                 format!(

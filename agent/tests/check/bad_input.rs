@@ -160,3 +160,47 @@ fn aliases_that_multiply_are_refused_rather_than_expanded() {
     let message = refused(&Tree::new(&[("a.yaml", &bomb)]), &["a.yaml"]);
     assert!(message.starts_with("a.yaml:"), "{message}");
 }
+
+#[test]
+fn what_is_no_text_or_without_end_is_refused_at_once() {
+    let tree = Tree::new(&[]);
+    // A gigabyte without a byte on the disk.
+    let sparse = std::fs::File::create(tree.path().join("image")).unwrap();
+    sparse.set_len(1 << 30).unwrap();
+    std::fs::write(tree.path().join("line"), vec![b'a'; 1 << 20]).unwrap();
+    let json = std::fs::File::create(tree.path().join("nodes.json")).unwrap();
+    std::io::Write::write_all(&mut &json, b"{\"kind\": \"").unwrap();
+    json.set_len(1 << 30).unwrap();
+    for (name, said) in [
+        ("image", "image: binary data"),
+        ("line", "line: begins with a line of more than"),
+        ("nodes.json", "nodes.json: binary data"),
+        ("/dev/zero", "/dev/zero: binary data"),
+    ] {
+        let message = refused(&tree, &[name]);
+        assert!(message.starts_with(said), "{message}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_junk_beside_a_host_are_named_and_do_no_harm() {
+    use std::os::unix::fs::symlink;
+    let tree = Tree::new(&[("c/a/config.yaml", "token: x\n"), ("c/a/x.bin", "\0\u{1}")]);
+    let at = |path: &str| tree.path().join(path);
+    symlink("round", at("c/round")).unwrap();
+    symlink("gone", at("c/nowhere")).unwrap();
+    symlink("..", at("c/a/up")).unwrap();
+    let (code, report) = tree.report_on(&["c"]);
+    assert_eq!(code, 0);
+    assert_eq!(report["hosts"], serde_json::json!(["a"]));
+    let skipped = report["skipped"].as_array().unwrap();
+    for (file, reason) in [
+        ("c/round", "a link that leads nowhere"),
+        ("c/nowhere", "a link that leads nowhere"),
+        ("c/a/x.bin", "binary data"),
+    ] {
+        let named = |one: &&serde_json::Value| one["file"] == file && one["reason"] == reason;
+        assert!(skipped.iter().any(|one| named(&one)), "{file}: {skipped:?}");
+    }
+}

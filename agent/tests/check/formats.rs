@@ -14,13 +14,20 @@ fn json_is_one_object_with_the_fields_scripts_rely_on() {
         "hosts",
         "edges",
         "cycles",
+        "possible_cycles",
         "self_references",
         "unknown_upstreams",
+        "skipped",
         "suggestions",
     ] {
         assert!(report[field].is_array(), "{field}");
     }
     assert_eq!(report, tree.report().1, "--json is --format json");
+    assert_eq!(report["verdict"], "CYCLE");
+    let source = &report["edges"][0]["source"];
+    assert_eq!(source["file"], "./server1/config.yaml");
+    assert_eq!(source["line"], 2);
+    assert_eq!(source["place"], "config.yaml");
     let change = &report["components"][0]["changes"][1];
     assert_eq!(change["file"], "./server3/config.yaml");
     assert_eq!(change["line"], 2);
@@ -98,6 +105,38 @@ fn dot_has_red_cycles_dashed_unknowns_and_escaped_names() {
         found.iter().filter(|(nodes, _)| nodes.len() == 1).count(),
         7
     );
+}
+
+#[test]
+fn dot_has_balancers_and_what_is_outside() {
+    let tree = Tree::hosts(&[
+        ("a", "server: https://lb:9345\n"),
+        ("b", "server: https://hub:9345\n"),
+    ]);
+    let args = [
+        "--vip",
+        "lb=a,b",
+        "--outside",
+        "hub",
+        "--format",
+        "dot",
+        ".",
+    ];
+    let run = tree.check(&args);
+    assert_eq!(run.code, 3);
+    let found = statements(&run.stdout);
+    let has = |nodes: &[&str], attribute: &str| {
+        let mut found = found.iter().filter(|(names, _)| names == nodes);
+        assert!(
+            found.any(|(_, rest)| rest.contains(attribute)),
+            "{nodes:?} in {}",
+            run.stdout
+        );
+    };
+    has(&["balancer lb"], "shape=ellipse");
+    has(&["a", "balancer lb"], "orange");
+    has(&["balancer lb", "b"], "orange");
+    has(&["b", "outside https://hub:9345"], "dotted");
 }
 
 #[test]

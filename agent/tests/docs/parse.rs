@@ -103,7 +103,9 @@ fn every_file_that_is_shown_is_read() {
         std::fs::write(&path, shown.output.join("\n")).expect("a file");
         let output = check.arg(&path).output().expect("peerx");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{}: {said}", shown.at());
+        // 3: one file does not tell where its upstreams lead.
+        let good = matches!(output.status.code(), Some(0 | 3));
+        assert!(good, "{}: {said}", shown.at());
     }
     assert!(count > 0);
 }

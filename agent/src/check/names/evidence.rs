@@ -227,6 +227,9 @@ impl Evidence {
                 .into_iter()
                 .any(|name| label(&HostKey::new(name)).is_some_and(|(own, _)| own == asked))
         });
+        if resembles {
+            return None;
+        }
         if config
             .upstreams
             .iter()
@@ -252,7 +255,7 @@ impl Evidence {
             return Some("with other addresses, which cannot all be its own");
         }
         let askers = self.askers.get(key).map_or(0, HashSet::len);
-        if askers > 1 && !resembles {
+        if askers > 1 {
             return Some("and several hosts ask it, as they would a balancer or virtual address");
         }
         None

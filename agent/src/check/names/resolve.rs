@@ -247,7 +247,11 @@ impl<'a> Resolver<'a> {
         {
             return Target::Host(found);
         }
-        self.by_certificate(asker, config, &keys)
+        // A short name of one host is better evidence than a list that another host keeps.
+        match self.by_short_name(asker, config, asked) {
+            Target::Host(host) => Target::Host(host),
+            other => self.by_certificate(&keys).unwrap_or(other),
+        }
     }
 
     /// The one that is meant of several namesakes: by the domain that is asked, or as the asker's neighbour.
@@ -305,11 +309,11 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// By a name in one certificate, or else by a first label.
-    fn by_certificate(&self, asker: u32, config: &HostConfig, keys: &[HostKey]) -> Target {
+    /// By a name in a certificate.
+    fn by_certificate(&self, keys: &[HostKey]) -> Option<Target> {
         let asked = &keys[0];
         if keys.len() == 1 && self.balancers.contains_key(asked) {
-            return Target::OneOf(Why::InCertificates, Vec::new());
+            return Some(Target::OneOf(Why::InCertificates, Vec::new()));
         }
         let mut holders: Vec<u32> = keys
             .iter()
@@ -319,13 +323,11 @@ impl<'a> Resolver<'a> {
             .collect();
         holders.sort_unstable();
         holders.dedup();
-        match holders[..] {
-            [] => self.by_short_name(asker, config, asked),
+        Some(match holders[..] {
+            [] => return None,
             [host] => {
-                let key = keys
-                    .iter()
-                    .find(|key| self.evidence.tls_sans.contains_key(key))
-                    .unwrap_or(asked);
+                let holds = |key: &&HostKey| self.evidence.tls_sans.contains_key(key);
+                let key = keys.iter().find(holds).unwrap_or(asked);
                 let holder = self.cluster.config(host);
                 match holder.and_then(|holder| self.evidence.doubt(holder, host, key)) {
                     None => Target::Host(host),
@@ -333,7 +335,7 @@ impl<'a> Resolver<'a> {
                 }
             }
             _ => Target::OneOf(Why::InCertificates, holders),
-        }
+        })
     }
 
     fn by_short_name(&self, asker: u32, config: &HostConfig, asked: &HostKey) -> Target {
