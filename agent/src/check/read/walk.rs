@@ -116,13 +116,11 @@ impl Reader {
             return Ok(());
         }
         match kind {
+            Kind::Other(_) if !given && std::str::from_utf8(&source.head).is_err() => {
+                self.skip(path, None, Reason::new("not UTF-8 text"));
+                return Ok(());
+            }
             Kind::Other(reason) => {
-                let text = given || std::str::from_utf8(&source.head).is_ok();
-                let reason = if text {
-                    reason
-                } else {
-                    Reason::new("not UTF-8 text")
-                };
                 self.skip(path, None, reason);
                 return Ok(());
             }
