@@ -102,17 +102,17 @@ impl Reader {
             locate::file_name(path)
         };
         if source.is_binary() {
-            let reason = Reason::instead(
-                "binary data",
-                "give text: archives unpacked, disk images mounted",
-            );
-            self.skip(path, None, reason);
+            const INSTEAD: &str = "give text: archives unpacked, disk images mounted";
+            self.skip(path, None, Reason::instead("binary data", INSTEAD));
             return Ok(());
         }
         let kind = recognise(&name, source.head_text(), given);
         if source.is_one_line() && kind != Kind::Yaml {
-            let reason = Reason::new("begins with a line of more than 65536 bytes");
-            self.skip(path, None, reason);
+            self.skip(
+                path,
+                None,
+                Reason::new("begins with a line of more than 65536 bytes"),
+            );
             return Ok(());
         }
         match kind {
