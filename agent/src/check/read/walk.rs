@@ -96,11 +96,9 @@ impl Reader {
         given: bool,
     ) -> Result<(), InputError> {
         let stdin = path == Path::new("-");
-        let name = if stdin {
-            String::new()
-        } else {
-            locate::file_name(path)
-        };
+        let name = (!stdin)
+            .then(|| locate::file_name(path))
+            .unwrap_or_default();
         if source.is_binary() {
             const INSTEAD: &str = "give text: archives unpacked, disk images mounted";
             self.skip(path, None, Reason::instead("binary data", INSTEAD));
