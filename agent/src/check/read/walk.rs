@@ -207,3 +207,12 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
     paths.sort();
     Ok(paths)
 }
+
+/// Standard input has no name.
+fn name_of(path: &Path, stdin: bool) -> String {
+    if stdin {
+        String::new()
+    } else {
+        locate::file_name(path)
+    }
+}
