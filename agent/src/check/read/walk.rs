@@ -96,9 +96,7 @@ impl Reader {
         given: bool,
     ) -> Result<(), InputError> {
         let stdin = path == Path::new("-");
-        let name = (!stdin)
-            .then(|| locate::file_name(path))
-            .unwrap_or_default();
+        let name = name_of(path, stdin);
         if source.is_binary() {
             const INSTEAD: &str = "give text: archives unpacked, disk images mounted";
             self.skip(path, None, Reason::instead("binary data", INSTEAD));
