@@ -11,7 +11,7 @@ use bytes::Bytes;
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
 use peer_exchange::wire::{
-    self, Content, Cursor, Delta, Head, Message, Records, RecordsBuilder, Request, Update,
+    self, Content, Cursor, Delta, Digest, Message, Records, RecordsBuilder, Request, Update,
     WireRecord,
 };
 use peer_exchange::{
@@ -21,7 +21,7 @@ use peer_exchange::{
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
-const LINK: LinkId = LinkId(1);
+const LINK: LinkId = LinkId::new(1);
 /// As many as fit in a message.
 const PAGE: u32 = 1_350;
 
@@ -143,17 +143,17 @@ fn same_on_both(records: u32) -> (Bench, Bytes) {
         bench.message(update(first + 10, PAGE.min(records - first), 1));
     }
     bench.sent.clear();
-    let head = Head {
+    let digest = Digest {
         version: u64::from(records),
         count: bench.node.stats().records as u32,
         fingerprint: bench.node.fingerprint(),
         partial: false,
     };
     let request = Request {
-        id: RequestId(7),
+        id: RequestId::new(7),
         hop_limit: 16,
         walk: None,
-        head,
+        digest,
         cursor: Some(Cursor {
             epoch: 1 << 60,
             version: u64::from(records),

@@ -160,7 +160,7 @@ impl Server {
     }
 
     fn link_up(&mut self, stream: TcpStream, node: NodeId, dial: Option<DialId>) -> Input {
-        let link = LinkId(self.next_link);
+        let link = LinkId::new(self.next_link);
         self.next_link += 1;
         let (queue, queued) = bounded(caps::IN_FLIGHT);
         self.links.insert(link, queue);

@@ -12,7 +12,11 @@ use crate::limits::rates::Rates;
 
 /// What a node is told. [`Config::default`] suits a cluster of up to 16,000 nodes;
 /// [`Node::new`](crate::Node::new) checks every value and names the one that is out of range.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
+#[allow(
+    unpredictable_function_pointer_comparisons,
+    reason = "a configuration equals its clone, whose policy has the same address"
+)]
 #[non_exhaustive]
 pub struct Config {
     /// The upstreams: addresses that are asked, each on its own node. At most 1,024. What the graph

@@ -46,7 +46,7 @@
 //!                 }
 //!                 Effect::Dial { dial, .. } => {
 //!                     // In earnest: connect, authenticate, report LinkUp or DialFailed.
-//!                     let (link, remote) = (LinkId(1), None);
+//!                     let (link, remote) = (LinkId::new(1), None);
 //!                     let (us, them) = (nodes[i].id(), nodes[other].id());
 //!                     wire.push_back((i, Input::LinkUp { link, node: them, remote, dial: Some(dial) }));
 //!                     wire.push_back((other, Input::LinkUp { link, node: us, remote, dial: None }));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Nodes,
+    Content, Cursor, Delta, Goodbye, GoodbyeReason, Digest, Hello, LoopFound, Message, Nodes,
     RecordsBuilder, RefusalsBuilder, Renewal, RenewalsBuilder, Request, Response, Trace, Update,
     Walk, WireRecord, encode,
 };
@@ -36,8 +36,8 @@ const SEQUENCE: Sequence = Sequence {
     beat: 1,
 };
 
-fn head() -> Head {
-    Head {
+fn digest() -> Digest {
+    Digest {
         version: 7,
         count: 2,
         fingerprint: 0x0123_4567_89ab_cdef,
@@ -64,7 +64,7 @@ fn delta() -> Delta {
 }
 
 fn messages() -> Vec<(&'static str, Message)> {
-    let id = RequestId(0x1122_3344_5566_7788);
+    let id = RequestId::new(0x1122_3344_5566_7788);
     let cursor = Some(Cursor {
         epoch: 99,
         version: 4,
@@ -94,7 +94,7 @@ fn messages() -> Vec<(&'static str, Message)> {
             origin: node(1),
             path: path.clone(),
         }),
-        head: head(),
+        digest: digest(),
         cursor,
         own: SEQUENCE,
         own_check: 0xbeef,
@@ -107,7 +107,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     };
     let response = Response {
         id,
-        head: head(),
+        digest: digest(),
         cursor,
         delta: Some(delta()),
         renewals: renewals.clone(),
@@ -116,7 +116,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     };
     let update = Update {
         request: Some(id),
-        head: Some(head()),
+        digest: Some(digest()),
         delta: Some(delta()),
         renewals,
         refusals,

@@ -123,8 +123,8 @@ impl Host {
             Effect::Send { link, bytes } => self.on_send(*link, bytes),
             Effect::Dial { dial, target } => {
                 assert!(!self.over, "it dials though it has left");
-                assert!(dial.0 > self.last_dial, "{dial:?} is not new");
-                self.last_dial = dial.0;
+                assert!(dial.get() > self.last_dial, "{dial:?} is not new");
+                self.last_dial = dial.get();
                 checks::target(target, self);
                 self.dials.insert(*dial, target.clone());
                 // The node gives up a dial whose outcome it never hears; how many it counts is
@@ -195,10 +195,10 @@ impl Host {
     /// A number for a new link: now and then one that was used before, which is misuse.
     pub fn new_link(&mut self, source: &mut Source<'_>) -> LinkId {
         if source.u8() == 255 {
-            return LinkId(u64::from(source.u8()));
+            return LinkId::new(u64::from(source.u8()));
         }
         self.next_link += 1;
-        LinkId(self.next_link + 1_000)
+        LinkId::new(self.next_link + 1_000)
     }
 
     /// The node dies, and another goes on from its snapshot.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, NODES,
+    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, NODES,
     Request, Response, SKETCHES, Trace, Update, Walk,
 };
 
@@ -56,7 +56,7 @@ pub fn request(source: &mut Source<'_>, cast: &Cast) -> Request {
         id: cast.request_id(source),
         hop_limit: source.u8() % (contract::HOPS as u8 + 1),
         walk: source.maybe(|s| walk(s, cast)),
-        head: head(source),
+        digest: digest(source),
         cursor: source.maybe(|s| cursor(s, cast)),
         own: cast.sequence(source),
         own_check: source.u16(),
@@ -72,7 +72,7 @@ pub fn request(source: &mut Source<'_>, cast: &Cast) -> Request {
 pub fn response(source: &mut Source<'_>, cast: &Cast) -> Response {
     Response {
         id: cast.request_id(source),
-        head: head(source),
+        digest: digest(source),
         cursor: source.maybe(|s| cursor(s, cast)),
         delta: source.maybe(|s| delta(s, cast)),
         renewals: cast.renewals(source),
@@ -90,8 +90,10 @@ pub fn response(source: &mut Source<'_>, cast: &Cast) -> Response {
 pub fn update(source: &mut Source<'_>, cast: &Cast) -> Update {
     Update {
         // Zero stands for none.
-        request: source.maybe(|s| cast.request_id(s)).filter(|id| id.0 != 0),
-        head: source.maybe(head),
+        request: source
+            .maybe(|s| cast.request_id(s))
+            .filter(|id| id.get() != 0),
+        digest: source.maybe(digest),
         delta: source.maybe(|s| delta(s, cast)),
         renewals: cast.renewals(source),
         refusals: cast.refusals(source),
@@ -106,8 +108,8 @@ fn walk(source: &mut Source<'_>, cast: &Cast) -> Walk {
     }
 }
 
-fn head(source: &mut Source<'_>) -> Head {
-    Head {
+fn digest(source: &mut Source<'_>) -> Digest {
+    Digest {
         version: source.number(),
         count: source.number() as u32,
         fingerprint: source.number(),

@@ -188,7 +188,7 @@ impl World {
         let (from, to) = (self.hosts[at].id, self.hosts[other].id);
         let mut new = |host: usize| {
             self.hosts[host].next_link += 1;
-            LinkId(self.hosts[host].next_link + 1_000)
+            LinkId::new(self.hosts[host].next_link + 1_000)
         };
         let (ours, theirs) = (new(at), new(other));
         // A node closes both ends of a connection to itself by itself.

@@ -58,7 +58,7 @@ pub fn prologue(world: &mut World, source: &mut Source<'_>) {
         for i in 0..source.below(4) {
             let node = world.cast.ids[2 + i];
             world.hosts[at].next_link += 1;
-            let link = LinkId(world.hosts[at].next_link + 1_000);
+            let link = LinkId::new(world.hosts[at].next_link + 1_000);
             world.up(at, link, Link::new(node, None), None);
             let hello = Hello {
                 min_version: wire::VERSION,
@@ -77,7 +77,7 @@ fn link_up(world: &mut World, at: usize, source: &mut Source<'_>) {
     let link = host.new_link(source);
     let dial = match source.u8() {
         // A dial that nobody began, or one that was for somebody else.
-        200.. => Some(DialId(u64::from(source.u8()))),
+        200.. => Some(DialId::new(u64::from(source.u8()))),
         _ => None,
     };
     if host.links.contains_key(&link) {
@@ -110,7 +110,7 @@ fn link_down(world: &mut World, at: usize, source: &mut Source<'_>) {
     match any_link(world, at, source) {
         Some(link) => world.cut(at, link, orderly),
         None => {
-            let link = LinkId(u64::from(source.u8()));
+            let link = LinkId::new(u64::from(source.u8()));
             world.give(at, Input::LinkDown { link, orderly });
         }
     }
@@ -120,7 +120,7 @@ fn link_down(world: &mut World, at: usize, source: &mut Source<'_>) {
 fn land(world: &mut World, at: usize, source: &mut Source<'_>) {
     let dials: Vec<_> = world.hosts[at].dials.keys().copied().collect();
     let Some(dial) = source.pick(&dials) else {
-        let dial = DialId(u64::from(source.u8()));
+        let dial = DialId::new(u64::from(source.u8()));
         return world.give(at, Input::DialFailed { dial });
     };
     let outcome = source.u8();
@@ -148,7 +148,12 @@ fn land(world: &mut World, at: usize, source: &mut Source<'_>) {
 /// A credit, also for what was never sent on a link.
 fn sent(world: &mut World, at: usize, source: &mut Source<'_>) {
     let Some(link) = any_link(world, at, source) else {
-        return world.give(at, Input::Sent { link: LinkId(7) });
+        return world.give(
+            at,
+            Input::Sent {
+                link: LinkId::new(7),
+            },
+        );
     };
     for _ in 0..1 + source.below(8) {
         world.hosts[at].take_sent(link);
@@ -213,7 +218,7 @@ fn stop(world: &mut World, at: usize, source: &mut Source<'_>) {
 }
 
 fn raw(world: &mut World, at: usize, source: &mut Source<'_>) {
-    let link = any_link(world, at, source).unwrap_or(LinkId(9));
+    let link = any_link(world, at, source).unwrap_or(LinkId::new(9));
     let bytes = match source.u8() {
         255 => parts::oversized(),
         _ => source.bytes(128),
@@ -332,7 +337,7 @@ fn crowd(world: &mut World, at: usize, source: &mut Source<'_>) {
     for i in 0..u16::from(source.u8() % 40) {
         let host = &mut world.hosts[at];
         host.next_link += 1;
-        let link = LinkId(host.next_link + 1_000);
+        let link = LinkId::new(host.next_link + 1_000);
         let node = parts::numbered(first.wrapping_add(i));
         world.up(at, link, Link::new(node, None), None);
     }

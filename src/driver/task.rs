@@ -220,7 +220,7 @@ impl Task {
     }
 
     fn link_up(&mut self, link: Link, dial: Option<DialId>) {
-        let id = LinkId(self.next_link);
+        let id = LinkId::new(self.next_link);
         self.next_link += 1;
         let (node, remote) = (link.node, link.remote);
         // As many as the node has credits for.

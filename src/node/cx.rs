@@ -84,7 +84,7 @@ impl Cx {
     }
 
     pub(crate) fn next_request_id(&mut self) -> RequestId {
-        RequestId(self.next_id())
+        RequestId::new(self.next_id())
     }
 
     /// A salt of short IDs.
@@ -127,14 +127,14 @@ mod tests {
 
     fn close(link: u64) -> Effect {
         Effect::Close {
-            link: LinkId(link),
+            link: LinkId::new(link),
             reason: CloseReason::Idle,
         }
     }
 
     fn dial(dial: u64) -> Effect {
         Effect::Dial {
-            dial: DialId(dial),
+            dial: DialId::new(dial),
             target: Target::Peer {
                 node: node(1),
                 addresses: Vec::new(),

@@ -129,11 +129,11 @@ mod tests {
     fn nothing_is_due_before_its_time_and_everything_once() {
         let mut timers = Timers::default();
         timers.set(Timer::Renew, at(5));
-        timers.set_request(LinkId(1), at(6));
+        timers.set_request(LinkId::new(1), at(6));
         assert_eq!(due(&mut timers, 4), []);
         assert_eq!(due(&mut timers, 5), [Due::Timer(Timer::Renew)]);
         assert!(!timers.is_set(Timer::Renew));
-        assert_eq!(due(&mut timers, 6), [Due::Request(LinkId(1))]);
+        assert_eq!(due(&mut timers, 6), [Due::Request(LinkId::new(1))]);
         assert_eq!(due(&mut timers, 100), []);
     }
 
@@ -145,10 +145,10 @@ mod tests {
         timers.set(Timer::Sweep, at(9));
         timers.set(Timer::Renew, at(8));
         assert_eq!(timers.next(), Some(at(8)));
-        timers.set_request(LinkId(1), at(7));
-        timers.set_request(LinkId(2), at(10));
+        timers.set_request(LinkId::new(1), at(7));
+        timers.set_request(LinkId::new(2), at(10));
         assert_eq!(timers.next(), Some(at(7)));
-        timers.clear_request(LinkId(1), at(7));
+        timers.clear_request(LinkId::new(1), at(7));
         assert_eq!(timers.next(), Some(at(8)));
     }
 
@@ -157,10 +157,10 @@ mod tests {
     fn requests_are_due_before_timers_the_earliest_first() {
         let mut timers = Timers::default();
         timers.set(Timer::Round, at(1));
-        timers.set_request(LinkId(1), at(5));
-        timers.set_request(LinkId(2), at(3));
-        timers.set_request(LinkId(3), at(8));
-        let requests = [2, 1].map(|link| Due::Request(LinkId(link)));
+        timers.set_request(LinkId::new(1), at(5));
+        timers.set_request(LinkId::new(2), at(3));
+        timers.set_request(LinkId::new(3), at(8));
+        let requests = [2, 1].map(|link| Due::Request(LinkId::new(link)));
         let mut expected = requests.to_vec();
         expected.push(Due::Timer(Timer::Round));
         assert_eq!(due(&mut timers, 5), expected);
@@ -202,11 +202,11 @@ mod tests {
     #[test]
     fn clearing_a_request_leaves_the_others() {
         let mut timers = Timers::default();
-        timers.set_request(LinkId(1), at(5));
-        timers.set_request(LinkId(1), at(6));
-        timers.set_request(LinkId(2), at(5));
-        timers.clear_request(LinkId(1), at(5));
-        let requests = [2, 1].map(|link| Due::Request(LinkId(link)));
+        timers.set_request(LinkId::new(1), at(5));
+        timers.set_request(LinkId::new(1), at(6));
+        timers.set_request(LinkId::new(2), at(5));
+        timers.clear_request(LinkId::new(1), at(5));
+        let requests = [2, 1].map(|link| Due::Request(LinkId::new(link)));
         assert_eq!(due(&mut timers, 10), requests);
     }
 }

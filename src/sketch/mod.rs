@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 
 use self::field::{Times, square};
 
-/// Sums of a part, and so the differences of one that can be found: at most.
+/// Syndromes of a part, and so the differences of one that can be found: at most.
 pub(crate) const CAPACITY: usize = roots::LEN - 2;
 /// Differences that a part is planned for: of so many at random, four parts in a hundred have more
 /// than [`CAPACITY`].
@@ -57,12 +57,12 @@ impl Plan {
 
 /// The sums of all parts. An element is a part's number in the high half, and what is summed in
 /// the low half; of 65,536 elements one is zero there and leaves no trace.
-pub(crate) struct Sums {
+pub(crate) struct Syndromes {
     sums: Vec<u16>,
     capacity: usize,
 }
 
-impl Sums {
+impl Syndromes {
     pub(crate) fn of(plan: Plan, elements: impl Iterator<Item = u32>) -> Self {
         let capacity = plan.capacity.clamp(1, CAPACITY);
         let mut sums = vec![0; plan.parts * capacity];
@@ -209,9 +209,10 @@ mod tests {
             let mut full = 0;
             for salt in 0..40 {
                 let [ours, theirs] = sets(plan, common, a, b, salt);
-                let bytes = Sums::of(plan, theirs.iter().copied()).to_bytes();
+                let bytes = Syndromes::of(plan, theirs.iter().copied()).to_bytes();
                 assert_eq!(bytes.len(), plan.byte_len());
-                let (found, complete) = Sums::of(plan, ours.iter().copied()).differences(&bytes);
+                let (found, complete) =
+                    Syndromes::of(plan, ours.iter().copied()).differences(&bytes);
                 full += u32::from(complete && found.len() == (a + b) as usize);
             }
             assert!(full >= 24, "{common}, {a}, {b}: {full} of 40");

@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(locator(&power_sums(&expected, 12)), Some(product));
     }
 
-    /// Sums of more elements than there are sums are nearly always seen to be that.
+    /// Syndromes of more elements than there are sums are nearly always seen to be that.
     #[test]
     fn too_many_are_noticed() {
         let wrong = (0..500).filter(|seed| {

@@ -4,11 +4,11 @@ use alloc::vec::Vec;
 
 use crate::id::NodeId;
 use crate::limits::caps;
-use crate::sketch::{Plan, Strata, Sums};
+use crate::sketch::{Plan, Strata, Syndromes};
 use crate::table::sets::IdSet;
 use crate::table::{Entry, Slot, Table};
 use crate::time::Instant;
-use crate::wire::{Cut, Records, RecordsBuilder, ShortIds, Sketch};
+use crate::wire::{Records, RecordsBuilder, ShortIdScheme, ShortIds, Sketch};
 
 /// Slots with the version of the log up to which they are complete.
 pub(crate) struct Listed {
@@ -95,10 +95,10 @@ impl Table {
     }
 
     /// Announces these entries.
-    pub(crate) fn announce(&self, slots: &[Slot], cut: Cut) -> ShortIds {
+    pub(crate) fn announce(&self, slots: &[Slot], scheme: ShortIdScheme) -> ShortIds {
         // Exactly as long as the list: a filter would hide its length.
-        let id = |slot: &Slot| self.get(*slot).map_or(0, |e| cut.id(e.hash));
-        ShortIds::of(cut, slots.iter().map(id))
+        let id = |slot: &Slot| self.get(*slot).map_or(0, |e| scheme.id(e.hash));
+        ShortIds::of(scheme, slots.iter().map(id))
     }
 
     /// Bytes of a short ID such that two sets of this size seldom collide: 64 times the table.
@@ -110,26 +110,26 @@ impl Table {
 
     /// The announced IDs that no entry here has.
     pub(crate) fn missing(&self, announced: &ShortIds) -> Vec<u64> {
-        let cut = announced.cut();
-        let ours = self.entries().map(|e| cut.id(e.hash));
-        let ours = IdSet::collect(cut.width, self.len(), ours, self.set_key);
+        let scheme = announced.scheme();
+        let ours = self.entries().map(|e| scheme.id(e.hash));
+        let ours = IdSet::collect(scheme.width, self.len(), ours, self.set_key);
         announced.iter().filter(|id| !ours.contains(*id)).collect()
     }
 
     /// The slots, of those given, that an announcement does not name.
     pub(crate) fn unannounced(&self, slots: &[Slot], announced: &ShortIds) -> Vec<Slot> {
-        let (theirs, cut) = (IdSet::of(announced, self.set_key), announced.cut());
+        let (theirs, scheme) = (IdSet::of(announced, self.set_key), announced.scheme());
         let lacks = |slot: &Slot| {
             self.get(*slot)
-                .is_some_and(|e| !theirs.contains(cut.id(e.hash)))
+                .is_some_and(|e| !theirs.contains(scheme.id(e.hash)))
         };
         slots.iter().copied().filter(lacks).collect()
     }
 
     /// The entries that a fetch names.
     pub(crate) fn wanted(&self, want: &ShortIds) -> Vec<Slot> {
-        let (theirs, cut) = (IdSet::of(want, self.set_key), want.cut());
-        let named = |e: &Entry| theirs.contains(cut.id(e.hash));
+        let (theirs, scheme) = (IdSet::of(want, self.set_key), want.scheme());
+        let named = |e: &Entry| theirs.contains(scheme.id(e.hash));
         let all = self.entries.iter();
         all.filter(|(_, e)| named(e))
             .map(|(slot, _)| slot)
@@ -138,23 +138,23 @@ impl Table {
 
     /// A sketch of the table.
     pub(crate) fn sketch(&self, salt: u32, plan: Plan) -> Sketch {
-        let cut = Cut::for_sketch(salt, plan.parts);
-        let sums = Sums::of(plan, self.entries().map(|e| cut.id(e.hash) as u32));
+        let scheme = ShortIdScheme::for_sketch(salt, plan.parts);
+        let sums = Syndromes::of(plan, self.entries().map(|e| scheme.id(e.hash) as u32));
         Sketch::new(salt, plan.parts, sums.to_bytes())
     }
 
     /// What this table and the one that was sketched differ by.
     pub(crate) fn differences(&self, sketch: &Sketch) -> Differences {
-        let (cut, parts, capacity) = (sketch.cut(), sketch.parts(), sketch.capacity());
-        let ours = || self.entries().map(|e| cut.id(e.hash) as u32);
+        let (scheme, parts, capacity) = (sketch.scheme(), sketch.parts(), sketch.capacity());
+        let ours = || self.entries().map(|e| scheme.id(e.hash) as u32);
         let (mut found, complete) =
-            Sums::of(Plan { parts, capacity }, ours()).differences(sketch.sums());
+            Syndromes::of(Plan { parts, capacity }, ours()).differences(sketch.sums());
         found.sort_unstable();
         let wanted = IdSet::collect(2, 0, found.iter().map(|id| u64::from(id & 0xffff)), 0);
         let mut missing = found.clone();
         let mut only_ours = Vec::new();
         for (slot, entry) in self.entries.iter() {
-            let id = cut.id(entry.hash);
+            let id = scheme.id(entry.hash);
             if !wanted.contains(id & 0xffff) {
                 continue;
             }
@@ -165,7 +165,7 @@ impl Table {
         }
         missing.retain(|id| *id != u32::MAX);
         Differences {
-            missing: ShortIds::of(cut, missing.into_iter().map(u64::from)),
+            missing: ShortIds::of(scheme, missing.into_iter().map(u64::from)),
             only_ours,
             complete,
         }

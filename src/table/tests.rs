@@ -10,7 +10,7 @@ use crate::id::NodeId;
 use crate::record::{RecordError, Sequence, write_body};
 use crate::rng::{Purpose, Stream};
 use crate::time::Instant;
-use crate::wire::{Cut, ShortIds, WireRecord};
+use crate::wire::{ShortIdScheme, ShortIds, WireRecord};
 
 fn node(n: u64) -> NodeId {
     let mut id = [0; 32];
@@ -288,8 +288,10 @@ fn an_announcement_finds_exactly_what_is_missing() {
     for n in 300..1_100 {
         b.put(n, 1, 0, 900);
     }
-    let announced = a.table.announce(&a.table.since(0).slots, Cut::plain(77, 4));
-    let want = ShortIds::of(announced.cut(), b.table.missing(&announced).into_iter());
+    let announced = a
+        .table
+        .announce(&a.table.since(0).slots, ShortIdScheme::plain(77, 4));
+    let want = ShortIds::of(announced.scheme(), b.table.missing(&announced).into_iter());
     assert_eq!(want.len(), 300);
     assert_eq!(a.table.wanted(&want).len(), 300);
     assert_eq!(

@@ -14,7 +14,7 @@ use crate::record::Sequence;
 use crate::sketch::Strata;
 use crate::wire::columns::{Records, Refusals, Renewals};
 use crate::wire::message::{
-    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
+    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
     Response, Trace, Update, Walk,
 };
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
@@ -153,14 +153,14 @@ fn hello(m: pb::Hello) -> Hello {
     }
 }
 
-fn head(m: pb::Head) -> Head {
-    let pb::Head {
+fn digest(m: pb::Digest) -> Digest {
+    let pb::Digest {
         version,
         count,
         fingerprint,
         partial,
     } = m;
-    Head {
+    Digest {
         version,
         count,
         fingerprint,
@@ -324,10 +324,10 @@ fn prefixes(bytes: Bytes, what: &'static str) -> Result<Bytes, DecodeError> {
 
 fn request(m: pb::Request) -> Result<Request, DecodeError> {
     Ok(Request {
-        id: RequestId(m.id),
+        id: RequestId::new(m.id),
         hop_limit: m.hop_limit.min(contract::HOPS as u32) as u8,
         walk: walk(&m.origin, &m.path)?,
-        head: m.head.map(head).unwrap_or_default(),
+        digest: m.digest.map(digest).unwrap_or_default(),
         cursor: m.cursor.map(cursor),
         own: Sequence {
             version: m.own_version,
@@ -357,8 +357,8 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
         )),
     };
     Ok(Response {
-        id: RequestId(m.id),
-        head: m.head.map(head).unwrap_or_default(),
+        id: RequestId::new(m.id),
+        digest: m.digest.map(digest).unwrap_or_default(),
         cursor: m.cursor.map(cursor),
         delta: m.delta.map(delta).transpose()?,
         renewals: renewals(m.renewals)?,
@@ -369,8 +369,8 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
 
 fn update(m: pb::Update) -> Result<Update, DecodeError> {
     Ok(Update {
-        request: (m.request != 0).then_some(RequestId(m.request)),
-        head: m.head.map(head),
+        request: (m.request != 0).then_some(RequestId::new(m.request)),
+        digest: m.digest.map(digest),
         delta: m.delta.map(delta).transpose()?,
         renewals: renewals(m.renewals)?,
         refusals: refusals(m.refusals)?,

@@ -12,7 +12,7 @@ use crate::id::NodeId;
 use crate::record::Sequence;
 use crate::wire::columns::{Records, Refusals, Renewals};
 use crate::wire::message::{
-    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
+    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
     Response, Trace, Update,
 };
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
@@ -64,14 +64,14 @@ fn hello(m: Hello) -> pb::Hello {
     }
 }
 
-fn head(m: Head) -> pb::Head {
-    let Head {
+fn digest(m: Digest) -> pb::Digest {
+    let Digest {
         version,
         count,
         fingerprint,
         partial,
     } = m;
-    pb::Head {
+    pb::Digest {
         version,
         count,
         fingerprint,
@@ -178,11 +178,11 @@ fn request(m: Request) -> pb::Request {
         (Bytes::copy_from_slice(w.origin.as_bytes()), path(&w.path))
     });
     pb::Request {
-        id: m.id.0,
+        id: m.id.get(),
         hop_limit: u32::from(m.hop_limit),
         origin,
         path,
-        head: Some(head(m.head)),
+        digest: Some(digest(m.digest)),
         cursor: m.cursor.map(cursor),
         own_version: version,
         own_beat: beat,
@@ -198,8 +198,8 @@ fn request(m: Request) -> pb::Request {
 
 fn response(m: Response) -> pb::Response {
     pb::Response {
-        id: m.id.0,
-        head: Some(head(m.head)),
+        id: m.id.get(),
+        digest: Some(digest(m.digest)),
         cursor: m.cursor.map(cursor),
         delta: m.delta.map(delta),
         renewals: renewals(m.renewals),
@@ -213,8 +213,8 @@ fn response(m: Response) -> pb::Response {
 
 fn update(m: Update) -> pb::Update {
     pb::Update {
-        request: m.request.map_or(0, |id| id.0),
-        head: m.head.map(head),
+        request: m.request.map_or(0, |id| id.get()),
+        digest: m.digest.map(digest),
         delta: m.delta.map(delta),
         renewals: renewals(m.renewals),
         refusals: refusals(m.refusals),

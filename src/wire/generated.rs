@@ -51,7 +51,7 @@ pub struct Hello {
 /// A summary of a node's table. In a Response, count and fingerprint are absent
 /// when they equal those in the Request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Head {
+pub struct Digest {
     /// The version of the sender's change log: it rises with every change.
     #[prost(uint64, tag = "1")]
     pub version: u64,
@@ -199,7 +199,7 @@ pub struct Request {
     /// The asker's table, its cursor into the answerer's log, and the sequence of
     /// its own record.
     #[prost(message, optional, tag = "5")]
-    pub head: ::core::option::Option<Head>,
+    pub digest: ::core::option::Option<Digest>,
     #[prost(message, optional, tag = "6")]
     pub cursor: ::core::option::Option<Cursor>,
     #[prost(uint64, tag = "7")]
@@ -235,7 +235,7 @@ pub struct Response {
     #[prost(fixed64, tag = "1")]
     pub id: u64,
     #[prost(message, optional, tag = "2")]
-    pub head: ::core::option::Option<Head>,
+    pub digest: ::core::option::Option<Digest>,
     /// The answerer's cursor into the asker's log.
     #[prost(message, optional, tag = "3")]
     pub cursor: ::core::option::Option<Cursor>,
@@ -264,7 +264,7 @@ pub struct Update {
     #[prost(fixed64, tag = "1")]
     pub request: u64,
     #[prost(message, optional, tag = "2")]
-    pub head: ::core::option::Option<Head>,
+    pub digest: ::core::option::Option<Digest>,
     /// Without `to`, its records are a rumour: passed on, once, by whoever had
     /// not known them.
     #[prost(message, optional, tag = "3")]

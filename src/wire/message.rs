@@ -65,7 +65,7 @@ pub struct Hello {
 
 /// A summary of a table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Head {
+pub struct Digest {
     /// The version of the change log.
     pub version: u64,
     /// Number of records.
@@ -142,7 +142,7 @@ pub struct Request {
     /// On a forwarded request only.
     pub walk: Option<Walk>,
     /// The asker's table.
-    pub head: Head,
+    pub digest: Digest,
     /// The asker's cursor into the answerer's log.
     pub cursor: Option<Cursor>,
     /// The sequence of the asker's own record.
@@ -177,7 +177,7 @@ pub struct Response {
     /// That of the request.
     pub id: RequestId,
     /// The answerer's table. Count and fingerprint 0: the same set as in the request.
-    pub head: Head,
+    pub digest: Digest,
     /// The answerer's cursor into the asker's log.
     pub cursor: Option<Cursor>,
     /// What has changed since the asker's cursor.
@@ -196,7 +196,7 @@ pub struct Update {
     /// The request that this is late knowledge for (R9).
     pub request: Option<RequestId>,
     /// The sender's table.
-    pub head: Option<Head>,
+    pub digest: Option<Digest>,
     /// Records or an announcement.
     pub delta: Option<Delta>,
     /// A batch of renewals (R26).

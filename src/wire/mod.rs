@@ -35,10 +35,10 @@ pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub use encode::encode;
 pub use kind::Kind;
 pub use message::{
-    Content, Cursor, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message, Request,
+    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
     Response, Trace, Update, Walk,
 };
-pub(crate) use sets::Cut;
+pub(crate) use sets::ShortIdScheme;
 pub use sets::{Nodes, ShortIds, Sketch};
 pub(crate) use snapshot::Snapshot;
 pub use snapshot::SnapshotError;

@@ -19,14 +19,14 @@ pub struct ShortIds {
 
 /// How short IDs are cut from hashes of records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Cut {
+pub(crate) struct ShortIdScheme {
     pub(crate) salt: u32,
     pub(crate) width: usize,
     /// As a sketch of so many parts has them; 0: plain.
     pub(crate) parts: u32,
 }
 
-impl Cut {
+impl ShortIdScheme {
     pub(crate) fn plain(salt: u32, width: usize) -> Self {
         Self {
             salt,
@@ -58,23 +58,23 @@ impl ShortIds {
     pub const WIDTHS: core::ops::RangeInclusive<usize> = 2..=8;
 
     /// A list of these short IDs, cut in this way.
-    pub(crate) fn of(cut: Cut, ids: impl Iterator<Item = u64>) -> Self {
-        let width = cut.width.clamp(2, 8);
+    pub(crate) fn of(scheme: ShortIdScheme, ids: impl Iterator<Item = u64>) -> Self {
+        let width = scheme.width.clamp(2, 8);
         let mut out = Vec::with_capacity(ids.size_hint().0 * width);
         for id in ids {
             out.extend_from_slice(&id.to_le_bytes()[..width]);
         }
         Self {
-            salt: cut.salt,
+            salt: scheme.salt,
             width: width as u8,
-            parts: cut.parts,
+            parts: scheme.parts,
             ids: out.into(),
         }
     }
 
     /// How its IDs are cut.
-    pub(crate) fn cut(&self) -> Cut {
-        Cut {
+    pub(crate) fn scheme(&self) -> ShortIdScheme {
+        ShortIdScheme {
             salt: self.salt,
             width: self.width(),
             parts: self.parts,
@@ -145,8 +145,8 @@ impl Sketch {
     }
 
     /// How the elements are cut from hashes of records.
-    pub(crate) fn cut(&self) -> Cut {
-        Cut::for_sketch(self.salt, self.parts())
+    pub(crate) fn scheme(&self) -> ShortIdScheme {
+        ShortIdScheme::for_sketch(self.salt, self.parts())
     }
 
     /// Into how many parts the set is cut.

@@ -35,8 +35,8 @@ impl Stage {
     /// A neighbour that announces all that the source has.
     fn announcer(&mut self, n: u32) -> LinkId {
         let mut asked = request(u64::from(n));
-        asked.head.count = 100;
-        asked.head.fingerprint = 1;
+        asked.digest.count = 100;
+        asked.digest.fingerprint = 1;
         let announced = self.source.ask(self.asks, asked).delta.unwrap();
         assert!(matches!(announced.content, Content::Announced(_)));
         let link = self.rig.link(n);
@@ -128,7 +128,7 @@ fn one_announcer_does_not_fill_the_queue() {
     let greedy = stage.announcer(3);
     for _ in 0..20 {
         let mut asked = request(77);
-        asked.head.count = 100;
+        asked.digest.count = 100;
         let delta = stage.source.ask(stage.asks, asked).delta;
         let update = Update {
             delta,

@@ -30,7 +30,7 @@ fn an_unsolicited_response_has_no_effect_and_the_17th_closes_the_link() {
     rig.take(other);
     for n in 0..17 {
         assert!(rig.is_up(link));
-        let mut forged = answer(RequestId(n), 5, &[rec(3)]);
+        let mut forged = answer(RequestId::new(n), 5, &[rec(3)]);
         if let Message::Response(r) = &mut forged {
             r.refusals = refusals(&[(id(1), seq(9, 9)), (id(4), seq(9, 9))]);
         }
@@ -288,7 +288,7 @@ fn a_renewal_by_prefix_proves_nothing_about_this_node() {
     let Message::Response(mut answer) = answer(fetch[0].id, 0, &[own]) else {
         unreachable!()
     };
-    answer.head = Default::default();
+    answer.digest = Default::default();
     rig.message(link, Message::Response(answer));
     assert_eq!(rig.node.sequence().version, 51);
 }
@@ -370,7 +370,7 @@ fn a_log_without_an_end_does_not_hold_the_round() {
                 let Message::Response(mut page) = answer(asked.id, pages, &news) else {
                     unreachable!()
                 };
-                page.head.version = u64::MAX;
+                page.digest.version = u64::MAX;
                 rig.message(liar, Message::Response(page));
             }
             None => rig.pass(Duration::from_millis(10)),

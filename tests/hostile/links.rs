@@ -30,7 +30,7 @@ fn bare(rig: &mut Rig, other: u32, dialled: bool) -> LinkId {
     rig.pass_s(1);
     let dial = match rig.dials.pop() {
         Some((dial, _)) => dial,
-        None => peer_exchange::DialId(u64::MAX),
+        None => peer_exchange::DialId::new(u64::MAX),
     };
     let link = rig.next_link();
     rig.input(Input::LinkUp {

@@ -1,6 +1,6 @@
 //! Bytes that are no message, and messages out of bounds.
 
-use peer_exchange::wire::{self, DecodeError, Head, Message, Request, Trace, Walk};
+use peer_exchange::wire::{self, DecodeError, Digest, Message, Request, Trace, Walk};
 use peer_exchange::{CloseReason, Event, PeerFault, RecordError};
 
 use crate::support::build::*;
@@ -229,14 +229,14 @@ fn a_head_that_lies_changes_nothing_but_the_answer() {
     let mut rig = rig();
     let link = rig.link(2);
     rig.message(link, rumour(&[rec(3)]));
-    let lies = Head {
+    let lies = Digest {
         version: u64::MAX,
         count: u32::MAX,
         fingerprint: u64::MAX,
         partial: true,
     };
     let asked = Request {
-        head: lies,
+        digest: lies,
         cursor: Some(wire::Cursor {
             epoch: 1,
             version: u64::MAX,

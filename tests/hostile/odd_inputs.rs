@@ -17,13 +17,15 @@ fn rig() -> Rig {
 #[test]
 fn inputs_about_unknown_links_and_dials_are_ignored() {
     let mut rig = rig();
-    let nobody = LinkId(999);
+    let nobody = LinkId::new(999);
     rig.input(Input::Sent { link: nobody });
     rig.input(Input::LinkDown {
         link: nobody,
         orderly: false,
     });
-    rig.input(Input::DialFailed { dial: DialId(999) });
+    rig.input(Input::DialFailed {
+        dial: DialId::new(999),
+    });
     rig.raw(nobody, peer_exchange::wire::encode(rumour(&[rec(3)])));
     assert!(!rig.knows(3));
     assert_eq!(rig.node.stats().messages_received, 0);
@@ -52,7 +54,7 @@ fn a_dial_nobody_made_does_not_lift_the_cap_on_links() {
             link,
             node: id(100 + n),
             remote: None,
-            dial: Some(DialId(10_000 + u64::from(n))),
+            dial: Some(DialId::new(10_000 + u64::from(n))),
         });
     }
     assert!(rig.node.links().count() <= 8);
@@ -191,7 +193,7 @@ fn input_is_refused_while_effects_pile_up() {
     let mut refused = 0;
     for n in 0..100_000 {
         let up = Input::LinkUp {
-            link: LinkId(n),
+            link: LinkId::new(n),
             node: id(n as u32 + 10),
             remote: None,
             dial: None,

@@ -55,7 +55,7 @@ impl Plain {
     }
 
     fn link(&mut self, n: u32) -> LinkId {
-        let link = LinkId(u64::from(n));
+        let link = LinkId::new(u64::from(n));
         self.input(Input::LinkUp {
             link,
             node: id(n),

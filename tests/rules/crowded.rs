@@ -1,7 +1,7 @@
 //! A full table (R22): what it is told, what it wants, and what it passes on without room for it.
 
 use peer_exchange::limits::caps;
-use peer_exchange::wire::{Content, Delta, Head, Message, Nodes, Request, Response, Update};
+use peer_exchange::wire::{Content, Delta, Digest, Message, Nodes, Request, Response, Update};
 use peer_exchange::{LinkId, NodeId};
 
 use crate::support::build::*;
@@ -39,7 +39,7 @@ fn crowded() -> (Rig, Vec<LinkId>) {
 /// A request of a node that knows as many others.
 fn full_asker(id: u64) -> Request {
     Request {
-        head: Head {
+        digest: Digest {
             version: 1,
             count: 500,
             fingerprint: 7,
@@ -90,7 +90,7 @@ fn a_full_asker_is_told_nodes_if_it_takes_them() {
         rig.message(link, push(1, &(100..300).map(rec).collect::<Vec<_>>()));
         rig.message(link, hello_with(features, 6));
         let mut asked = full_asker(1);
-        asked.head.partial = partial;
+        asked.digest.partial = partial;
         let content = rig.ask(link, asked).delta.expect("a delta").content;
         assert_eq!(
             matches!(content, Content::Nodes(_)),
@@ -296,7 +296,7 @@ fn a_newer_version_than_the_one_named_goes_back() {
     let asked = rig.asked(link);
     let nodes = Nodes::of((100..110).map(|n| (id(n), if n == 104 { 2 } else { 3 })));
     let answer = Response {
-        head: full_asker(0).head,
+        digest: full_asker(0).digest,
         delta: Some(Delta {
             from: 0,
             to: 1,

@@ -12,7 +12,7 @@ fn run(seed: [u8; 32]) -> Vec<String> {
     let mut out = Vec::new();
     for step in 0..2_000_u64 {
         // New links all the time: those that get no answers are given up.
-        let link = LinkId(step / 231 * 7 + step % 7);
+        let link = LinkId::new(step / 231 * 7 + step % 7);
         let input = match step % 11 {
             0 => Input::LinkUp {
                 link,

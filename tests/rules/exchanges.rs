@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use peer_exchange::wire::{Content, Cursor, Head, Message, Request};
+use peer_exchange::wire::{Content, Cursor, Digest, Message, Request};
 use peer_exchange::{Event, LinkId, RequestId};
 
 use crate::support::build::*;
@@ -105,7 +105,7 @@ fn answers_are_deltas() {
     let epoch = epoch_of(&mut rig);
     let mut cursor = Cursor {
         epoch,
-        version: first.head.version,
+        version: first.digest.version,
     };
     let ask = |rig: &mut Rig, cursor, n| {
         let asked = Request {
@@ -142,7 +142,7 @@ fn current_cursors_with_other_sets_are_told_everything() {
     let asker = rig.link(5);
     let asked = rig.asked(asker);
     rig.message(asker, answer(asked.id, 30, &[rec(20), rec(21)]));
-    let head = |fingerprint| Head {
+    let digest = |fingerprint| Digest {
         version: 30,
         count: 3,
         fingerprint,
@@ -151,19 +151,19 @@ fn current_cursors_with_other_sets_are_told_everything() {
     let first = rig.ask(
         asker,
         Request {
-            head: head(1),
+            digest: digest(1),
             ..request(1)
         },
     );
     let epoch = epoch_of(&mut rig);
     let cursor = Some(Cursor {
         epoch,
-        version: first.head.version,
+        version: first.digest.version,
     });
     let mut ask = |id, fingerprint| {
         let asked = Request {
             cursor,
-            head: head(fingerprint),
+            digest: digest(fingerprint),
             ..request(id)
         };
         let answer = rig.ask(asker, asked);
@@ -175,7 +175,7 @@ fn current_cursors_with_other_sets_are_told_everything() {
     };
     assert_eq!(ask(2, 1), (Some(0), Some(3)));
     // With equal sets there is nothing to tell.
-    assert_eq!(ask(3, first.head.fingerprint), (None, None));
+    assert_eq!(ask(3, first.digest.fingerprint), (None, None));
 }
 
 /// What the node says in its Hello.
@@ -279,7 +279,7 @@ fn want_and_fetch_are_answered_with_those_records_and_never_forwarded() {
         .collect();
     let asked = Request {
         fetch: prefixes.into(),
-        head: Head::default(),
+        digest: Digest::default(),
         ..request(1)
     };
     let answer = rig.ask(asker, asked);

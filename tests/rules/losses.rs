@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peer_exchange::wire::{Content, Head, Message, Request, Update};
+use peer_exchange::wire::{Content, Digest, Message, Request, Update};
 
 use crate::support::build::*;
 use crate::support::rig::{Rig, config};
@@ -35,7 +35,7 @@ fn asks_within(rig: &mut Rig, time: Duration) -> usize {
 /// Shows a table of so many records.
 fn shows(id: u64, count: u32, partial: bool) -> Request {
     Request {
-        head: Head {
+        digest: Digest {
             version: 90,
             count,
             fingerprint: 77,

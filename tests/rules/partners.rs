@@ -81,9 +81,9 @@ fn at_a_first_contact_only_the_own_record_goes_along() {
     let mut answer = response(asked.id);
     answer.cursor = Some(Cursor {
         epoch: hello.unwrap(),
-        version: asked.head.version,
+        version: asked.digest.version,
     });
-    answer.head.count = 1;
+    answer.digest.count = 1;
     rig.message(stranger, Message::Response(answer));
     rig.message(teller, push(7, &[rec(9), rec(10)]));
     let push = rig.asked(stranger).push.expect("two changes");

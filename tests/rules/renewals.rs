@@ -106,7 +106,7 @@ fn a_renewal_of_an_unknown_record_fetches_it() {
     let Message::Response(mut response) = answer(fetch.id, 0, &[rec(7)]) else {
         unreachable!()
     };
-    response.head = Default::default();
+    response.digest = Default::default();
     rig.message(link, Message::Response(response));
     assert!(rig.knows(7));
 }

@@ -1,7 +1,7 @@
 //! Sketches (R27): who gets one, what it tells, and what happens when it tells nothing.
 
 use bytes::Bytes;
-use peer_exchange::wire::{Content, Head, Request, Response};
+use peer_exchange::wire::{Content, Digest, Request, Response};
 use peer_exchange::{LinkId, RequestId};
 
 use crate::support::build::*;
@@ -21,7 +21,7 @@ fn rich() -> (Rig, LinkId) {
 
 fn nearly_the_same(id: u64) -> Request {
     Request {
-        head: Head {
+        digest: Digest {
             version: 1,
             count: RECORDS - 1,
             fingerprint: 7,
@@ -64,7 +64,7 @@ fn a_sketch_is_shorter_than_an_announcement_or_there_is_none() {
         ..nearly_the_same(3)
     };
     let mut full = nearly_the_same(4);
-    full.head.partial = true;
+    full.digest.partial = true;
     for asked in [plain, far, full] {
         let answer = content(rig.ask(link, asked));
         assert!(matches!(answer, Content::Announced(_)), "{answer:?}");
@@ -78,16 +78,16 @@ fn garbage() -> Vec<u8> {
 
 /// An answer with a sketch of so many parts.
 fn sketched(id: RequestId, parts: u64, sums: &[u8]) -> Bytes {
-    let (mut sketch, mut head, mut delta) = (vec![0x0d, 1, 2, 3, 4], Vec::new(), Vec::new());
+    let (mut sketch, mut digest, mut delta) = (vec![0x0d, 1, 2, 3, 4], Vec::new(), Vec::new());
     varint_field(2, parts, &mut sketch);
     bytes_field(3, sums, &mut sketch);
-    varint_field(1, 50, &mut head);
-    varint_field(2, 90, &mut head);
+    varint_field(1, 50, &mut digest);
+    varint_field(2, 90, &mut digest);
     varint_field(2, 50, &mut delta);
     bytes_field(5, &sketch, &mut delta);
     let mut response = vec![0x09];
-    response.extend(id.0.to_le_bytes());
-    bytes_field(2, &head, &mut response);
+    response.extend(id.get().to_le_bytes());
+    bytes_field(2, &digest, &mut response);
     bytes_field(4, &delta, &mut response);
     let mut envelope = vec![0x08, 1];
     bytes_field(4, &response, &mut envelope);
@@ -111,7 +111,7 @@ fn after_two_that_tell_nothing_an_announcement_is_asked_for() {
     assert!(!rig.asked(link).plain);
 }
 
-/// Sums of too many elements may look like those of a few, which nobody has. An exchange in which
+/// Syndromes of too many elements may look like those of a few, which nobody has. An exchange in which
 /// that was all is none: else an upstream of which nothing is known is never asked again.
 #[test]
 fn a_sketch_that_tells_what_nobody_has_tells_nothing() {

@@ -43,12 +43,12 @@ fn a_full_table_says_that_it_is_partial() {
         link,
         push(1, &(0..14).map(|n| rec(n * 256 + 9)).collect::<Vec<_>>()),
     );
-    assert!(!rig.ask(asker, request(1)).head.partial);
+    assert!(!rig.ask(asker, request(1)).digest.partial);
     rig.message(
         link,
         push(1, &(14..16).map(|n| rec(n * 256 + 9)).collect::<Vec<_>>()),
     );
-    assert!(rig.ask(asker, request(2)).head.partial);
+    assert!(rig.ask(asker, request(2)).digest.partial);
 }
 
 #[test]

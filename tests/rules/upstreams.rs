@@ -165,7 +165,7 @@ fn a_cold_node_answers_at_once_forwards_once_and_tells_later() {
     assert_eq!(forwarded.len(), 1);
     let walk = forwarded[0].walk.as_ref().unwrap();
     assert_eq!((walk.origin, &walk.path[..]), (id(2), &[id(2), id(50)][..]));
-    assert_eq!((forwarded[0].id.0, forwarded[0].hop_limit), (77, 15));
+    assert_eq!((forwarded[0].id.get(), forwarded[0].hop_limit), (77, 15));
     // The same walk by another way is answered and not forwarded.
     let again = Request {
         walk: Some(Walk {
@@ -182,7 +182,7 @@ fn a_cold_node_answers_at_once_forwards_once_and_tells_later() {
     let late = rig.take_updates(asker);
     let late: Vec<_> = late.iter().filter(|u| u.request.is_some()).collect();
     assert_eq!(late.len(), 1);
-    assert_eq!(late[0].request.unwrap().0, 77);
+    assert_eq!(late[0].request.unwrap().get(), 77);
     let message = Message::Update(late[0].clone());
     assert!(
         records_in(&message)

@@ -124,11 +124,11 @@ fn faults_are_counted_by_reason() {
     rig.raw(link, vec![0xff; 70]);
     rig.message(
         link,
-        Message::Response(response(peer_exchange::RequestId(9))),
+        Message::Response(response(peer_exchange::RequestId::new(9))),
     );
     rig.message(
         link,
-        Message::Response(response(peer_exchange::RequestId(9))),
+        Message::Response(response(peer_exchange::RequestId::new(9))),
     );
     let counted: Vec<_> = rig.node.stats().faults().filter(|(_, n)| *n > 0).collect();
     assert_eq!(counted, [("malformed", 1), ("unsolicited", 2)]);

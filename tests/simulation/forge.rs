@@ -66,7 +66,7 @@ pub(crate) struct Stage<C> {
 }
 
 /// The link that every forged message uses.
-pub(crate) const LINK: LinkId = LinkId(7);
+pub(crate) const LINK: LinkId = LinkId::new(7);
 const HOSTS: usize = 4;
 
 impl<C: Checker + Default> Stage<C> {
@@ -209,10 +209,10 @@ pub(crate) fn rumour_of(records: Records) -> Message {
 
 pub(crate) fn request(number: u64) -> Request {
     Request {
-        id: RequestId(number),
+        id: RequestId::new(number),
         hop_limit: 16,
         walk: None,
-        head: Default::default(),
+        digest: Default::default(),
         cursor: None,
         own: seq(1, 0),
         own_check: 0,
@@ -227,8 +227,8 @@ pub(crate) fn request(number: u64) -> Request {
 
 pub(crate) fn response(number: u64) -> Response {
     Response {
-        id: RequestId(number),
-        head: Default::default(),
+        id: RequestId::new(number),
+        digest: Default::default(),
         cursor: None,
         delta: None,
         renewals: Default::default(),

@@ -27,7 +27,7 @@ struct Bench {
 
 /// The link to the forged node of this number.
 fn link(peer: usize) -> LinkId {
-    LinkId(peer as u64)
+    LinkId::new(peer as u64)
 }
 
 impl Bench {
@@ -98,7 +98,7 @@ impl Bench {
     /// The request that it has just sent.
     fn asks(&self) -> Option<u64> {
         self.said.iter().find_map(|(_, m)| match m {
-            Message::Request(r) => Some(r.id.0),
+            Message::Request(r) => Some(r.id.get()),
             _ => None,
         })
     }
@@ -210,8 +210,8 @@ fn r4_what_an_answer_has_buried_does_not_go_back_with_the_push() {
     bench.connect(2, None);
     bench.hears(2, rumour(3, seq(1, 0), 1_000));
     let mut answer = response(number);
-    answer.head.version = 5;
-    answer.head.count = 1;
+    answer.digest.version = 5;
+    answer.digest.count = 1;
     answer.delta = Some(delta(0, 5, page(3, seq(2, 0), 3_800, &[])));
     bench.hears(1, Message::Response(answer));
     assert!(!bench.knows(id(3)), "it has left");
@@ -246,7 +246,7 @@ fn r9_an_answer_does_not_wait_for_the_upstream() {
     bench.hears(2, Message::Request(request(5)));
     let answered = |bench: &Bench, number| {
         let answer = |(l, m): &(LinkId, Message)| {
-            *l == link(2) && matches!(m, Message::Response(r) if r.id == RequestId(number))
+            *l == link(2) && matches!(m, Message::Response(r) if r.id == RequestId::new(number))
         };
         bench.said.iter().any(answer)
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peer_exchange::wire::{
-    Content, Delta, Head, Hello, Message, Records, RecordsBuilder, Refusals, RefusalsBuilder,
+    Content, Delta, Digest, Hello, Message, Records, RecordsBuilder, Refusals, RefusalsBuilder,
     Request, Response, Update, WireRecord,
 };
 use peer_exchange::{Multiaddr, NodeId, RequestId, Sequence};
@@ -166,10 +166,10 @@ pub(crate) fn hello_with(features: u64, epoch: u64) -> Message {
 /// A request that shows an empty table and no record of its own.
 pub(crate) fn request(id: u64) -> Request {
     Request {
-        id: RequestId(id),
+        id: RequestId::new(id),
         hop_limit: 16,
         walk: None,
-        head: Head::default(),
+        digest: Digest::default(),
         cursor: None,
         own: Sequence::default(),
         own_check: 0,
@@ -186,7 +186,7 @@ pub(crate) fn request(id: u64) -> Request {
 pub(crate) fn response(id: RequestId) -> Response {
     Response {
         id,
-        head: Head::default(),
+        digest: Digest::default(),
         cursor: None,
         delta: None,
         renewals: Default::default(),
@@ -211,7 +211,7 @@ pub(crate) fn answer<'a>(
 ) -> Message {
     let records: Vec<_> = records.into_iter().collect();
     Message::Response(Response {
-        head: Head {
+        digest: Digest {
             version: to,
             count: records.len() as u32 + 1,
             fingerprint: 1,

@@ -151,7 +151,7 @@ impl Rig {
 
     pub(crate) fn next_link(&mut self) -> LinkId {
         self.links += 1;
-        LinkId(self.links)
+        LinkId::new(self.links)
     }
 
     /// An incoming link from node `n`, which does not say Hello.

@@ -11,7 +11,7 @@ use crate::support::build::*;
 use crate::support::rig::{SEED, below, config, identity};
 use crate::version1::{Envelope, Fields, Record};
 
-const LINK: LinkId = LinkId(1);
+const LINK: LinkId = LinkId::new(1);
 /// The ID of the recorded request and response.
 const WALK: u64 = 0x1122_3344_5566_7788;
 
@@ -218,8 +218,8 @@ fn a_recorded_request_is_answered_at_once() {
         // What was pushed with it was taken in: two peers that live, and one that has left.
         let known: Vec<_> = mixed.node.peers().map(|p| p.node).collect();
         assert_eq!(known, [id(7), id(8)]);
-        let head = answer.content.message(2).expect("another set");
-        assert_eq!(head.varint(2), 4, "its own record and the three");
+        let digest = answer.content.message(2).expect("another set");
+        assert_eq!(digest.varint(2), 4, "its own record and the three");
         mixed.assert_at_ease();
     }
 }
@@ -256,8 +256,8 @@ fn version_1_answers_what_it_is_asked() {
         }
         let request = only(&said, 3).content;
         assert!(request.varint(2) <= 64, "a hop limit");
-        let head = request.message(5).expect("a head");
-        assert_eq!(head.varint(2), 1, "itself alone");
+        let digest = request.message(5).expect("a digest");
+        assert_eq!(digest.varint(2), 1, "itself alone");
         assert!(request.varint(7) > 0, "the version of its record");
         mixed.hears(response_to(request.fixed64(1)));
         assert!(mixed.node.peer(&id(7)).is_some());

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peer_exchange::wire::{
-    self, Content, Cursor, Decoded, Delta, Goodbye, GoodbyeReason, Head, Hello, LoopFound, Message,
-    Records, Trace,
+    self, Content, Cursor, Decoded, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound,
+    Message, Records, Trace,
 };
 use peer_exchange::{Config, Instant, Node, NodeId, RequestId};
 
@@ -14,7 +14,7 @@ use crate::support::rig::{SEED, identity};
 
 const GOLDEN: &str = include_str!("golden.txt");
 const EPOCH: u64 = 0xfedc_ba98_7654_3211;
-const HEAD: Head = Head {
+const HEAD: Digest = Digest {
     version: 300,
     count: 1_000,
     fingerprint: 0x0123_4567_89ab_cdef,
@@ -24,7 +24,7 @@ const CURSOR: Cursor = Cursor {
     epoch: EPOCH,
     version: 299,
 };
-const WALK: RequestId = RequestId(0x1122_3344_5566_7788);
+const WALK: RequestId = RequestId::new(0x1122_3344_5566_7788);
 
 pub(crate) fn golden(name: &str) -> Bytes {
     let line = |l: &&str| l.split(' ').next() == Some(name);
@@ -115,7 +115,7 @@ fn request() {
     let Message::Request(m) = decoded("request") else {
         panic!()
     };
-    assert_eq!((m.id, m.hop_limit, m.head), (WALK, 16, HEAD));
+    assert_eq!((m.id, m.hop_limit, m.digest), (WALK, 16, HEAD));
     let walk = m.walk.unwrap();
     assert_eq!((walk.origin, walk.path), (id(2), vec![id(2), id(3)]));
     assert_eq!(m.cursor, Some(CURSOR));
@@ -133,7 +133,7 @@ fn response() {
     let Message::Response(m) = decoded("response") else {
         panic!()
     };
-    assert_eq!((m.id, m.head, m.cursor), (WALK, HEAD, Some(CURSOR)));
+    assert_eq!((m.id, m.digest, m.cursor), (WALK, HEAD, Some(CURSOR)));
     assert_delta(&m.delta.unwrap());
     assert_renewals(&m.renewals);
     assert_refusals(&m.refusals);
@@ -147,7 +147,7 @@ fn update() {
     let Message::Update(m) = decoded("update") else {
         panic!()
     };
-    assert_eq!((m.request, m.head), (Some(WALK), Some(HEAD)));
+    assert_eq!((m.request, m.digest), (Some(WALK), Some(HEAD)));
     let delta = m.delta.unwrap();
     let Content::Announced(ids) = delta.content else {
         panic!()

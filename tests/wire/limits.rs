@@ -165,8 +165,8 @@ fn what_a_short_column_means() {
 #[test]
 fn renewals_and_refusals_fit_together() {
     let renewals = |n: usize, extra: &[u8]| {
-        let head = [with(1, &vec![1; 4 * n]), with(5, &vec![1; 2 * n])].concat();
-        part(5, &[&head, extra].concat())
+        let digest = [with(1, &vec![1; 4 * n]), with(5, &vec![1; 2 * n])].concat();
+        part(5, &[&digest, extra].concat())
     };
     let bad = Some(DecodeError::Columns("renewals"));
     assert_eq!(renewals(2, &packed(2, &[1, 2])), None);

@@ -52,7 +52,7 @@ fn unknown_fields_are_skipped_in_every_message() {
 #[test]
 fn unknown_fields_are_skipped_in_every_part_of_a_message() {
     let more = unknown_fields();
-    // Head, cursor, delta, renewals, refusals, busy; and records and short IDs within a delta.
+    // Digest, cursor, delta, renewals, refusals, busy; and records and short IDs within a delta.
     for (kind, field) in [(4, 2), (4, 3), (4, 4), (4, 5), (4, 6), (4, 7), (5, 3)] {
         let mut content = Vec::new();
         bytes_field(field, &more, &mut content);

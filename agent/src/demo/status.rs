@@ -34,7 +34,7 @@ struct Counters {
     exchanges: AtomicU64,
 }
 
-/// Sums over all nodes.
+/// Syndromes over all nodes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Totals {
     pub(super) messages: u64,

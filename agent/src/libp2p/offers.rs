@@ -228,7 +228,7 @@ mod tests {
         let mut node = Node::new(Config::default(), identity(100), [0; 32], start).unwrap();
         for who in 1..=n {
             let peer = Node::new(Config::default(), identity(who), [who; 32], start).unwrap();
-            let link = LinkId(who.into());
+            let link = LinkId::new(who.into());
             connect(&mut node, peer, link);
         }
         node

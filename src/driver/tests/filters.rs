@@ -51,7 +51,7 @@ async fn reports(filters: &[char], sent: &[&'static str]) -> Vec<String> {
     }
     drop(queue);
     let (sender, mut reports) = mpsc::channel(64);
-    link.run(LinkId(1), sender, queued).await;
+    link.run(LinkId::new(1), sender, queued).await;
     let mut seen = Vec::new();
     while let Some(report) = reports.recv().await {
         seen.push(match report {

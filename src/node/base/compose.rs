@@ -8,14 +8,14 @@ use bytes::Bytes;
 use crate::id::{LinkId, NodeId, RequestId};
 use crate::limits::caps::{self, PAGE_BYTES};
 use crate::node::base::Base;
-use crate::node::state::links::Link;
+use crate::node::state::links::LinkState;
 use crate::record::Sequence;
 use crate::rng;
 use crate::sketch::{self, Plan, Strata};
 use crate::table::{Listed, Slot};
 use crate::wire::{
-    Content, Cursor, Cut, Delta, Head, Records, Refusals, RefusalsBuilder, Renewals,
-    RenewalsBuilder, Request, Walk,
+    Content, Cursor, Delta, Digest, Records, Refusals, RefusalsBuilder, Renewals, RenewalsBuilder,
+    Request, ShortIdScheme, Walk,
 };
 
 /// Records that go along with a request or an answer instead of being announced.
@@ -50,7 +50,7 @@ impl Base {
         Some(Request {
             hop_limit,
             walk,
-            head: self.head(),
+            digest: self.digest(),
             cursor: self.peers.cursor(&node, l.epoch()),
             push: self.small_push(&node, l.epoch()),
             overdue: self.overdue(),
@@ -66,7 +66,7 @@ impl Base {
             id,
             hop_limit: 0,
             walk: None,
-            head: Head::default(),
+            digest: Digest::default(),
             cursor: None,
             own: self.own.sequence(),
             own_check: self.own.check(),
@@ -79,7 +79,7 @@ impl Base {
         }
     }
 
-    /// Beside the head, while much may be new, or to an upstream that has not been heard; without
+    /// Beside the digest, while much may be new, or to an upstream that has not been heard; without
     /// it an answer assumes that little is.
     fn strata_for(&self, node: &NodeId) -> Bytes {
         let hot = self.pace.is_fast(&self.cx.config)
@@ -152,8 +152,8 @@ impl Base {
         };
         let current = from >= before;
         let into = self.peers.cursor(node, None);
-        let in_step = current && into.is_some_and(|c| c.version >= request.head.version);
-        if in_step && !request.head.partial && !self.table.is_crowded() {
+        let in_step = current && into.is_some_and(|c| c.version >= request.digest.version);
+        if in_step && !request.digest.partial && !self.table.is_crowded() {
             // Both cursors are current and yet the sets differ: a push was lost (R15).
             return self.set_or_changes(0, request, node);
         }
@@ -162,11 +162,14 @@ impl Base {
 
     /// A sketch of the table where that is shorter than its changes after `from`, which it covers.
     fn set_or_changes(&mut self, from: u64, request: &Request, node: &NodeId) -> Delta {
-        let theirs = &request.head;
+        let theirs = &request.digest;
         let ours = self.table.len();
         let small = (theirs.count as usize) < SKETCHED;
         let partial = theirs.partial || self.table.is_crowded();
-        let takes = self.links.link_of(node).is_some_and(Link::takes_sketches);
+        let takes = self
+            .links
+            .link_of(node)
+            .is_some_and(LinkState::takes_sketches);
         let plain = request.plain || small || partial || !takes;
         if plain || knows_little(theirs.count, ours) {
             return self.changes(from, theirs, node);
@@ -195,7 +198,7 @@ impl Base {
 
     /// The changes after `from`: as records where they are few or the other end knows little,
     /// otherwise announced; to a full table, a sample.
-    pub(crate) fn changes(&mut self, from: u64, theirs: &Head, node: &NodeId) -> Delta {
+    pub(crate) fn changes(&mut self, from: u64, theirs: &Digest, node: &NodeId) -> Delta {
         let sampled = theirs.partial && self.takes_names(node);
         let listed = if sampled {
             self.table.sample_since(from, &mut self.cx.choices)
@@ -216,18 +219,18 @@ impl Base {
             return Delta { from, to, content };
         }
         let width = self.table.short_width(theirs.count);
-        let cut = Cut::plain(self.cx.next_salt(), width);
-        let (content, to) = self.announcement(&listed, cut);
+        let scheme = ShortIdScheme::plain(self.cx.next_salt(), width);
+        let (content, to) = self.announcement(&listed, scheme);
         Delta { from, to, content }
     }
 
     /// As much of it as fits, announced, and the version of the log that this reaches to.
-    pub(crate) fn announcement(&self, listed: &Listed, cut: Cut) -> (Content, u64) {
+    pub(crate) fn announcement(&self, listed: &Listed, scheme: ShortIdScheme) -> (Content, u64) {
         let slots = &listed.slots;
-        let most = PAGE_BYTES / cut.width;
+        let most = PAGE_BYTES / scheme.width;
         let next = slots.get(most).and_then(|slot| self.table.get(*slot));
         let to = next.map_or(listed.to, |entry| entry.stamp - 1);
-        let ids = self.table.announce(&slots[..slots.len().min(most)], cut);
+        let ids = self.table.announce(&slots[..slots.len().min(most)], scheme);
         (Content::Announced(ids), to)
     }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::effect::Event;
 use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
-use crate::node::state::links::{Class, Link};
+use crate::node::state::links::{Class, LinkState};
 use crate::node::state::reports::Report;
 use crate::wire::{LoopFound, Message, Trace};
 
@@ -97,7 +97,7 @@ impl Base {
 
     /// The traces that have waited for room on this link.
     pub(crate) fn send_traces_of(&mut self, id: LinkId) {
-        while let Some(trace) = self.links.get_mut(id).and_then(Link::next_trace) {
+        while let Some(trace) = self.links.get_mut(id).and_then(LinkState::next_trace) {
             self.send(id, Message::Trace(trace), Class::Push);
         }
     }

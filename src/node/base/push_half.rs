@@ -12,7 +12,7 @@ use crate::node::base::Base;
 use crate::node::base::compose::goes_as_records;
 use crate::node::state::fetches::PushHalf;
 use crate::table::{Differences, Listed};
-use crate::wire::{Content, Cut, Delta, Response};
+use crate::wire::{Content, Delta, Response, ShortIdScheme};
 
 impl Base {
     /// Chooses what goes back. `differences`: what the answer's sketch has told.
@@ -27,15 +27,15 @@ impl Base {
             .cursor
             .filter(|c| c.epoch == self.cx.epoch && c.version <= self.table.version());
         let from = cursor.map_or(0, |c| c.version);
-        let sampled = differences.is_none() && response.head.partial && self.takes_names(&node);
+        let sampled = differences.is_none() && response.digest.partial && self.takes_names(&node);
         let all = match differences {
             Some(differences) => self.table.of_these_since(&differences.only_ours, from),
             None if sampled => self.table.sample_since(from, &mut self.cx.choices),
             None => self.table.since(from),
         };
-        let (mut listed, cut) = match (differences, response.delta.as_ref()) {
-            (Some(differences), _) => (all, Some(differences.missing.cut())),
-            (None, Some(delta)) => self.without_known(all, delta, response.head.version),
+        let (mut listed, scheme) = match (differences, response.delta.as_ref()) {
+            (Some(differences), _) => (all, Some(differences.missing.scheme())),
+            (None, Some(delta)) => self.without_known(all, delta, response.digest.version),
             (None, None) => (all, None),
         };
         listed
@@ -47,10 +47,10 @@ impl Base {
             listed,
             from,
             complete,
-            cut,
+            scheme,
             sampled,
-            count: response.head.count,
-            salt: response.id.0 as u32,
+            count: response.digest.count,
+            salt: response.id.get() as u32,
         })
     }
 
@@ -60,11 +60,11 @@ impl Base {
         mut listed: Listed,
         delta: &Delta,
         theirs: u64,
-    ) -> (Listed, Option<Cut>) {
+    ) -> (Listed, Option<ShortIdScheme>) {
         match &delta.content {
             Content::Announced(ids) if delta.from == 0 && delta.to == theirs => {
                 listed.slots = self.table.unannounced(&listed.slots, ids);
-                (listed, Some(ids.cut()))
+                (listed, Some(ids.scheme()))
             }
             Content::Nodes(nodes) => {
                 listed.slots = self.table.unnamed(&listed.slots, nodes);
@@ -113,8 +113,10 @@ impl Base {
             (Content::Nodes(nodes), half.listed.to)
         } else {
             let width = self.table.short_width(half.count);
-            let cut = half.cut.unwrap_or_else(|| Cut::plain(half.salt, width));
-            self.announcement(&half.listed, cut)
+            let scheme = half
+                .scheme
+                .unwrap_or_else(|| ShortIdScheme::plain(half.salt, width));
+            self.announcement(&half.listed, scheme)
         };
         Delta {
             // Where something was left out, the receiver's cursor must not move past it: a delta

@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use crate::addr::Multiaddr;
 use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
-use crate::node::state::links::Link;
+use crate::node::state::links::LinkState;
 use crate::table::{Merged, Via};
 use crate::time::Instant;
-use crate::wire::{Cursor, Delta, Head, WireRecord};
+use crate::wire::{Cursor, Delta, Digest, WireRecord};
 
 /// The least time after which a node turns to another partner.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -21,8 +21,8 @@ const SMALL: usize = 16;
 
 impl Base {
     /// What the table holds, in short.
-    pub(crate) fn head(&self) -> Head {
-        Head {
+    pub(crate) fn digest(&self) -> Digest {
+        Digest {
             version: self.table.version(),
             count: self.table.len() as u32,
             fingerprint: self.table.fingerprint(),
@@ -45,10 +45,10 @@ impl Base {
     pub(crate) fn patience(&self, link: LinkId, trips: u32) -> Duration {
         let link = self.links.get(link);
         let rtt = link
-            .and_then(Link::round_trip)
+            .and_then(LinkState::round_trip)
             .or(self.peers.round_trip())
             .unwrap_or(FIRST_RTT);
-        let doubled = 1 << link.map_or(0, Link::timeouts).min(10);
+        let doubled = 1 << link.map_or(0, LinkState::timeouts).min(10);
         let base = (rtt * trips + PATIENCE / 2).max(PATIENCE);
         (base * doubled).min(self.cx.config.request_timeout)
     }
@@ -75,7 +75,7 @@ impl Base {
 
     /// Whether this node is linked and takes nodes in a delta.
     pub(crate) fn takes_names(&self, node: &NodeId) -> bool {
-        self.links.link_of(node).is_some_and(Link::takes_names)
+        self.links.link_of(node).is_some_and(LinkState::takes_names)
     }
 
     /// Where a peer can be dialled, as far as rules and policy allow.
@@ -123,7 +123,7 @@ impl Base {
 
     /// Both tables are the same, and the other end's log is at this version.
     pub(crate) fn advance_to(&mut self, link: LinkId, version: u64) {
-        if let Some(epoch) = self.links.get(link).and_then(Link::epoch) {
+        if let Some(epoch) = self.links.get(link).and_then(LinkState::epoch) {
             self.advance_cursor(link, Cursor { epoch, version });
         }
     }

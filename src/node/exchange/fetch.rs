@@ -160,7 +160,7 @@ fn name_missing(base: &Base, wanted: &Wanted, request: &mut Request) -> usize {
             let missing = base.table.missing(ids);
             let most = WANT_BYTES / ids.width();
             let some = missing.iter().copied().take(most);
-            request.want = Some(ShortIds::of(ids.cut(), some));
+            request.want = Some(ShortIds::of(ids.scheme(), some));
             missing.len()
         }
         Wanted::Named(nodes) => {

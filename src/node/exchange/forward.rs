@@ -7,7 +7,7 @@ use crate::id::{LinkId, NodeId, RequestId};
 use crate::node::base::Base;
 use crate::node::exchange::Exchange;
 use crate::node::state::walks::Downstream;
-use crate::wire::{Head, Request, Walk};
+use crate::wire::{Digest, Request, Walk};
 
 impl Exchange {
     /// The request was answered from the table; if that was cold, it also goes on.
@@ -97,9 +97,9 @@ fn send_late(base: &mut Base, downstream: LinkId, request: RequestId, since: u64
     let Some(node) = base.links.node(downstream) else {
         return;
     };
-    let theirs = Head {
+    let theirs = Digest {
         count: base.table.len() as u32,
-        ..Head::default()
+        ..Digest::default()
     };
     let delta = base.changes(since, &theirs, &node);
     base.send_delta(downstream, Some(request), delta);

@@ -3,7 +3,7 @@
 use crate::effect::{CloseReason, Effect, Event};
 use crate::id::{LinkId, NodeId};
 use crate::node::Node;
-use crate::node::state::links::Link;
+use crate::node::state::links::LinkState;
 use crate::node::state::pace::Outcome;
 use crate::node::timers::{SWEEP, Timer};
 use crate::wire::{Goodbye, GoodbyeReason};
@@ -79,7 +79,7 @@ impl Node {
         }
     }
 
-    fn link_gone(&mut self, id: LinkId, link: &Link, failed: bool) {
+    fn link_gone(&mut self, id: LinkId, link: &LinkState, failed: bool) {
         let base = &mut self.base;
         // First, so that nothing that follows finds an exchange on a link that is no more.
         let interrupted = self.exchange.forget(base, id);
@@ -100,7 +100,7 @@ impl Node {
             // Traces on the link that is gone may be lost, and nobody asks for them again: the
             // other link of this upstream gets them anew.
             Some(other) if !self.over && base.upstreams.contains(&node) => {
-                let other_is_traced = base.links.get(other).is_none_or(Link::is_traced);
+                let other_is_traced = base.links.get(other).is_none_or(LinkState::is_traced);
                 if link.is_traced() || !other_is_traced {
                     base.upstream_came_up(other);
                 }

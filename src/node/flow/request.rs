@@ -12,7 +12,7 @@ use crate::node::flow::merge::Origin;
 use crate::node::guard::{Admission, records_in};
 use crate::node::state::links::Class;
 use crate::node::state::pace::Outcome;
-use crate::wire::{Content, Delta, GoodbyeReason, Head, Message, Records, Request, Response};
+use crate::wire::{Content, Delta, Digest, GoodbyeReason, Message, Records, Request, Response};
 
 /// The least that an asker is told to wait.
 const LEAST_WAIT: Duration = Duration::from_millis(500);
@@ -85,7 +85,7 @@ impl Node {
         let cx = &mut self.base.cx;
         cx.stats.requests_throttled += 1;
         let retry_after = cx.jitter(wait.max(LEAST_WAIT) * 2, 50);
-        let mut response = empty_response(request, self.base.head());
+        let mut response = empty_response(request, self.base.digest());
         response.busy = Some((retry_after, sample));
         self.respond(id, response);
         let base = &mut self.base;
@@ -103,7 +103,7 @@ impl Node {
     }
 
     fn answer_fetch(&mut self, id: LinkId, request: &Request) {
-        let mut response = empty_response(request, Head::default());
+        let mut response = empty_response(request, Digest::default());
         response.delta = Some(Delta::unlogged(self.base.fetched_page(request)));
         self.respond(id, response);
     }
@@ -117,8 +117,9 @@ impl Node {
         let Some(over_cap) = self.base.links.get(id).map(|link| link.is_over_cap()) else {
             return;
         };
-        let ours = self.base.head();
-        let same = request.head.fingerprint == ours.fingerprint && request.head.count == ours.count;
+        let ours = self.base.digest();
+        let same =
+            request.digest.fingerprint == ours.fingerprint && request.digest.count == ours.count;
         if over_cap {
             self.answer_and_close(id, node, &request, ours);
             return;
@@ -131,10 +132,10 @@ impl Node {
         self.respond(id, response);
         let (base, exchange) = (&mut self.base, &mut self.exchange);
         exchange.consider_forwarding(base, id, &request);
-        let partial = request.head.partial || ours.partial;
+        let partial = request.digest.partial || ours.partial;
         if news {
             exchange.hurry(base);
-        } else if !same && !partial && request.head.count > ours.count {
+        } else if !same && !partial && request.digest.count > ours.count {
             exchange.expect_news(base, id);
         }
     }
@@ -156,15 +157,15 @@ impl Node {
         before: u64,
     ) -> Response {
         let base = &mut self.base;
-        let ours = base.head();
+        let ours = base.digest();
         let mut response = empty_response(request, ours);
         if same {
-            response.head = Head {
+            response.digest = Digest {
                 count: 0,
                 fingerprint: 0,
                 ..ours
             };
-            base.advance_to(id, request.head.version);
+            base.advance_to(id, request.digest.version);
         } else {
             response.delta = Some(base.delta_for(&node, request, before));
             let epoch = base.links.get(id).and_then(|link| link.epoch());
@@ -176,7 +177,7 @@ impl Node {
     }
 
     /// There is no room for this link: a few records, and goodbye (R22).
-    fn answer_and_close(&mut self, id: LinkId, node: NodeId, request: &Request, ours: Head) {
+    fn answer_and_close(&mut self, id: LinkId, node: NodeId, request: &Request, ours: Digest) {
         let base = &mut self.base;
         let mut response = empty_response(request, ours);
         let records = base.sample(caps::FULL_ANSWER, &node);
@@ -208,10 +209,10 @@ impl Node {
     }
 }
 
-fn empty_response(request: &Request, head: Head) -> Response {
+fn empty_response(request: &Request, digest: Digest) -> Response {
     Response {
         id: request.id,
-        head,
+        digest,
         cursor: None,
         delta: None,
         renewals: Default::default(),

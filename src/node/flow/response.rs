@@ -95,8 +95,8 @@ impl Node {
             self.take_busy(link, node, wait, &sample);
             return;
         }
-        let head = response.head;
-        let same = head.count == 0 && head.fingerprint == 0 && response.delta.is_none();
+        let digest = response.digest;
+        let same = digest.count == 0 && digest.fingerprint == 0 && response.delta.is_none();
         self.take_acked(link, node, shown, same, &response);
         let differences = self.read_sketch(&mut response);
         // What goes back is chosen before what comes in is merged.
@@ -107,7 +107,7 @@ impl Node {
             self.base.choose_push_half(link, &response, told)
         };
         let partly = |d: &crate::wire::Delta| {
-            d.to < head.version && matches!(d.content, Content::Records(_))
+            d.to < digest.version && matches!(d.content, Content::Records(_))
         };
         let pages = response.delta.as_ref().is_some_and(partly);
         let (taken, fetching) = match response.delta.take() {
@@ -162,7 +162,7 @@ impl Node {
         let mut acked = ours.map(|c| c.version);
         if same {
             base.pace.answer_told();
-            base.advance_to(link, response.head.version);
+            base.advance_to(link, response.digest.version);
             acked = Some(shown);
         }
         let epoch = base.links.get(link).and_then(|l| l.epoch());

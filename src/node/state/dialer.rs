@@ -57,7 +57,7 @@ impl Dialer {
         }
         self.budget.take(BUDGET, now, 1).ok()?;
         self.last += 1;
-        let dial = DialId(self.last);
+        let dial = DialId::new(self.last);
         self.dials.insert(dial, (purpose, now));
         Some(dial)
     }
@@ -115,7 +115,7 @@ mod tests {
         let mut dialer = Dialer::default();
         assert_eq!(begin(&mut dialer, &upstream(), 50, at(0)), caps::DIALS);
         assert_eq!(dialer.len(), caps::DIALS);
-        dialer.finish(DialId(1)).unwrap();
+        dialer.finish(DialId::new(1)).unwrap();
         assert_eq!(begin(&mut dialer, &upstream(), 50, at(0)), 1);
     }
 
@@ -155,7 +155,7 @@ mod tests {
         let mut dialer = Dialer::default();
         begin(&mut dialer, &upstream(), 1_000, at(0));
         for dial in 1..=caps::DIALS as u64 {
-            dialer.finish(DialId(dial)).unwrap();
+            dialer.finish(DialId::new(dial)).unwrap();
         }
         assert_eq!(begin(&mut dialer, &upstream(), 50, at(0)), caps::DIALS);
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::id::{LinkId, RequestId};
 use crate::limits::caps;
 use crate::table::Listed;
-use crate::wire::{Cursor, Cut, Nodes, ShortIds};
+use crate::wire::{Cursor, Nodes, ShortIdScheme, ShortIds};
 
 /// What may be missing here.
 pub(crate) enum Wanted {
@@ -38,7 +38,7 @@ pub(crate) struct PushHalf {
     /// Nothing is left out, so that the cursor may move.
     pub(crate) complete: bool,
     /// As the answer announces.
-    pub(crate) cut: Option<Cut>,
+    pub(crate) scheme: Option<ShortIdScheme>,
     /// A sample, for a full table.
     pub(crate) sampled: bool,
     /// Records in the answerer's table.
@@ -190,7 +190,7 @@ mod tests {
     /// An announcement over this link of so many bytes.
     fn offer_of(link: u64, bytes: usize) -> Offer {
         let wanted = Wanted::Prefixes(vec![0; bytes].into());
-        Offer::new(LinkId(link), wanted, None)
+        Offer::new(LinkId::new(link), wanted, None)
     }
 
     fn offer(link: u64) -> Offer {
@@ -218,7 +218,7 @@ mod tests {
     fn order(fetches: &mut Fetches) -> Vec<u64> {
         let offers = core::iter::from_fn(|| fetches.next());
         let offers = offers.take(2 * caps::OFFERS);
-        offers.map(|offer| offer.link.0).collect()
+        offers.map(|offer| offer.link.get()).collect()
     }
 
     /// R27: the next fetch begins when the one under way is over.
@@ -226,9 +226,13 @@ mod tests {
     fn one_fetch_is_under_way_at_a_time() {
         let mut fetches = fetches([1, 2]);
         let first = fetches.next().unwrap();
-        fetches.begin(RequestId(1), first);
+        fetches.begin(RequestId::new(1), first);
         assert!(fetches.next().is_none());
-        assert!(fetches.answered(LinkId(1), RequestId(1)).is_some());
+        assert!(
+            fetches
+                .answered(LinkId::new(1), RequestId::new(1))
+                .is_some()
+        );
         assert_eq!(order(&mut fetches), [2]);
     }
 
@@ -245,7 +249,7 @@ mod tests {
     /// R22: whatever an offer is made of, its bytes count.
     #[test]
     fn beyond_the_bytes_an_offer_is_refused() {
-        let ids = ShortIds::of(Cut::plain(1, 8), 0..1_000);
+        let ids = ShortIds::of(ShortIdScheme::plain(1, 8), 0..1_000);
         let nodes = Nodes::of((0..1_000).map(|n| (node(n), 1)));
         for (wanted, bytes) in [
             (Wanted::Announced(ids), 8_000),
@@ -253,7 +257,7 @@ mod tests {
             (Wanted::Prefixes(vec![0; 4_000].into()), 4_000),
         ] {
             let mut fetches = Fetches::default();
-            let first = Offer::new(LinkId(1), wanted, None);
+            let first = Offer::new(LinkId::new(1), wanted, None);
             assert!(is_queued(&fetches.enqueue(first)));
             let left = caps::OFFER_BYTES - bytes;
             assert!(is_refused(&fetches.enqueue(offer_of(2, left + 1))));
@@ -286,7 +290,7 @@ mod tests {
         let Enqueued::Replaced(last) = fetches.enqueue_first(offer(100)) else {
             panic!("the queue is full");
         };
-        assert_eq!(last.link, LinkId(caps::OFFERS as u64));
+        assert_eq!(last.link, LinkId::new(caps::OFFERS as u64));
         assert_eq!(fetches.len(), caps::OFFERS);
         assert_eq!(order(&mut fetches)[..2], [100, 1]);
     }
@@ -298,7 +302,7 @@ mod tests {
         fetches.enqueue(offer(1));
         fetches.enqueue(offer_of(2, caps::OFFER_BYTES - 4));
         let enqueued = fetches.enqueue_first(offer(3));
-        assert!(matches!(enqueued, Enqueued::Replaced(last) if last.link == LinkId(2)));
+        assert!(matches!(enqueued, Enqueued::Replaced(last) if last.link == LinkId::new(2)));
         assert_eq!(order(&mut fetches), [3, 1]);
     }
 
@@ -322,7 +326,7 @@ mod tests {
             listed,
             from: 4,
             complete: true,
-            cut: None,
+            scheme: None,
             sampled: false,
             count: 0,
             salt: 1,
@@ -340,13 +344,29 @@ mod tests {
     fn only_its_own_answer_ends_a_fetch() {
         let mut fetches = fetches([1]);
         let first = fetches.next().unwrap();
-        fetches.begin(RequestId(7), first);
-        assert!(fetches.answered(LinkId(2), RequestId(7)).is_none());
-        assert!(fetches.answered(LinkId(1), RequestId(8)).is_none());
-        assert!(fetches.is_on(LinkId(1)));
-        assert!(fetches.answered(LinkId(1), RequestId(7)).is_some());
-        assert!(fetches.answered(LinkId(1), RequestId(7)).is_none());
-        assert!(!fetches.is_on(LinkId(1)));
+        fetches.begin(RequestId::new(7), first);
+        assert!(
+            fetches
+                .answered(LinkId::new(2), RequestId::new(7))
+                .is_none()
+        );
+        assert!(
+            fetches
+                .answered(LinkId::new(1), RequestId::new(8))
+                .is_none()
+        );
+        assert!(fetches.is_on(LinkId::new(1)));
+        assert!(
+            fetches
+                .answered(LinkId::new(1), RequestId::new(7))
+                .is_some()
+        );
+        assert!(
+            fetches
+                .answered(LinkId::new(1), RequestId::new(7))
+                .is_none()
+        );
+        assert!(!fetches.is_on(LinkId::new(1)));
     }
 
     /// R17: what is not answered in time makes way for the next.
@@ -355,10 +375,14 @@ mod tests {
         let mut fetches = fetches([1, 2]);
         assert!(fetches.timed_out().is_none());
         let first = fetches.next().unwrap();
-        fetches.begin(RequestId(7), first);
+        fetches.begin(RequestId::new(7), first);
         let (id, late) = fetches.timed_out().unwrap();
-        assert_eq!((id, late.link), (RequestId(7), LinkId(1)));
-        assert!(fetches.answered(LinkId(1), RequestId(7)).is_none());
+        assert_eq!((id, late.link), (RequestId::new(7), LinkId::new(1)));
+        assert!(
+            fetches
+                .answered(LinkId::new(1), RequestId::new(7))
+                .is_none()
+        );
         assert_eq!(order(&mut fetches), [2]);
     }
 
@@ -367,11 +391,11 @@ mod tests {
     fn what_was_offered_on_a_link_that_is_gone_is_forgotten() {
         let mut fetches = fetches([1, 2, 1, 3]);
         let first = fetches.next().unwrap();
-        fetches.begin(RequestId(7), first);
-        assert!(!fetches.forget(LinkId(2)), "that one only waits");
-        assert!(!fetches.is_on(LinkId(2)) && fetches.is_on(LinkId(1)));
-        assert!(fetches.forget(LinkId(1)));
-        assert!(!fetches.is_on(LinkId(1)));
+        fetches.begin(RequestId::new(7), first);
+        assert!(!fetches.forget(LinkId::new(2)), "that one only waits");
+        assert!(!fetches.is_on(LinkId::new(2)) && fetches.is_on(LinkId::new(1)));
+        assert!(fetches.forget(LinkId::new(1)));
+        assert!(!fetches.is_on(LinkId::new(1)));
         assert_eq!(order(&mut fetches), [3]);
     }
 }

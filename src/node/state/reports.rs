@@ -81,8 +81,8 @@ mod tests {
     use super::*;
     use crate::node::testing::{at, node};
 
-    const GONE: LinkId = LinkId(1);
-    const UP: LinkId = LinkId(2);
+    const GONE: LinkId = LinkId::new(1);
+    const UP: LinkId = LinkId::new(2);
 
     /// A report for this node, first sent at this time.
     fn report(next: u32, seconds: u64) -> Report {

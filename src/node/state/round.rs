@@ -313,11 +313,11 @@ mod tests {
     /// R14: an exchange is on one link, from its request to the end of what it fetches.
     #[test]
     fn the_exchange_is_on_its_link_while_it_asks_and_fetches() {
-        let (link, other) = (LinkId(1), LinkId(2));
+        let (link, other) = (LinkId::new(1), LinkId::new(2));
         let mut round = Round::default();
         assert!(round.is_idle());
-        round.enter(Stage::Dialing(DialId(1)));
-        assert!(round.is_dialing(DialId(1)) && !round.is_dialing(DialId(2)));
+        round.enter(Stage::Dialing(DialId::new(1)));
+        assert!(round.is_dialing(DialId::new(1)) && !round.is_dialing(DialId::new(2)));
         assert!(!round.is_on(link) && !round.is_idle());
         round.enter(Stage::Asking(link));
         assert!(round.is_asking(link) && !round.is_fetching(link));
@@ -331,13 +331,16 @@ mod tests {
     #[test]
     fn only_the_link_of_the_exchange_ends_it() {
         let mut round = Round::default();
-        for stage in [Stage::Asking(LinkId(1)), Stage::Fetching(LinkId(1))] {
+        for stage in [
+            Stage::Asking(LinkId::new(1)),
+            Stage::Fetching(LinkId::new(1)),
+        ] {
             round.enter(stage);
-            assert!(!round.forget(LinkId(2)));
+            assert!(!round.forget(LinkId::new(2)));
             assert_eq!(round.stage(), stage);
-            assert!(round.forget(LinkId(1)));
+            assert!(round.forget(LinkId::new(1)));
             assert!(round.is_idle());
-            assert!(!round.forget(LinkId(1)));
+            assert!(!round.forget(LinkId::new(1)));
         }
     }
 }

@@ -85,13 +85,13 @@ mod tests {
     use super::*;
     use crate::node::testing::{at, node};
 
-    const UPSTREAM: LinkId = LinkId(50);
+    const UPSTREAM: LinkId = LinkId::new(50);
 
     /// One that asked over this link, whose request went to [`UPSTREAM`].
     fn downstream(link: u64, answered_from: u64) -> Downstream {
         Downstream {
-            link: LinkId(link),
-            request: RequestId(link + 1_000),
+            link: LinkId::new(link),
+            request: RequestId::new(link + 1_000),
             upstream: UPSTREAM,
             answered_from,
         }
@@ -120,7 +120,7 @@ mod tests {
         let asked = downstream(1, 0);
         forward(&mut walks, 1, asked, 100);
         assert!(walks.is_new(node(2), asked.request, at(100)));
-        assert!(walks.is_new(node(1), RequestId(9), at(100)));
+        assert!(walks.is_new(node(1), RequestId::new(9), at(100)));
     }
 
     /// R10, R22: rather nothing is forwarded than something twice, until what is old is forgotten.
@@ -130,7 +130,7 @@ mod tests {
         for origin in 1..caps::SEEN_WALKS as u32 {
             forward(&mut walks, origin, downstream(1, 0), 100);
         }
-        let other = RequestId(9);
+        let other = RequestId::new(9);
         assert!(walks.is_new(node(0), other, at(100)));
         forward(&mut walks, 0, downstream(1, 0), 100);
         assert_eq!(walks.seen_count(), caps::SEEN_WALKS);
@@ -144,7 +144,7 @@ mod tests {
     fn late_knowledge_is_for_those_who_wait_on_its_upstream() {
         let mut walks = Walks::default();
         let elsewhere = Downstream {
-            upstream: LinkId(51),
+            upstream: LinkId::new(51),
             ..downstream(2, 7)
         };
         forward(&mut walks, 1, downstream(1, 5), 100);
@@ -152,8 +152,8 @@ mod tests {
         forward(&mut walks, 3, downstream(3, 6), 101);
         let late = walks.take_late(UPSTREAM, 8, at(102));
         assert_eq!(late, [downstream(1, 5), downstream(3, 6)]);
-        assert_eq!(walks.take_late(LinkId(52), 8, at(102)), []);
-        assert_eq!(walks.take_late(LinkId(51), 8, at(102)), [elsewhere]);
+        assert_eq!(walks.take_late(LinkId::new(52), 8, at(102)), []);
+        assert_eq!(walks.take_late(LinkId::new(51), 8, at(102)), [elsewhere]);
     }
 
     /// R9: what a downstream has got is not sent to it again.

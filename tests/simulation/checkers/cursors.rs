@@ -58,13 +58,13 @@ impl Cursors {
         let pair = ((step.host, step.life, from), epoch);
         let (delta, same) = match message {
             // A set like one's own has nothing to tell.
-            Message::Request(m) => (m.push.as_ref(), Some(m.head.version)),
+            Message::Request(m) => (m.push.as_ref(), Some(m.digest.version)),
             Message::Response(m) => {
                 // A second copy is merged and moves nothing (R14).
                 if !self.answered.insert((step.host, step.life, link, m.id)) {
                     return;
                 }
-                (m.delta.as_ref(), is_same(m).then_some(m.head.version))
+                (m.delta.as_ref(), is_same(m).then_some(m.digest.version))
             }
             Message::Update(m) => (m.delta.as_ref(), None),
             _ => (None, None),
@@ -90,7 +90,7 @@ impl Cursors {
 }
 
 fn is_same(m: &Response) -> bool {
-    m.head.count == 0 && m.head.fingerprint == 0 && m.delta.is_none()
+    m.digest.count == 0 && m.digest.fingerprint == 0 && m.delta.is_none()
 }
 
 mod bites {

@@ -88,7 +88,7 @@ impl Hub {
     /// The numbers of the two ends of a new link: an even one and the next.
     fn next_link(&self) -> (LinkId, LinkId) {
         let even = self.inner.next_link.fetch_add(2, Ordering::Relaxed);
-        (LinkId(even), LinkId(even + 1))
+        (LinkId::new(even), LinkId::new(even + 1))
     }
 }
 
@@ -190,7 +190,8 @@ impl Endpoint {
                 let peer = self.hub.members().get(remote).cloned()?;
                 if peer.node == *node {
                     // The two ends have an even number and the next.
-                    self.links.insert(*link, (peer, LinkId(link.0 ^ 1)));
+                    self.links
+                        .insert(*link, (peer, LinkId::new(link.get() ^ 1)));
                 }
             }
             Some(Input::LinkDown { link, .. }) => {
@@ -210,7 +211,7 @@ struct Handshake {
 
 impl Handshake {
     fn send(&self, peer: &Member, remote: SocketAddr) -> Option<()> {
-        debug_assert_eq!(self.link.0, self.back.0 ^ 1);
+        debug_assert_eq!(self.link.get(), self.back.get() ^ 1);
         let up = Input::LinkUp {
             link: self.link,
             node: self.from.node,

@@ -48,9 +48,9 @@ pub(crate) fn large_table(own: NodeId, peers: u16, metadata: &[u8]) -> Vec<u8> {
     for first in (0..peers).step_by(GROUP.into()) {
         let mut group = peer(first);
         for n in first + 1..peers.min(first + GROUP) {
-            meet(&mut group, &mut peer(n), LinkId(n.into()));
+            meet(&mut group, &mut peer(n), LinkId::new(n.into()));
         }
-        meet(&mut node, &mut group, LinkId(first.into()));
+        meet(&mut node, &mut group, LinkId::new(first.into()));
     }
     assert_eq!(node.peer_count(), peers.into());
     node.snapshot(node.now())

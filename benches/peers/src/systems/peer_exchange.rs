@@ -59,9 +59,9 @@ impl PeerExchange {
                 Effect::Send { link, bytes } => {
                     let sent = state.handle(now, Input::Sent { link });
                     debug_assert!(sent.is_ok(), "node {node}: {sent:?}");
-                    if let Some(at) = self.links.get(&(link.0 / 2)) {
+                    if let Some(at) = self.links.get(&(link.get() / 2)) {
                         let to = at.nodes[1 - side(link)];
-                        out.send(node, to, bytes.len(), (LinkId(link.0 ^ 1), bytes));
+                        out.send(node, to, bytes.len(), (LinkId::new(link.get() ^ 1), bytes));
                     }
                 }
                 Effect::Dial { dial, target } => self.dial(node, dial, &target, out),
@@ -70,7 +70,7 @@ impl PeerExchange {
                         out.after(
                             at.nodes[1 - side(link)],
                             LATENCY,
-                            Timer::Down(LinkId(link.0 ^ 1)),
+                            Timer::Down(LinkId::new(link.get() ^ 1)),
                         );
                     }
                 }
@@ -110,29 +110,29 @@ impl PeerExchange {
                 open: [true, true],
             },
         );
-        out.after(to, LATENCY, Timer::Up(LinkId(2 * number + 1), None));
-        out.after(from, 2 * LATENCY, Timer::Up(LinkId(2 * number), Some(dial)));
+        out.after(to, LATENCY, Timer::Up(LinkId::new(2 * number + 1), None));
+        out.after(from, 2 * LATENCY, Timer::Up(LinkId::new(2 * number), Some(dial)));
     }
 
     /// Closes one end, if it is open; the link, while its other end still is.
     fn close(&mut self, end: LinkId) -> Option<&Link> {
-        let link = self.links.get_mut(&(end.0 / 2))?;
+        let link = self.links.get_mut(&(end.get() / 2))?;
         let was_open = std::mem::take(&mut link.open[side(end)]);
         if link.open == [false, false] {
-            self.links.remove(&(end.0 / 2));
+            self.links.remove(&(end.get() / 2));
             return None;
         }
-        self.links.get(&(end.0 / 2)).filter(|_| was_open)
+        self.links.get(&(end.get() / 2)).filter(|_| was_open)
     }
 
     fn is_open(&self, end: LinkId) -> Option<usize> {
-        let link = self.links.get(&(end.0 / 2))?;
+        let link = self.links.get(&(end.get() / 2))?;
         link.open[side(end)].then(|| link.nodes[1 - side(end)])
     }
 }
 
 fn side(end: LinkId) -> usize {
-    (end.0 % 2) as usize
+    (end.get() % 2) as usize
 }
 
 fn multiaddr(node: usize, port: u16) -> Multiaddr {

@@ -75,7 +75,7 @@ pub(crate) struct Silence {
     pub(crate) since: Instant,
 }
 
-pub(crate) struct Link {
+pub(crate) struct LinkState {
     node: NodeId,
     remote: Option<SocketAddr>,
     dialled: bool,
@@ -114,7 +114,7 @@ struct Backlog {
     traces: VecDeque<Trace>,
 }
 
-impl Link {
+impl LinkState {
     /// The `order`-th link of this node.
     pub(crate) fn new(new: NewLink, order: u64, now: Instant) -> Self {
         Self {
@@ -199,7 +199,7 @@ impl Link {
 }
 
 /// Greeting.
-impl Link {
+impl LinkState {
     pub(crate) fn greeted(&mut self, hello: &Hello) {
         self.epoch = Some(hello.epoch);
         self.sketches = hello.features & wire::SKETCHES != 0;
@@ -221,7 +221,7 @@ impl Link {
 }
 
 /// Room: a few messages at most are with the transport.
-impl Link {
+impl LinkState {
     /// Takes the place of one message, if there is one for its class.
     pub(crate) fn take_room(&mut self, class: Class, kind: Kind, now: Instant) -> bool {
         if usize::from(self.in_flight) >= class.room() {
@@ -292,7 +292,7 @@ impl Link {
 }
 
 /// Requests and their answers (R14).
-impl Link {
+impl LinkState {
     /// No request of this node is under way on it.
     pub(crate) fn is_idle(&self) -> bool {
         self.outstanding.is_none()
@@ -357,13 +357,13 @@ impl Link {
     pub(crate) fn finish(&mut self, id: RequestId) {
         let (ids, n) = &mut self.recent;
         ids.rotate_right(1);
-        ids[0] = id.0 as u32;
+        ids[0] = id.get() as u32;
         *n = (*n + 1).min(ids.len() as u8);
     }
 
     pub(crate) fn is_recent(&self, id: RequestId) -> bool {
         let (ids, n) = &self.recent;
-        ids[..usize::from(*n)].contains(&(id.0 as u32))
+        ids[..usize::from(*n)].contains(&(id.get() as u32))
     }
 
     /// The other end has answered something.

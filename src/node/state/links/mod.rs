@@ -13,7 +13,7 @@ use crate::rng::Stream;
 use crate::time::Instant;
 use crate::wire::GoodbyeReason;
 
-pub(crate) use self::link::{Class, Link, NewLink};
+pub(crate) use self::link::{Class, LinkState, NewLink};
 
 /// A second link, or one beyond the cap, goes when so much time has passed without its Hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(crate) struct Links {
     /// Boxed: the nodes of the map are half empty.
-    links: BTreeMap<LinkId, Box<Link>>,
+    links: BTreeMap<LinkId, Box<LinkState>>,
     /// The oldest link of each node that has one.
     by_node: BTreeMap<NodeId, LinkId>,
     order: u64,
@@ -41,17 +41,17 @@ impl Links {
         self.links.len()
     }
 
-    pub(crate) fn get(&self, link: LinkId) -> Option<&Link> {
+    pub(crate) fn get(&self, link: LinkId) -> Option<&LinkState> {
         self.links.get(&link).map(|link| &**link)
     }
 
-    pub(crate) fn get_mut(&mut self, link: LinkId) -> Option<&mut Link> {
+    pub(crate) fn get_mut(&mut self, link: LinkId) -> Option<&mut LinkState> {
         self.links.get_mut(&link).map(|link| &mut **link)
     }
 
     /// The node at the other end.
     pub(crate) fn node(&self, link: LinkId) -> Option<NodeId> {
-        self.get(link).map(Link::node)
+        self.get(link).map(LinkState::node)
     }
 
     /// The oldest link of this node.
@@ -60,7 +60,7 @@ impl Links {
     }
 
     /// The same, itself.
-    pub(crate) fn link_of(&self, node: &NodeId) -> Option<&Link> {
+    pub(crate) fn link_of(&self, node: &NodeId) -> Option<&LinkState> {
         self.get(self.of(node)?)
     }
 
@@ -68,7 +68,7 @@ impl Links {
         self.by_node.contains_key(node)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LinkId, &LinkState)> {
         self.links.iter().map(|(id, link)| (*id, &**link))
     }
 
@@ -80,7 +80,7 @@ impl Links {
     pub(crate) fn random(
         &self,
         random: &mut Stream,
-        accept: impl Fn(LinkId, &Link) -> bool,
+        accept: impl Fn(LinkId, &LinkState) -> bool,
     ) -> Option<LinkId> {
         let liked: Vec<_> = self
             .iter()
@@ -93,12 +93,12 @@ impl Links {
     pub(crate) fn add(&mut self, id: LinkId, new: NewLink, now: Instant) {
         self.order += 1;
         let node = new.node;
-        let link = Link::new(new, self.order, now);
+        let link = LinkState::new(new, self.order, now);
         self.links.insert(id, Box::new(link));
         self.by_node.entry(node).or_insert(id);
     }
 
-    pub(crate) fn remove(&mut self, id: LinkId) -> Option<Link> {
+    pub(crate) fn remove(&mut self, id: LinkId) -> Option<LinkState> {
         let link = self.links.remove(&id)?;
         let node = link.node();
         if self.of(&node) == Some(id) {
@@ -120,8 +120,9 @@ impl Links {
     /// is at theirs.
     pub(crate) fn greeted_twin(&self, id: LinkId) -> Option<LinkId> {
         let node = self.node(id)?;
-        let is_twin =
-            |(other, l): &(LinkId, &Link)| l.node() == node && *other != id && l.epoch().is_some();
+        let is_twin = |(other, l): &(LinkId, &LinkState)| {
+            l.node() == node && *other != id && l.epoch().is_some()
+        };
         self.iter().find(is_twin).map(|(other, _)| other)
     }
 
@@ -150,7 +151,7 @@ impl Links {
         let Some(other) = self.of(&link.node()).filter(|other| *other != new) else {
             return new;
         };
-        let crossed = |l: &Link| l.epoch().is_some() && l.is_dialled() != link.is_dialled();
+        let crossed = |l: &LinkState| l.epoch().is_some() && l.is_dialled() != link.is_dialled();
         let crossed = self.get(other).is_some_and(crossed);
         let new_stays = link.is_dialled() == (*own < link.node());
         if crossed && !new_stays { other } else { new }

@@ -68,7 +68,7 @@ impl Given {
             round_trip: None,
             over_cap: self.over_cap,
         };
-        links.add(LinkId(id), new, now);
+        links.add(LinkId::new(id), new, now);
         if let Some(epoch) = self.epoch {
             let hello = Hello {
                 min_version: 1,
@@ -76,7 +76,7 @@ impl Given {
                 features: 0,
                 epoch,
             };
-            links.get_mut(LinkId(id)).unwrap().greeted(&hello);
+            links.get_mut(LinkId::new(id)).unwrap().greeted(&hello);
         }
     }
 }
@@ -92,16 +92,16 @@ fn links(given: impl IntoIterator<Item = Given>) -> Links {
 
 /// Which of the links 1 and 2 stays at the node `own`, whichever is named first.
 fn stays(links: &Links, own: u32) -> u64 {
-    let (a, b) = (LinkId(1), LinkId(2));
+    let (a, b) = (LinkId::new(1), LinkId::new(2));
     let (stays, goes) = links.survivor(a, b, &node(own)).unwrap();
     assert_eq!(links.survivor(b, a, &node(own)), Some((stays, goes)));
     assert_ne!(stays, goes);
-    stays.0
+    stays.get()
 }
 
 fn closed(sweep: &Sweep) -> Vec<(u64, GoodbyeReason)> {
     let close = sweep.close.iter();
-    close.map(|(id, goodbye, _)| (id.0, *goodbye)).collect()
+    close.map(|(id, goodbye, _)| (id.get(), *goodbye)).collect()
 }
 
 /// R23: the dialler has lost the older one and does not know yet, or it would not have dialled.
@@ -168,9 +168,9 @@ fn both_ends_keep_the_same_of_two_links_that_crossed() {
 #[test]
 fn a_link_without_its_hello_is_not_compared() {
     let two = links([Given::to(5), Given::to(5).mute()]);
-    assert_eq!(two.survivor(LinkId(1), LinkId(2), &node(1)), None);
-    assert_eq!(two.survivor(LinkId(2), LinkId(1), &node(1)), None);
-    assert_eq!(two.survivor(LinkId(1), LinkId(9), &node(1)), None);
+    assert_eq!(two.survivor(LinkId::new(1), LinkId::new(2), &node(1)), None);
+    assert_eq!(two.survivor(LinkId::new(2), LinkId::new(1), &node(1)), None);
+    assert_eq!(two.survivor(LinkId::new(1), LinkId::new(9), &node(1)), None);
 }
 
 /// R23.
@@ -182,8 +182,10 @@ fn the_twin_is_another_greeted_link_of_the_same_node() {
         Given::to(6),
         Given::to(7).mute(),
     ]);
-    let twins: Vec<_> = (1..=5).map(|id| four.greeted_twin(LinkId(id))).collect();
-    assert_eq!(twins, [None, Some(LinkId(1)), None, None, None]);
+    let twins: Vec<_> = (1..=5)
+        .map(|id| four.greeted_twin(LinkId::new(id)))
+        .collect();
+    assert_eq!(twins, [None, Some(LinkId::new(1)), None, None, None]);
 }
 
 /// R23: the Hello of a new link is yet to come, and most will tell the epoch that is known.
@@ -191,11 +193,17 @@ fn the_twin_is_another_greeted_link_of_the_same_node() {
 fn of_links_that_crossed_the_survivor_is_foreseen() {
     for (own, likely) in [(1, 1), (9, 2)] {
         let two = links([Given::to(5), Given::to(5).accepted().mute()]);
-        assert_eq!(two.likely_survivor(LinkId(2), &node(own)), LinkId(likely));
+        assert_eq!(
+            two.likely_survivor(LinkId::new(2), &node(own)),
+            LinkId::new(likely)
+        );
     }
     for (own, likely) in [(1, 2), (9, 1)] {
         let two = links([Given::to(5).accepted(), Given::to(5).mute()]);
-        assert_eq!(two.likely_survivor(LinkId(2), &node(own)), LinkId(likely));
+        assert_eq!(
+            two.likely_survivor(LinkId::new(2), &node(own)),
+            LinkId::new(likely)
+        );
     }
 }
 
@@ -208,31 +216,37 @@ fn a_new_link_is_expected_to_stay_unless_it_crossed_a_greeted_one() {
         links([Given::to(5).mute(), Given::to(5).accepted().mute()]),
     ];
     for two in cases {
-        assert_eq!(two.likely_survivor(LinkId(2), &node(1)), LinkId(2));
+        assert_eq!(
+            two.likely_survivor(LinkId::new(2), &node(1)),
+            LinkId::new(2)
+        );
     }
     let none = Links::default();
-    assert_eq!(none.likely_survivor(LinkId(2), &node(1)), LinkId(2));
+    assert_eq!(
+        none.likely_survivor(LinkId::new(2), &node(1)),
+        LinkId::new(2)
+    );
 }
 
 #[test]
 fn a_node_is_reached_by_its_oldest_link_and_by_the_other_when_that_is_gone() {
     let mut three = links([Given::to(5), Given::to(5), Given::to(6)]);
-    assert_eq!(three.of(&node(5)), Some(LinkId(1)));
-    assert_eq!(three.remove(LinkId(1)).unwrap().node(), node(5));
-    assert_eq!(three.of(&node(5)), Some(LinkId(2)));
-    assert!(three.remove(LinkId(1)).is_none(), "it is gone");
-    three.remove(LinkId(2)).unwrap();
+    assert_eq!(three.of(&node(5)), Some(LinkId::new(1)));
+    assert_eq!(three.remove(LinkId::new(1)).unwrap().node(), node(5));
+    assert_eq!(three.of(&node(5)), Some(LinkId::new(2)));
+    assert!(three.remove(LinkId::new(1)).is_none(), "it is gone");
+    three.remove(LinkId::new(2)).unwrap();
     assert!(!three.is_linked(&node(5)) && three.link_of(&node(5)).is_none());
-    assert_eq!(three.of(&node(6)), Some(LinkId(3)));
+    assert_eq!(three.of(&node(6)), Some(LinkId::new(3)));
     assert_eq!(three.len(), 1);
 }
 
 #[test]
 fn the_newer_link_of_two_goes_without_a_trace() {
     let mut two = links([Given::to(5), Given::to(5)]);
-    two.remove(LinkId(2)).unwrap();
-    assert_eq!(two.of(&node(5)), Some(LinkId(1)));
-    assert_eq!(two.ids(), [LinkId(1)]);
+    two.remove(LinkId::new(2)).unwrap();
+    assert_eq!(two.of(&node(5)), Some(LinkId::new(1)));
+    assert_eq!(two.ids(), [LinkId::new(1)]);
 }
 
 /// R20.
@@ -243,10 +257,10 @@ fn a_random_link_is_drawn_among_those_that_are_accepted() {
     let mut drawn = BTreeSet::new();
     for _ in 0..100 {
         drawn.extend(all.random(&mut random, |id, link| {
-            id != LinkId(2) && link.node() != node(3)
+            id != LinkId::new(2) && link.node() != node(3)
         }));
     }
-    assert_eq!(drawn, BTreeSet::from([LinkId(1), LinkId(4)]));
+    assert_eq!(drawn, BTreeSet::from([LinkId::new(1), LinkId::new(4)]));
     assert_eq!(all.random(&mut random, |_, _| false), None);
 }
 
@@ -269,7 +283,7 @@ fn a_link_beyond_the_cap_is_closed_after_five_seconds() {
     let one = links([Given::to(5).accepted().over_cap()]);
     let sweep = |now| one.sweep(now, IDLE, |_| true);
     assert_eq!(closed(&sweep(at(5))), []);
-    let full = (LinkId(1), GoodbyeReason::Full, CloseReason::Full);
+    let full = (LinkId::new(1), GoodbyeReason::Full, CloseReason::Full);
     assert_eq!(sweep(at(5) + NANOSECOND).close, [full]);
 }
 
@@ -277,7 +291,7 @@ fn a_link_beyond_the_cap_is_closed_after_five_seconds() {
 #[test]
 fn an_unused_link_is_closed_by_the_end_that_has_dialled_it() {
     let mut three = links([Given::to(5), Given::to(6).accepted(), Given::to(7)]);
-    let used = three.get_mut(LinkId(3)).unwrap();
+    let used = three.get_mut(LinkId::new(3)).unwrap();
     assert!(used.take_room(Class::Answer, crate::wire::Kind::Hello, at(1)));
     let sweep = |now| closed(&three.sweep(now, IDLE, |_| false));
     assert_eq!(sweep(at(90)), []);

@@ -61,7 +61,7 @@ impl<O: Observer> Network<O> {
         self.input(
             host,
             Input::LinkUp {
-                link: LinkId(end),
+                link: LinkId::new(end),
                 node,
                 remote,
                 dial,
@@ -84,7 +84,7 @@ impl<O: Observer> Network<O> {
             self.input(
                 host,
                 Input::LinkDown {
-                    link: LinkId(end),
+                    link: LinkId::new(end),
                     orderly,
                 },
             );
@@ -103,7 +103,7 @@ impl<O: Observer> Network<O> {
         self.input(
             host,
             Input::Message {
-                link: LinkId(end),
+                link: LinkId::new(end),
                 bytes,
             },
         );
@@ -141,11 +141,11 @@ impl<O: Observer> Network<O> {
             self.observer.effect(self.now, id, &effect, node);
             match effect {
                 Effect::Send { link, bytes } => {
-                    self.send(id, link.0, bytes);
+                    self.send(id, link.get(), bytes);
                     self.handle(id, Input::Sent { link });
                 }
                 Effect::Dial { dial, target } => self.dial(id, dial, &target),
-                Effect::Close { link, .. } => self.close(id, link.0),
+                Effect::Close { link, .. } => self.close(id, link.get()),
                 Effect::Event(event) => self.observer.event(self.now, id, &event),
                 Effect::WaitUntil(deadline) => {
                     self.schedule_wake(id, deadline);

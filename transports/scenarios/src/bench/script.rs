@@ -32,7 +32,7 @@ struct Pair {
     now: Instant,
 }
 
-const LINK: LinkId = LinkId(0);
+const LINK: LinkId = LinkId::new(0);
 
 impl Script {
     pub(super) fn record(snapshot: &[u8], records: u16) -> Self {

@@ -5,7 +5,7 @@ use crate::node::testing::{at, node};
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
-fn link_at(now: Instant) -> Link {
+fn link_at(now: Instant) -> LinkState {
     let new = NewLink {
         node: node(1),
         remote: None,
@@ -14,15 +14,15 @@ fn link_at(now: Instant) -> Link {
         round_trip: None,
         over_cap: false,
     };
-    Link::new(new, 1, now)
+    LinkState::new(new, 1, now)
 }
 
-fn link() -> Link {
+fn link() -> LinkState {
     link_at(at(0))
 }
 
 /// How many messages of this class find room, one after the other.
-fn fill(link: &mut Link, class: Class) -> usize {
+fn fill(link: &mut LinkState, class: Class) -> usize {
     let taken = (0..100).take_while(|_| link.take_room(class, Kind::Update, at(0)));
     taken.count()
 }
@@ -97,7 +97,7 @@ fn a_hello_says_the_epoch_and_what_the_other_end_takes() {
         features,
         epoch: 5,
     };
-    let takes = |link: &Link| (link.takes_sketches(), link.takes_names());
+    let takes = |link: &LinkState| (link.takes_sketches(), link.takes_names());
     let mut link = link();
     assert_eq!((link.epoch(), takes(&link)), (None, (false, false)));
     link.greeted(&hello(wire::SKETCHES));
@@ -110,20 +110,24 @@ fn a_hello_says_the_epoch_and_what_the_other_end_takes() {
 #[test]
 fn an_answer_ends_the_request_of_its_id_and_no_other() {
     let mut link = link();
-    assert_eq!(link.answered(RequestId(0), at(1)), None);
-    link.asked(RequestId(7), 40, at(10), at(14));
+    assert_eq!(link.answered(RequestId::new(0), at(1)), None);
+    link.asked(RequestId::new(7), 40, at(10), at(14));
     assert_eq!(link.deadline(), Some(at(14)));
-    assert_eq!(link.answered(RequestId(8), at(11)), None);
+    assert_eq!(link.answered(RequestId::new(8), at(11)), None);
     assert!(!link.is_idle());
     let answered = Answered {
         shown: 40,
         deadline: at(14),
         round_trip: Duration::from_secs(2),
     };
-    assert_eq!(link.answered(RequestId(7), at(12)), Some(answered));
+    assert_eq!(link.answered(RequestId::new(7), at(12)), Some(answered));
     assert!(link.is_idle());
     assert_eq!(link.deadline(), None);
-    assert_eq!(link.answered(RequestId(7), at(13)), None, "it is doubled");
+    assert_eq!(
+        link.answered(RequestId::new(7), at(13)),
+        None,
+        "it is doubled"
+    );
 }
 
 /// R17: the time-outs follow the mean.
@@ -131,8 +135,8 @@ fn an_answer_ends_the_request_of_its_id_and_no_other() {
 fn an_answer_moves_the_mean_round_trip_time_by_an_eighth() {
     let mut link = link();
     for (id, round_trip, mean) in [(1, 800, 800), (2, 1_600, 900)] {
-        link.asked(RequestId(id), 0, at(0), at(9));
-        link.answered(RequestId(id), Instant::from_millis(round_trip))
+        link.asked(RequestId::new(id), 0, at(0), at(9));
+        link.answered(RequestId::new(id), Instant::from_millis(round_trip))
             .unwrap();
         assert_eq!(link.round_trip(), Some(Duration::from_millis(mean)));
     }
@@ -144,7 +148,7 @@ fn silence_lasts_from_the_first_request_without_an_answer() {
     let mut link = link();
     assert_eq!(link.timed_out(), None);
     for n in 1..=3 {
-        link.asked(RequestId(n), 0, at(10 * n), at(10 * n + 3));
+        link.asked(RequestId::new(n), 0, at(10 * n), at(10 * n + 3));
         let silence = Silence {
             timeouts: n as u8,
             since: at(10),
@@ -158,18 +162,18 @@ fn silence_lasts_from_the_first_request_without_an_answer() {
 /// R17: an answer, late or to something else, shows that the other end is there.
 #[test]
 fn whatever_is_heard_ends_the_silence() {
-    let late: fn(&mut Link) = Link::heard;
-    let in_time: fn(&mut Link) = |link| {
-        link.asked(RequestId(2), 0, at(20), at(23));
-        link.answered(RequestId(2), at(21)).unwrap();
+    let late: fn(&mut LinkState) = LinkState::heard;
+    let in_time: fn(&mut LinkState) = |link| {
+        link.asked(RequestId::new(2), 0, at(20), at(23));
+        link.answered(RequestId::new(2), at(21)).unwrap();
     };
     for hear in [late, in_time] {
         let mut link = link();
-        link.asked(RequestId(1), 0, at(10), at(13));
+        link.asked(RequestId::new(1), 0, at(10), at(13));
         link.timed_out().unwrap();
         hear(&mut link);
         assert_eq!(link.timeouts(), 0);
-        link.asked(RequestId(3), 0, at(30), at(33));
+        link.asked(RequestId::new(3), 0, at(30), at(33));
         let silence = Silence {
             timeouts: 1,
             since: at(30),
@@ -183,9 +187,9 @@ fn whatever_is_heard_ends_the_silence() {
 fn a_request_that_is_given_up_is_not_silence() {
     let mut link = link();
     assert_eq!(link.give_up(), None);
-    link.asked(RequestId(1), 0, at(10), at(13));
+    link.asked(RequestId::new(1), 0, at(10), at(13));
     assert_eq!(link.give_up(), Some(at(13)));
-    assert!(link.is_idle() && link.is_recent(RequestId(1)));
+    assert!(link.is_idle() && link.is_recent(RequestId::new(1)));
     assert_eq!(link.timeouts(), 0);
 }
 
@@ -193,16 +197,16 @@ fn a_request_that_is_given_up_is_not_silence() {
 #[test]
 fn a_late_answer_is_expected_however_its_request_has_ended() {
     let mut link = link();
-    assert!(!link.is_recent(RequestId(0)), "nothing was asked");
+    assert!(!link.is_recent(RequestId::new(0)), "nothing was asked");
     for id in 1..=2 {
-        link.asked(RequestId(id), 0, at(0), at(3));
-        assert!(!link.is_recent(RequestId(id)), "it is under way");
+        link.asked(RequestId::new(id), 0, at(0), at(3));
+        assert!(!link.is_recent(RequestId::new(id)), "it is under way");
         match id {
-            1 => drop(link.answered(RequestId(1), at(1))),
+            1 => drop(link.answered(RequestId::new(1), at(1))),
             _ => drop(link.timed_out()),
         }
-        assert!(link.is_recent(RequestId(id)));
-        assert!(!link.is_recent(RequestId(0)), "it was not asked");
+        assert!(link.is_recent(RequestId::new(id)));
+        assert!(!link.is_recent(RequestId::new(0)), "it was not asked");
     }
 }
 
@@ -211,22 +215,22 @@ fn a_late_answer_is_expected_however_its_request_has_ended() {
 fn so_many_finished_requests_are_remembered_and_no_more() {
     let mut link = link();
     let last = caps::RECENT_REQUESTS as u64 + 1;
-    (1..=last).for_each(|id| link.finish(RequestId(id)));
-    assert!(!link.is_recent(RequestId(1)));
-    assert!((2..=last).all(|id| link.is_recent(RequestId(id))));
+    (1..=last).for_each(|id| link.finish(RequestId::new(id)));
+    assert!(!link.is_recent(RequestId::new(1)));
+    assert!((2..=last).all(|id| link.is_recent(RequestId::new(id))));
 }
 
 /// R14: if the other end asks for something else meanwhile, the request under way was lost.
 #[test]
 fn a_request_goes_before_one_that_crosses_it_but_not_before_a_second() {
     let mut link = link();
-    assert!(!link.goes_before(RequestId(1)), "none is under way");
-    link.asked(RequestId(9), 0, at(0), at(3));
-    assert!(link.goes_before(RequestId(1)));
-    assert!(link.goes_before(RequestId(1)), "the same one, doubled");
-    assert!(!link.goes_before(RequestId(2)));
-    link.asked(RequestId(10), 0, at(4), at(7));
-    assert!(link.goes_before(RequestId(2)), "another exchange");
+    assert!(!link.goes_before(RequestId::new(1)), "none is under way");
+    link.asked(RequestId::new(9), 0, at(0), at(3));
+    assert!(link.goes_before(RequestId::new(1)));
+    assert!(link.goes_before(RequestId::new(1)), "the same one, doubled");
+    assert!(!link.goes_before(RequestId::new(2)));
+    link.asked(RequestId::new(10), 0, at(4), at(7));
+    assert!(link.goes_before(RequestId::new(2)), "another exchange");
 }
 
 /// R21, R22.
