@@ -288,12 +288,22 @@ fn the_pod_may_nothing_that_it_does_not_need() {
 
 #[test]
 fn peerx_reads_the_configuration() {
+    expect_sound("deploy/peerx.toml");
+}
+
+/// `peerx check` finds nothing wrong in it. What the service's name leads to, a file cannot say.
+pub(crate) fn expect_sound(path: &str) {
     let checked = Command::new(env!("CARGO_BIN_EXE_peerx"))
         .args(["check", "--copied", "--json"])
-        .arg(file("deploy/peerx.toml"))
+        .arg(file(path))
         .output()
         .expect("peerx");
-    tools::expect_success(&checked);
+    let report: Value = serde_json::from_slice(&checked.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {checked:?}"));
+    assert_eq!(report["verdict"], "UNDECIDED", "{report}");
+    let service = serde_json::json!(["peerx-peers:7651"]);
+    assert_eq!(report["unknown_upstreams"], service, "{report}");
+    assert_eq!(checked.status.code(), Some(3));
 }
 
 /// What `kubectl apply -k deploy` would send, with so much more in `deploy/kustomization.yaml`; `None`

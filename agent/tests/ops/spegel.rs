@@ -4,7 +4,7 @@ use crate::kubernetes::{
     Generator, documents, kustomized, parsed, pod_labels, port_of, settings, typed,
 };
 use crate::policy::{agent, comes, goes, prometheus};
-use crate::{file, read, tools};
+use crate::{kubernetes, read};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Container, Namespace, PodSpec};
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicySpec};
@@ -12,7 +12,6 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
 /// As much of a component as is used here, and nothing else.
 #[derive(Deserialize)]
@@ -140,12 +139,7 @@ fn the_configuration_is_that_of_deploy_and_libp2p() {
     let mut own = own_settings();
     assert!(own.remove("libp2p").is_some());
     assert_eq!(own, settings());
-    let checked = Command::new(env!("CARGO_BIN_EXE_peerx"))
-        .args(["check", "--copied", "--json"])
-        .arg(file("deploy/spegel/peerx.toml"))
-        .output()
-        .expect("peerx");
-    tools::expect_success(&checked);
+    kubernetes::expect_sound("deploy/spegel/peerx.toml");
 }
 
 #[test]
