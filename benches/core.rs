@@ -117,6 +117,7 @@ fn page(first: u32, n: u32) -> Records {
             sequence,
             remaining_s: 1_700,
             body: &body,
+            signature: None,
         };
         assert!(page.push(record, 64 * 1024 - 256));
     }

@@ -151,7 +151,7 @@ pub use error::{PeerFault, SnapshotError, StartError, UsageError};
 pub use id::{DialId, LinkId, NodeId, ParseNodeIdError, RequestId};
 pub use input::Input;
 pub use node::{LearnedFrom, LinkView, LoopView, Node, PeerView, UpstreamState, UpstreamView};
-pub use record::{RecordError, Sequence};
+pub use record::{RecordError, Sequence, Signature};
 pub use stats::{Stats, Traffic};
 pub use time::Instant;
 pub use wire::{DecodeError, Kind, Malformed};

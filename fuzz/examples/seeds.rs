@@ -53,7 +53,8 @@ fn delta() -> Delta {
             sequence: SEQUENCE,
             remaining_s: 1_799,
             body: b"\x0a\x08\x04\x0a\x00\x00\x01\x06\x0f\xa0",
-        };
+signature: None,
+};
         assert!(page.push(record, contract::MESSAGE_BYTES));
     }
     Delta {

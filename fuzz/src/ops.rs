@@ -257,6 +257,7 @@ fn gossip(world: &mut World, at: usize, source: &mut Source<'_>) {
             },
             remaining_s: 1_799,
             body: &body,
+            signature: None,
         };
         page.push(record, contract::MESSAGE_BYTES);
     }

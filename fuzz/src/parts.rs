@@ -131,6 +131,7 @@ impl Cast {
                 sequence: self.sequence(source),
                 remaining_s: remaining(source),
                 body: &body,
+                signature: None,
             };
             page.push(record, PAGE);
         }
@@ -218,6 +219,7 @@ fn many(source: &mut Source<'_>, page: &mut RecordsBuilder) {
             },
             remaining_s,
             body: &body,
+            signature: None,
         };
         page.push(record, PAGE);
     }

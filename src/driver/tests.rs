@@ -349,6 +349,7 @@ async fn told_of_a_peer(driver: Driver, world: &World) -> (Handle, mpsc::Sender<
         },
         remaining_s: 1_800,
         body: &body,
+        signature: None,
     };
     assert!(page.push(record, usize::MAX));
     let delta = wire::Delta {

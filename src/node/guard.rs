@@ -107,6 +107,7 @@ mod tests {
                 sequence: Sequence::default(),
                 remaining_s: 1,
                 body: &[],
+                signature: None,
             };
             assert!(page.push(record, 1 << 20));
         }

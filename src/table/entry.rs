@@ -1,11 +1,12 @@
 //! An entry of the table.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::addr::Multiaddr;
 use crate::id::NodeId;
-use crate::record::{self, Body, BodyInfo, Sequence};
+use crate::record::{self, Body, BodyInfo, Sequence, Signature};
 use crate::rng;
 use crate::time::Instant;
 use crate::wire::{Renewal, WireRecord};
@@ -38,24 +39,19 @@ pub(crate) struct Entry {
     /// No dial to it has failed since the last that succeeded.
     pub(crate) reachable: bool,
     body: Body,
+    /// Its author's (R50).
+    signature: Option<Box<Signature>>,
 }
 
 impl Entry {
-    pub(super) fn new(
-        node: NodeId,
-        sequence: Sequence,
-        body: &[u8],
-        info: BodyInfo,
-        deadline: Instant,
-        via: Via,
-    ) -> Self {
+    pub(super) fn new(record: WireRecord<'_>, info: BodyInfo, deadline: Instant, via: Via) -> Self {
         Self {
-            node,
-            hash: rng::record_hash(&node, sequence.version),
+            node: record.node,
+            hash: rng::record_hash(&record.node, record.sequence.version),
             stamp: 0,
             deadline,
-            version: sequence.version,
-            beat: sequence.beat,
+            version: record.sequence.version,
+            beat: record.sequence.beat,
             older: 0,
             newer: 0,
             heap_pos: 0,
@@ -64,7 +60,8 @@ impl Entry {
             lifetime_s: info.lifetime_s,
             tombstone: info.tombstone,
             reachable: true,
-            body: Body::copy_from(body),
+            body: Body::copy_from(record.body),
+            signature: record.signature.map(|signature| Box::new(*signature)),
         }
     }
 
@@ -124,6 +121,7 @@ impl Entry {
             sequence: self.sequence(),
             remaining_s: self.remaining_s(now)?,
             body: self.body(),
+            signature: self.signature.as_deref(),
         })
     }
 

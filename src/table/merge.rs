@@ -68,14 +68,7 @@ impl Table {
             return Merged::Dying;
         }
         let deadline = deadline(now, record.remaining_s, info);
-        let mut entry = Entry::new(
-            record.node,
-            record.sequence,
-            record.body,
-            info,
-            deadline,
-            via,
-        );
+        let mut entry = Entry::new(record, info, deadline, via);
         entry.set_first_seen(now);
         if self.is_full() && !self.make_room(&entry, is_pinned) {
             return Merged::Full;
@@ -139,14 +132,7 @@ impl Table {
             .filter(|e| !returns(e))
             .map_or(now, |e| e.first_seen());
         let deadline = deadline(now, record.remaining_s, info);
-        let mut entry = Entry::new(
-            record.node,
-            record.sequence,
-            record.body,
-            info,
-            deadline,
-            via,
-        );
+        let mut entry = Entry::new(record, info, deadline, via);
         entry.reachable = reachable;
         entry.set_first_seen(first_seen);
         self.insert(entry)
@@ -183,8 +169,14 @@ impl Table {
             }
             self.remove(slot);
         }
-        let via = Via::default();
-        let entry = Entry::new(self.own, sequence, body, info, now + lifetime, via);
+        let record = WireRecord {
+            node: self.own,
+            sequence,
+            remaining_s: u32::from(info.lifetime_s),
+            body,
+            signature: None,
+        };
+        let entry = Entry::new(record, info, now + lifetime, Via::default());
         if self.is_full() {
             // The own record is never refused room.
             self.make_room(&entry, &|_| false);

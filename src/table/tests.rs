@@ -52,6 +52,7 @@ impl Writer {
             sequence,
             remaining_s,
             body,
+            signature: None,
         };
         self.table
             .merge(self.now, record, Via(n as u32 % 7), &|_| false)
@@ -323,6 +324,7 @@ fn a_full_table_keeps_the_same_choice_whatever_the_order() {
                 sequence,
                 remaining_s: 900,
                 body: &body,
+                signature: None,
             };
             w.table.merge(w.now, record, Via(n as u32 + 1), &|_| false);
             w.table.check();
@@ -357,6 +359,7 @@ fn one_subnet_cannot_crowd_out_the_others() {
             sequence,
             remaining_s: 900,
             body: &body,
+            signature: None,
         };
         matches!(
             w.table
@@ -385,6 +388,7 @@ fn pinned_entries_stay_and_enter() {
             sequence,
             remaining_s: 900,
             body: &body,
+            signature: None,
         };
         w.table.merge(w.now, record, Via(n as u32), &pinned);
     }
@@ -398,6 +402,7 @@ fn pinned_entries_stay_and_enter() {
         sequence,
         remaining_s: 900,
         body: &body(1),
+        signature: None,
     };
     assert!(matches!(
         w.table.merge(w.now, record, Via(1), &pinned),
@@ -419,6 +424,7 @@ fn the_own_record_finds_room_among_pinned_entries() {
             },
             remaining_s: 900,
             body: &body,
+            signature: None,
         };
         // All are, once they are in.
         let pinned = |other: &NodeId| *other != node(n);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use prost::encoding::encoded_len_varint;
 
 use crate::id::{NodeId, Prefix};
-use crate::record::Sequence;
+use crate::record::{Sequence, Signature};
 
 fn at<T: Copy + Default>(column: &[T], i: usize) -> T {
     column.get(i).or(column.last()).copied().unwrap_or_default()
@@ -34,6 +34,8 @@ pub struct WireRecord<'a> {
     pub remaining_s: u32,
     /// The authored body, not yet checked.
     pub body: &'a [u8],
+    /// Its author's signature, not yet checked (R50).
+    pub signature: Option<&'a Signature>,
 }
 
 /// A page of records. The bodies are views into the message.
@@ -45,6 +47,8 @@ pub struct Records {
     pub(super) lifetimes: Vec<u32>,
     pub(super) body_lengths: Vec<u32>,
     pub(super) bodies: Bytes,
+    /// 64 bytes for each record, zeros where there is no signature; or nothing.
+    pub(super) signatures: Bytes,
 }
 
 impl Records {
@@ -78,8 +82,14 @@ impl Records {
                     },
                     remaining_s: at(&self.lifetimes, i),
                     body,
+                    signature: self.signature(i),
                 })
             })
+    }
+
+    fn signature(&self, i: usize) -> Option<&Signature> {
+        let signature: &Signature = self.signatures.get(i * 64..)?.first_chunk()?;
+        (*signature != NO_SIGNATURE).then_some(signature)
     }
 
     /// Whether the columns fit together.
@@ -93,6 +103,7 @@ impl Records {
             && fits(self.lifetimes.len())
             && fits(self.body_lengths.len())
             && lengths == self.bodies.len() as u64
+            && [0, n * NO_SIGNATURE.len()].contains(&self.signatures.len())
     }
 }
 
@@ -105,11 +116,14 @@ pub struct RecordsBuilder {
     lifetimes: Vec<u32>,
     body_lengths: Vec<u32>,
     bodies: Vec<u8>,
+    signatures: Vec<u8>,
     encoded: usize,
 }
 
-/// Keys and lengths of the six columns.
-const COLUMNS_OVERHEAD: usize = 6 * 4;
+/// Keys and lengths of the seven columns.
+const COLUMNS_OVERHEAD: usize = 7 * 4;
+
+const NO_SIGNATURE: Signature = [0; 64];
 
 impl RecordsBuilder {
     /// A builder with room for `records` records.
@@ -122,6 +136,7 @@ impl RecordsBuilder {
             lifetimes: Vec::with_capacity(records),
             body_lengths: Vec::with_capacity(records),
             bodies: Vec::with_capacity(records * 12),
+            signatures: Vec::new(),
             encoded: 0,
         }
     }
@@ -134,7 +149,8 @@ impl RecordsBuilder {
             + encoded_len_varint(u64::from(record.sequence.beat))
             + encoded_len_varint(u64::from(record.remaining_s))
             + encoded_len_varint(record.body.len() as u64)
-            + record.body.len();
+            + record.body.len()
+            + self.signature_bytes(record.signature);
         if encoded + COLUMNS_OVERHEAD > limit {
             return false;
         }
@@ -145,7 +161,23 @@ impl RecordsBuilder {
         self.lifetimes.push(record.remaining_s);
         self.body_lengths.push(record.body.len() as u32);
         self.bodies.extend_from_slice(record.body);
+        if let Some(signature) = record.signature {
+            self.signatures
+                .resize((self.len() - 1) * NO_SIGNATURE.len(), 0);
+            self.signatures.extend_from_slice(signature);
+        } else if !self.signatures.is_empty() {
+            self.signatures.extend_from_slice(&NO_SIGNATURE);
+        }
         true
+    }
+
+    /// What the signatures column grows by.
+    fn signature_bytes(&self, signature: Option<&Signature>) -> usize {
+        match (signature, self.signatures.is_empty()) {
+            (None, true) => 0,
+            (Some(_), true) => (self.len() + 1) * NO_SIGNATURE.len(),
+            (_, false) => NO_SIGNATURE.len(),
+        }
     }
 
     /// Number of records.
@@ -174,6 +206,7 @@ impl RecordsBuilder {
             lifetimes: self.lifetimes,
             body_lengths: self.body_lengths,
             bodies: self.bodies.into(),
+            signatures: self.signatures.into(),
         }
     }
 }
@@ -390,6 +423,7 @@ mod tests {
             },
             remaining_s: 1_799,
             body: &[1, 2, 3],
+            signature: None,
         };
         let mut n = 0;
         while page.push(record(n), 200) {

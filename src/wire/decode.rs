@@ -224,6 +224,7 @@ pub(super) fn records(m: pb::Records) -> Result<Records, DecodeError> {
         lifetimes,
         body_lengths,
         bodies,
+        signatures,
     } = m;
     let records = Records {
         nodes,
@@ -232,6 +233,7 @@ pub(super) fn records(m: pb::Records) -> Result<Records, DecodeError> {
         lifetimes,
         body_lengths,
         bodies,
+        signatures,
     };
     let ok = records.is_consistent();
     checked(records, ok, "records")

@@ -94,6 +94,7 @@ pub(super) fn records(m: Records) -> pb::Records {
         lifetimes,
         body_lengths,
         bodies,
+        signatures,
     } = m;
     pb::Records {
         nodes,
@@ -102,6 +103,7 @@ pub(super) fn records(m: Records) -> pb::Records {
         lifetimes,
         body_lengths,
         bodies,
+        signatures,
     }
 }
 

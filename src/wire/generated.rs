@@ -93,6 +93,9 @@ pub struct Records {
     /// The authored bodies (record.proto), verbatim, one after the other.
     #[prost(bytes = "bytes", tag = "6")]
     pub bodies: ::prost::bytes::Bytes,
+    /// 64 bytes each, zeros where there is none; or nothing, where no record has one.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub signatures: ::prost::bytes::Bytes,
 }
 /// A batch of renewals, by column, with the same rule for short columns.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -168,6 +168,7 @@ pub(crate) fn page(host: usize, sequence: Sequence, remaining_s: u32, body: &[u8
             sequence,
             remaining_s,
             body,
+            signature: None,
         },
         usize::MAX,
     );

@@ -110,6 +110,7 @@ pub(crate) fn page<'a>(records: impl IntoIterator<Item = &'a Rec>) -> Records {
             sequence: r.sequence,
             remaining_s: r.remaining_s,
             body: &r.body,
+            signature: None,
         };
         assert!(page.push(record, usize::MAX));
     }

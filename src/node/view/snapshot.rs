@@ -38,6 +38,7 @@ fn push_hint(hints: &mut RecordsBuilder, node: NodeId, addresses: &[Multiaddr]) 
         sequence: Sequence::default(),
         remaining_s: 0,
         body: &body,
+        signature: None,
     };
     hints.push(hint, usize::MAX);
 }
