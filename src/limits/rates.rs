@@ -62,18 +62,21 @@ impl RateLimits {
         node: NodeId,
         remote: Option<SocketAddr>,
     ) -> Result<(), Duration> {
+        // All are asked before one is charged: whom its subnet holds back has spent nothing.
         for (source, rates) in self.sources(node, remote) {
             let buckets = self.entry(source, now);
-            let wait = [
+            for (mut bucket, rate) in [
                 (buckets.records, rates.records),
                 (buckets.bytes, rates.bytes),
-            ]
-            .into_iter()
-            .find_map(|(mut bucket, rate)| bucket.take(rate, now, 1).err());
-            if let Some(wait) = wait {
-                return Err(wait);
+                (buckets.messages, rates.messages),
+            ] {
+                bucket.take(rate, now, 1)?;
             }
-            buckets.messages.take(rates.messages, now, 1)?;
+        }
+        for (source, rates) in self.sources(node, remote) {
+            self.entry(source, now)
+                .messages
+                .take(rates.messages, now, 1)?;
         }
         Ok(())
     }
@@ -175,6 +178,24 @@ mod tests {
                 .admit(t, node(3), Some("10.0.1.1:5".parse().unwrap()))
                 .is_ok()
         );
+    }
+
+    /// R18: what a neighbour has used up is not paid for again.
+    #[test]
+    fn whom_its_subnet_holds_back_has_spent_nothing() {
+        let mut limits = limits();
+        let remote = Some("10.0.0.1:5".parse().unwrap());
+        let t = Instant::ZERO;
+        for n in 2..5 {
+            assert!(limits.admit(t, node(n), remote).is_ok());
+        }
+        for _ in 0..5 {
+            assert!(limits.admit(t, node(1), remote).is_err());
+        }
+        let elsewhere = Some("10.0.1.1:5".parse().unwrap());
+        assert!(limits.admit(t, node(1), elsewhere).is_ok());
+        assert!(limits.admit(t, node(1), elsewhere).is_ok());
+        assert!(limits.admit(t, node(1), elsewhere).is_err());
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) struct Bans(BTreeMap<NodeId, Instant>);
 impl Bans {
     /// Refuses a node from now on, and says until when. Beyond the cap the ban that ends first goes.
     pub(crate) fn add(&mut self, node: NodeId, now: Instant) -> Instant {
-        if self.0.len() >= caps::BANS {
+        if self.0.len() >= caps::BANS && !self.0.contains_key(&node) {
             let first = self.0.iter().min_by_key(|(_, until)| **until);
             let first = first.map(|(n, _)| *n);
             first.and_then(|n| self.0.remove(&n));
@@ -48,6 +48,19 @@ mod tests {
     use crate::node::testing::{at, node};
 
     const MILLISECOND: Duration = Duration::from_millis(1);
+
+    /// R22: a node that is banned again takes no other's place.
+    #[test]
+    fn at_the_cap_a_longer_ban_frees_nobody() {
+        let mut bans = Bans::default();
+        for n in 0..caps::BANS as u32 {
+            bans.add(node(n), at(u64::from(n)));
+        }
+        bans.add(node(7), at(599));
+        assert_eq!(bans.len(), caps::BANS);
+        assert!(bans.until(&node(0), at(599)).is_some());
+        assert_eq!(bans.until(&node(7), at(599)), Some(at(599) + BAN));
+    }
 
     /// R18.
     #[test]
