@@ -45,7 +45,8 @@ pub struct Stats {
     pub fetches_sent: u64,
     /// Requests of others that were answered.
     pub requests_answered: u64,
-    /// Requests of others that were answered `Busy`.
+    /// Requests of others that were answered `Busy`, and updates above the limits, which are
+    /// dropped (R18).
     pub requests_throttled: u64,
     /// Requests of others that crossed one of this node's, which proceeded (R14).
     pub requests_crossed: u64,
@@ -84,7 +85,7 @@ pub struct Stats {
     pub unknown_messages: u64,
     /// Responses that nobody asked for.
     pub unsolicited: u64,
-    /// Links closed for misbehaviour.
+    /// Nodes refused for misbehaviour, each time (R18).
     pub misbehaving: u64,
     /// Dials begun.
     pub dials: u64,

@@ -139,6 +139,8 @@ fn a_cycle_whose_next_is_no_upstream_has_no_effect_and_no_blame() {
     let liar = rig.link(2);
     for _ in 0..40 {
         rig.message(liar, loop_found(&[id(1), id(9), id(2)]));
+        // R13: a link to the next one is not enough.
+        rig.message(liar, loop_found(&[id(1), id(2), id(9)]));
     }
     assert_eq!(loops(&mut rig), 0);
     assert!(rig.is_up(liar));

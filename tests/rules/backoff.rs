@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peer_exchange::{Event, Input, Instant, Target, limits::caps};
+use peer_exchange::{CloseReason, Event, Input, Instant, Target, limits::caps};
 
 use crate::support::build::*;
 use crate::support::rig::{Rig, below, config};
@@ -110,6 +110,27 @@ fn an_orderly_close_is_no_failure() {
         "{:?}",
         rig.now
     );
+}
+
+/// R17: four are patience, five are an end.
+#[test]
+fn a_link_is_given_up_after_five_requests_without_an_answer() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(2);
+    let mut steps = 0;
+    for unanswered in 1..=5 {
+        while rig.node.stats().timeouts < unanswered {
+            rig.pass(Duration::from_millis(100));
+            steps += 1;
+            assert!(steps < 6_000, "no request in ten minutes");
+        }
+        assert_eq!(rig.node.stats().timeouts, unanswered);
+        assert_eq!(rig.is_up(link), unanswered < 5, "{unanswered}");
+    }
+    assert_eq!(rig.take_requests(link).len(), 5);
+    assert_eq!(rig.why_closed(link), Some(CloseReason::Unresponsive));
+    let gone = |e: &Event| matches!(e, Event::PeerUnreachable { node, .. } if *node == id(2));
+    assert_eq!(rig.take_events(gone).len(), 1);
 }
 
 #[test]

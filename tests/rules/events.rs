@@ -78,3 +78,26 @@ fn a_snapshot_larger_than_the_table_reports_what_is_kept() {
     let node = Node::restore(small, identity(1), SEED, now, &snapshot, elapsed);
     agrees(&Rig::of(node.unwrap()));
 }
+
+/// R1.
+#[test]
+fn two_contents_under_one_version_are_a_conflict_and_the_first_stays() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(2);
+    rig.message(link, rumour(&[rec(7)]));
+    rig.message(
+        link,
+        rumour(&[rec(7).body(body_of(66)), rec(7).beat(3).body(body_of(66))]),
+    );
+    let view = rig.node.peer(&id(7)).unwrap();
+    assert_eq!(
+        (view.addresses, view.sequence),
+        (vec![address(7)], seq(1, 0))
+    );
+    assert_eq!(rig.node.stats().records_conflicting, 2);
+    let conflict = Event::Conflict {
+        node: id(7),
+        version: 1,
+    };
+    assert!(rig.events.contains(&conflict));
+}

@@ -174,25 +174,3 @@ fn nothing_is_relayed_in_its_last_moments() {
     assert!(!has_7(&mut rig));
     assert!(rig.knows(7));
 }
-
-#[test]
-fn two_contents_under_one_version_are_a_conflict_and_the_first_stays() {
-    let mut rig = rig(1);
-    let link = rig.link(2);
-    rig.message(link, rumour(&[rec(7)]));
-    rig.message(
-        link,
-        rumour(&[rec(7).body(body_of(66)), rec(7).beat(3).body(body_of(66))]),
-    );
-    let view = rig.node.peer(&id(7)).unwrap();
-    assert_eq!(
-        (view.addresses, view.sequence),
-        (vec![address(7)], seq(1, 0))
-    );
-    assert_eq!(rig.node.stats().records_conflicting, 2);
-    let conflict = peer_exchange::Event::Conflict {
-        node: id(7),
-        version: 1,
-    };
-    assert!(rig.events.contains(&conflict));
-}

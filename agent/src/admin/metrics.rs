@@ -135,7 +135,7 @@ impl Sample {
         )?;
         page.counter(
             "unknown_messages",
-            "Messages of a kind or version that this one does not know.",
+            "Messages of a kind or version that this one does not know (R23).",
             s.unknown_messages,
         )
     }
@@ -144,7 +144,7 @@ impl Sample {
         let s = &self.seen.stats;
         page.counters(
             "requests",
-            "Own requests by outcome; begun counts them all, and deferred those answered Busy.",
+            "Own requests by outcome; begun is all, deferred those answered Busy (R14, R18).",
             "outcome",
             &[
                 ("begun", s.requests_sent),
@@ -156,7 +156,7 @@ impl Sample {
         )?;
         page.counters(
             "requests_received",
-            "Requests of others by what became of them.",
+            "Requests of others, and updates throttled, by what became of them (R10, R14, R18).",
             "outcome",
             &[
                 ("answered", s.requests_answered),
@@ -165,26 +165,30 @@ impl Sample {
                 ("forwarded", s.requests_forwarded),
             ],
         )?;
-        page.counter("fetches", "Requests for certain records.", s.fetches_sent)?;
+        page.counter(
+            "fetches",
+            "Requests for certain records (R27).",
+            s.fetches_sent,
+        )?;
         page.counters(
             "faults",
-            "What peers did wrong, by reason.",
+            "What peers did wrong, by reason (R14, R18).",
             "reason",
             &s.faults().collect::<Vec<_>>(),
         )?;
         page.counter(
             "backoffs",
-            "Failures after which somebody was left alone for a while.",
+            "Failures after which somebody was left alone for a while (R17).",
             s.backoffs,
         )?;
         page.gauge(
             "backing_off",
-            "Upstreams and peers that are left alone for a while.",
+            "Upstreams and peers that are left alone for a while (R17).",
             s.backing_off as f64,
         )?;
         page.gauge(
             "pace_seconds",
-            "Between rounds of asking, at the moment.",
+            "Between rounds of asking, at the moment (R16).",
             self.seen.pace.as_secs_f64(),
         )
     }
@@ -194,18 +198,18 @@ impl Sample {
         page.gauge("peers", "Known live peers.", self.seen.peers as f64)?;
         page.gauge(
             "table_records",
-            "Records in the table, the own one and tombstones included.",
+            "Records in the table, the own one and tombstones included (R22).",
             s.records as f64,
         )?;
         page.gauge(
             "table_capacity",
-            "Records that the table has room for.",
+            "Records that the table has room for (R22).",
             self.seen.capacity as f64,
         )?;
         page.gauge("table_bytes", "Memory of the table.", s.table_bytes as f64)?;
         page.counters(
             "records",
-            "Records received, by what became of them.",
+            "Records received, by what became of them (refused: R3, conflicting: R1).",
             "outcome",
             &[
                 ("learned", s.records_learned),
@@ -217,12 +221,12 @@ impl Sample {
         )?;
         page.counter(
             "records_evicted",
-            "Records dropped to make room, or for which there was none.",
+            "Records dropped to make room, or for which there was none (R22).",
             s.records_evicted,
         )?;
         page.counter(
             "records_expired",
-            "Records whose life has ended.",
+            "Records whose life has ended (R2, R3).",
             s.records_expired,
         )?;
         page.counter(
@@ -232,7 +236,7 @@ impl Sample {
         )?;
         page.counter(
             "recoveries",
-            "Times that this node took a higher version to keep its identity.",
+            "Times that this node took a higher version to keep its identity (R5, R6).",
             s.recoveries,
         )
     }
@@ -240,17 +244,17 @@ impl Sample {
     fn cycles(&self, page: &mut Page<'_>) -> fmt::Result {
         page.counter(
             "loops_detected",
-            "Cycles of upstreams found or told of, each time.",
+            "Cycles of upstreams found or told of, each time (R12, R13).",
             self.seen.stats.loops,
         )?;
         page.gauge(
             "loops_present",
-            "Cycles of upstreams that this node is on now, unless they are expected.",
+            "Cycles of upstreams that this node is on now, unless they are expected (R12, R13).",
             self.seen.loops as f64,
         )?;
         page.counter(
             "traces_dropped",
-            "Searches for cycles beyond the limit of their link.",
+            "Searches for cycles beyond the limit of their link (R12).",
             self.seen.stats.traces_dropped,
         )
     }
@@ -265,12 +269,12 @@ impl Sample {
         )?;
         page.gauges(
             "upstream_failures",
-            "Failures to reach the upstream, in a row.",
+            "Failures to reach the upstream, in a row (R17).",
             all.iter().map(|u| (label(u), f64::from(u.failures))),
         )?;
         page.gauges(
             "upstream_last_news_seconds",
-            "Since the upstream last brought news, or since the agent's start if it never has.",
+            "Since the upstream last brought news, or since the agent's start if it never has (R16).",
             all.iter().map(|u| (label(u), u.since_news.as_secs_f64())),
         )
     }
@@ -280,18 +284,18 @@ impl Sample {
         page.gauge("links", "Links to other nodes.", s.links as f64)?;
         page.counters(
             "dials",
-            "Attempts to connect.",
+            "Attempts to connect (R19).",
             "outcome",
             &[("begun", s.dials), ("failed", s.dial_failures)],
         )?;
         page.counter(
             "misbehaving",
-            "Links closed for misbehaviour.",
+            "Nodes refused for misbehaviour (R18).",
             s.misbehaving,
         )?;
         page.family(
             "handshakes",
-            "Incoming connections by what became of them.",
+            "Incoming connections by what became of them (R25).",
             MetricType::Counter,
             self.handshakes.iter().flat_map(|(transport, h)| {
                 [
@@ -313,7 +317,7 @@ impl Sample {
         )?;
         page.gauges(
             "half_open",
-            "Incoming connections that have not proven membership.",
+            "Incoming connections that have not proven membership (R25).",
             self.handshakes
                 .iter()
                 .map(|(transport, h)| (("transport", (*transport).to_owned()), h.half_open as f64)),

@@ -16,6 +16,7 @@ mod dashboard;
 mod exported;
 mod image;
 mod kubernetes;
+mod log_lines;
 mod policy;
 mod queries;
 mod spegel;
