@@ -12,11 +12,12 @@ use crate::contract;
 use crate::id::{NodeId, Prefix, RequestId};
 use crate::record::Sequence;
 use crate::sketch::Strata;
-use crate::wire::columns::{Records, Refusals, Renewals};
+use crate::wire::columns::{Refusals, Renewals};
 use crate::wire::message::{
     Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
     Response, Trace, Update, Walk,
 };
+use crate::wire::page::{self, PageError, Records};
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// What is wrong with bytes that are no protobuf message, to be shown.
@@ -46,9 +47,12 @@ pub enum DecodeError {
     /// A node ID of another length than 32 bytes, or a list of them whose length is no multiple.
     #[error("{0}: a node ID has 32 bytes")]
     NodeId(&'static str),
-    /// The columns of a page do not fit together.
+    /// The columns of a list do not fit together.
     #[error("{0}: the columns do not fit together")]
     Columns(&'static str),
+    /// A page of records is none, or not the one form of its records (R45).
+    #[error("a page of records: {0}")]
+    Page(#[from] PageError),
     /// A path that is empty, longer than 64 nodes, or names a node twice.
     #[error("a path has 1 to {} distinct nodes", contract::HOPS)]
     Path,
@@ -74,6 +78,7 @@ impl DecodeError {
             Self::NoVersion => "no_version",
             Self::NodeId(_) => "node_id",
             Self::Columns(_) => "columns",
+            Self::Page(_) => "page",
             Self::Path => "path",
             Self::Walk => "walk",
             Self::Delta => "delta",
@@ -216,27 +221,8 @@ fn checked<T>(value: T, is_consistent: bool, what: &'static str) -> Result<T, De
     }
 }
 
-pub(super) fn records(m: pb::Records) -> Result<Records, DecodeError> {
-    let pb::Records {
-        nodes,
-        versions,
-        beats,
-        lifetimes,
-        body_lengths,
-        bodies,
-        signatures,
-    } = m;
-    let records = Records {
-        nodes,
-        versions,
-        beats,
-        lifetimes,
-        body_lengths,
-        bodies,
-        signatures,
-    };
-    let ok = records.is_consistent();
-    checked(records, ok, "records")
+pub(super) fn records(page: &Bytes) -> Result<Records, DecodeError> {
+    Ok(page::unpack(page)?)
 }
 
 fn renewals(m: Option<pb::Renewals>) -> Result<Renewals, DecodeError> {
@@ -303,7 +289,7 @@ fn nodes(m: pb::Nodes) -> Result<Nodes, DecodeError> {
 fn delta(m: pb::Delta) -> Result<Delta, DecodeError> {
     let content = match (m.records, m.announced, m.sketch, m.nodes) {
         (None, None, None, None) => Content::Empty,
-        (Some(r), None, None, None) => Content::Records(records(r)?),
+        (Some(r), None, None, None) => Content::Records(records(&r)?),
         (None, Some(s), None, None) => Content::Announced(short_ids(s)?),
         (None, None, Some(s), None) => Content::Sketch(sketch(s)?),
         (None, None, None, Some(n)) => Content::Nodes(nodes(n)?),
@@ -355,7 +341,7 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
         None => None,
         Some(busy) => Some((
             Duration::from_millis(u64::from(busy.retry_after_ms)),
-            busy.sample.map(records).transpose()?.unwrap_or_default(),
+            records(&busy.sample)?,
         )),
     };
     Ok(Response {

@@ -10,11 +10,12 @@ use super::generated as pb;
 use super::generated::envelope::Kind;
 use crate::id::NodeId;
 use crate::record::Sequence;
-use crate::wire::columns::{Records, Refusals, Renewals};
+use crate::wire::columns::{Refusals, Renewals};
 use crate::wire::message::{
     Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
     Response, Trace, Update,
 };
+use crate::wire::page::{self, Records};
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// Encodes a message in its envelope.
@@ -86,25 +87,8 @@ fn cursor(m: Cursor) -> pb::Cursor {
     }
 }
 
-pub(super) fn records(m: Records) -> pb::Records {
-    let Records {
-        nodes,
-        versions,
-        beats,
-        lifetimes,
-        body_lengths,
-        bodies,
-        signatures,
-    } = m;
-    pb::Records {
-        nodes,
-        versions,
-        beats,
-        lifetimes,
-        body_lengths,
-        bodies,
-        signatures,
-    }
+pub(super) fn records(m: &Records) -> Bytes {
+    page::pack(m).into()
 }
 
 fn renewals(m: Renewals) -> Option<pb::Renewals> {
@@ -166,7 +150,7 @@ fn delta(m: Delta) -> pb::Delta {
     };
     match m.content {
         Content::Empty => {}
-        Content::Records(r) => out.records = Some(records(r)),
+        Content::Records(r) => out.records = Some(records(&r)),
         Content::Announced(s) => out.announced = Some(short_ids(s)),
         Content::Sketch(s) => out.sketch = Some(sketch(s)),
         Content::Nodes(n) => out.nodes = Some(nodes(n)),
@@ -208,7 +192,7 @@ fn response(m: Response) -> pb::Response {
         refusals: refusals(m.refusals),
         busy: m.busy.map(|(wait, sample)| pb::Busy {
             retry_after_ms: millis(wait),
-            sample: (!sample.is_empty()).then(|| records(sample)),
+            sample: records(&sample),
         }),
     }
 }

@@ -73,31 +73,11 @@ pub struct Cursor {
     #[prost(uint64, tag = "2")]
     pub version: u64,
 }
-/// A page of records, by column. Columns other than `nodes` may be shorter than
-/// the page: the last value stands for all that follow, and an empty column
-/// reads as zeros.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Records {
-    /// Node IDs, 32 bytes each, one after the other. Their number is the page's.
-    #[prost(bytes = "bytes", tag = "1")]
-    pub nodes: ::prost::bytes::Bytes,
-    #[prost(uint64, repeated, tag = "2")]
-    pub versions: ::prost::alloc::vec::Vec<u64>,
-    #[prost(uint32, repeated, tag = "3")]
-    pub beats: ::prost::alloc::vec::Vec<u32>,
-    /// Remaining lifetime in whole seconds, rounded down.
-    #[prost(uint32, repeated, tag = "4")]
-    pub lifetimes: ::prost::alloc::vec::Vec<u32>,
-    #[prost(uint32, repeated, tag = "5")]
-    pub body_lengths: ::prost::alloc::vec::Vec<u32>,
-    /// The authored bodies (record.proto), verbatim, one after the other.
-    #[prost(bytes = "bytes", tag = "6")]
-    pub bodies: ::prost::bytes::Bytes,
-    /// 64 bytes each, zeros where there is none; or nothing, where no record has one.
-    #[prost(bytes = "bytes", tag = "7")]
-    pub signatures: ::prost::bytes::Bytes,
-}
-/// A batch of renewals, by column, with the same rule for short columns.
+// A page of records is `bytes` in the format that ../../README.md describes:
+// sorted by node ID and packed. Empty: no records.
+
+/// A batch of renewals, by column. Columns may be shorter than the batch: the
+/// last value stands for all that follow, and an empty column reads as zeros.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Renewals {
     /// The first four bytes of each node ID.
@@ -162,8 +142,9 @@ pub struct Delta {
     pub from: u64,
     #[prost(uint64, tag = "2")]
     pub to: u64,
-    #[prost(message, optional, tag = "3")]
-    pub records: ::core::option::Option<Records>,
+    /// A page.
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    pub records: ::core::option::Option<::prost::bytes::Bytes>,
     #[prost(message, optional, tag = "4")]
     pub announced: ::core::option::Option<ShortIds>,
     /// In an answer to whoever takes sketches.
@@ -256,9 +237,9 @@ pub struct Response {
 pub struct Busy {
     #[prost(uint32, tag = "1")]
     pub retry_after_ms: u32,
-    /// At most eight records, chosen at random.
-    #[prost(message, optional, tag = "2")]
-    pub sample: ::core::option::Option<Records>,
+    /// A page of at most eight records, chosen at random.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub sample: ::prost::bytes::Bytes,
 }
 /// Pushed without being asked for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -392,14 +373,15 @@ pub struct Snapshot {
     pub own_version: u64,
     #[prost(uint32, tag = "4")]
     pub own_beat: u32,
-    #[prost(message, optional, tag = "5")]
-    pub records: ::core::option::Option<Records>,
+    /// A page.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub records: ::prost::bytes::Bytes,
     /// Dead certificates, and how many seconds each is still kept.
     #[prost(message, optional, tag = "6")]
     pub dead: ::core::option::Option<Refusals>,
     #[prost(uint32, repeated, tag = "7")]
     pub dead_lifetimes: ::prost::alloc::vec::Vec<u32>,
-    /// Addresses of expired peers: bodies as in `records`, kept as dial hints.
-    #[prost(message, optional, tag = "8")]
-    pub hints: ::core::option::Option<Records>,
+    /// A page of addresses of expired peers, kept as dial hints.
+    #[prost(bytes = "bytes", tag = "8")]
+    pub hints: ::prost::bytes::Bytes,
 }

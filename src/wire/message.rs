@@ -8,7 +8,8 @@ use bytes::Bytes;
 use crate::id::{NodeId, RequestId};
 use crate::record::Sequence;
 use crate::wire::Kind;
-use crate::wire::columns::{Records, Refusals, Renewals};
+use crate::wire::columns::{Refusals, Renewals};
+use crate::wire::page::Records;
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// Any message.

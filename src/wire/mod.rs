@@ -24,13 +24,11 @@ mod encode;
 mod generated;
 mod kind;
 mod message;
+mod page;
 mod sets;
 mod snapshot;
 
-pub use columns::{
-    Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal, Renewals, RenewalsBuilder,
-    WireRecord,
-};
+pub use columns::{Refusals, RefusalsBuilder, Renewal, Renewals, RenewalsBuilder};
 pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub use encode::encode;
 pub use kind::Kind;
@@ -38,6 +36,7 @@ pub use message::{
     Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
     Response, Trace, Update, Walk,
 };
+pub use page::{PageError, Records, RecordsBuilder, WireRecord};
 pub(crate) use sets::ShortIdScheme;
 pub use sets::{Nodes, ShortIds, Sketch};
 pub(crate) use snapshot::Snapshot;
