@@ -14,8 +14,8 @@ use crate::record::Sequence;
 use crate::sketch::Strata;
 use crate::wire::columns::{Refusals, Renewals};
 use crate::wire::message::{
-    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
-    Response, Trace, Update, Walk,
+    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message,
+    Request, Response, Trace, Update, Walk,
 };
 use crate::wire::page::{self, PageError, Records};
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
@@ -41,9 +41,6 @@ pub enum DecodeError {
     /// No protobuf message of the expected types.
     #[error("the bytes are no message: {0}")]
     Malformed(Malformed),
-    /// The envelope names no version.
-    #[error("the envelope names no version")]
-    NoVersion,
     /// A node ID of another length than 32 bytes, or a list of them whose length is no multiple.
     #[error("{0}: a node ID has 32 bytes")]
     NodeId(&'static str),
@@ -75,7 +72,6 @@ impl DecodeError {
         match self {
             Self::TooLong(_) => "too_long",
             Self::Malformed(_) => "malformed",
-            Self::NoVersion => "no_version",
             Self::NodeId(_) => "node_id",
             Self::Columns(_) => "columns",
             Self::Page(_) => "page",
@@ -97,8 +93,6 @@ pub enum Decoded {
     Message(Message),
     /// A message of a kind that this version does not know: counted and ignored (R23).
     UnknownKind,
-    /// A message of another version of the contract: likewise.
-    OtherVersion(u32),
 }
 
 /// Decodes one message. Nothing is allocated from a declared count: columns grow with the bytes
@@ -109,13 +103,6 @@ pub enum Decoded {
 pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
     if bytes.len() > contract::MESSAGE_BYTES {
         return Err(DecodeError::TooLong(bytes.len()));
-    }
-    // The version alone, first: in another one a known kind may look different.
-    let Version { version } = Version::decode(&bytes[..]).map_err(malformed)?;
-    match version {
-        0 => return Err(DecodeError::NoVersion),
-        super::VERSION => {}
-        other => return Ok(Decoded::OtherVersion(other)),
     }
     let envelope = pb::Envelope::decode(bytes).map_err(malformed)?;
     let Some(kind) = envelope.kind else {
@@ -134,13 +121,6 @@ pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
         Kind::LoopFound(m) => Message::LoopFound(loop_found(&m)?),
         Kind::Goodbye(m) => Message::Goodbye(goodbye(m)),
     }))
-}
-
-/// An envelope of any version.
-#[derive(Clone, Copy, PartialEq, prost::Message)]
-struct Version {
-    #[prost(uint32, tag = "1")]
-    version: u32,
 }
 
 fn hello(m: pb::Hello) -> Hello {
@@ -313,6 +293,7 @@ fn prefixes(bytes: Bytes, what: &'static str) -> Result<Bytes, DecodeError> {
 fn request(m: pb::Request) -> Result<Request, DecodeError> {
     Ok(Request {
         id: RequestId::new(m.id),
+        brief: m.state.map(|state| Brief { state, log: m.log }),
         hop_limit: m.hop_limit.min(contract::HOPS as u32) as u8,
         walk: walk(&m.origin, &m.path)?,
         digest: m.digest.map(digest).unwrap_or_default(),

@@ -30,12 +30,7 @@ pub fn encode(message: Message) -> Bytes {
         Message::LoopFound(m) => Kind::LoopFound(loop_found(&m)),
         Message::Goodbye(m) => Kind::Goodbye(goodbye(m)),
     };
-    pb::Envelope {
-        version: super::VERSION,
-        kind: Some(kind),
-    }
-    .encode_to_vec()
-    .into()
+    pb::Envelope { kind: Some(kind) }.encode_to_vec().into()
 }
 
 pub(super) fn path(nodes: &[NodeId]) -> Bytes {
@@ -168,7 +163,7 @@ fn request(m: Request) -> pb::Request {
         hop_limit: u32::from(m.hop_limit),
         origin,
         path,
-        digest: Some(digest(m.digest)),
+        digest: m.brief.is_none().then(|| digest(m.digest)),
         cursor: m.cursor.map(cursor),
         own_version: version,
         own_beat: beat,
@@ -177,6 +172,8 @@ fn request(m: Request) -> pb::Request {
         fetch: m.fetch,
         overdue: m.overdue,
         own_check: u32::from(m.own_check),
+        state: m.brief.map(|brief| brief.state),
+        log: m.brief.map_or(0, |brief| brief.log),
         strata: m.strata,
         plain: m.plain,
     }

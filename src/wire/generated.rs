@@ -3,9 +3,6 @@
 /// length is at most 65,536 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Envelope {
-    /// The version of this message's meaning: 1.
-    #[prost(uint32, tag = "1")]
-    pub version: u32,
     /// A kind that the receiver does not know is counted and ignored.
     #[prost(oneof = "envelope::Kind", tags = "2, 3, 4, 5, 6, 7, 8")]
     pub kind: ::core::option::Option<envelope::Kind>,
@@ -165,6 +162,7 @@ pub struct Refusals {
     #[prost(uint32, repeated, tag = "3")]
     pub beats: ::prost::alloc::vec::Vec<u32>,
 }
+/// What goes along with `state` is not looked at but for `id`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
     /// Random; the same on every hop of a walk.
@@ -207,11 +205,19 @@ pub struct Request {
     /// content under the own sequence is noticed.
     #[prost(uint32, tag = "13")]
     pub own_check: u32,
+    /// At rest, in place of all the other fields: the fingerprint of the asker's
+    /// table, hashed with what the asker's own record is. Whoever has the same
+    /// says so; otherwise answers without a delta, and is asked in full.
+    #[prost(fixed64, optional, tag = "14")]
+    pub state: ::core::option::Option<u64>,
+    /// With `state`: the lowest 21 bits of the version of the asker's log.
+    #[prost(uint32, tag = "15")]
+    pub log: u32,
     /// 40 bytes, to estimate how much the two tables differ; or absent.
-    #[prost(bytes = "bytes", tag = "14")]
+    #[prost(bytes = "bytes", tag = "16")]
     pub strata: ::prost::bytes::Bytes,
     /// No sketch: the last ones could not be told.
-    #[prost(bool, tag = "15")]
+    #[prost(bool, tag = "17")]
     pub plain: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
