@@ -152,6 +152,7 @@ fn same_on_both(records: u32) -> (Bench, Bytes) {
     };
     let request = Request {
         id: RequestId::new(7),
+        brief: None,
         hop_limit: 16,
         walk: None,
         digest,

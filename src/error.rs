@@ -77,9 +77,9 @@ impl PeerFault {
     pub const REASONS: &'static [&'static str] = &[
         "too_long",
         "malformed",
-        "no_version",
         "node_id",
         "columns",
+        "page",
         "path",
         "walk",
         "delta",

@@ -5,6 +5,7 @@ use core::hash::Hasher;
 use siphasher::sip::{SipHasher13, SipHasher24};
 
 use crate::id::NodeId;
+use crate::record::Sequence;
 
 /// What a stream is for. The purposes share the seed and nothing else.
 #[derive(Clone, Copy)]
@@ -99,6 +100,16 @@ pub(crate) fn record_hash(node: &NodeId, version: u64) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(0, 0);
     hasher.write(node.as_bytes());
     hasher.write(&version.to_le_bytes());
+    hasher.finish()
+}
+
+/// A table with this fingerprint, whose owner's record is this one: SipHash-1-3 with a zero key.
+pub(crate) fn state_hash(fingerprint: u64, own: Sequence, check: u16) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(0, 0);
+    hasher.write(&fingerprint.to_le_bytes());
+    hasher.write(&own.version.to_le_bytes());
+    hasher.write(&own.beat.to_le_bytes());
+    hasher.write(&check.to_le_bytes());
     hasher.finish()
 }
 

@@ -205,7 +205,7 @@ impl Node {
         stats.count_received(kind, len);
         match decoded {
             Ok(Decoded::Message(message)) => self.on_message(link, node, message, len),
-            Ok(Decoded::UnknownKind | Decoded::OtherVersion(_)) => stats.unknown_messages += 1,
+            Ok(Decoded::UnknownKind) => stats.unknown_messages += 1,
             Err(error) => {
                 stats.bad_messages += 1;
                 self.penalise(link, PeerFault::Message(error));

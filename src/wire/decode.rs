@@ -12,11 +12,12 @@ use crate::contract;
 use crate::id::{NodeId, Prefix, RequestId};
 use crate::record::Sequence;
 use crate::sketch::Strata;
-use crate::wire::columns::{Records, Refusals, Renewals};
+use crate::wire::columns::{Refusals, Renewals};
 use crate::wire::message::{
-    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
-    Response, Trace, Update, Walk,
+    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message,
+    Request, Response, Trace, Update, Walk,
 };
+use crate::wire::page::{self, PageError, Records};
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// What is wrong with bytes that are no protobuf message, to be shown.
@@ -40,15 +41,15 @@ pub enum DecodeError {
     /// No protobuf message of the expected types.
     #[error("the bytes are no message: {0}")]
     Malformed(Malformed),
-    /// The envelope names no version.
-    #[error("the envelope names no version")]
-    NoVersion,
     /// A node ID of another length than 32 bytes, or a list of them whose length is no multiple.
     #[error("{0}: a node ID has 32 bytes")]
     NodeId(&'static str),
-    /// The columns of a page do not fit together.
+    /// The columns of a list do not fit together.
     #[error("{0}: the columns do not fit together")]
     Columns(&'static str),
+    /// A page of records is none, or not the one form of its records (R45).
+    #[error("a page of records: {0}")]
+    Page(#[from] PageError),
     /// A path that is empty, longer than 64 nodes, or names a node twice.
     #[error("a path has 1 to {} distinct nodes", contract::HOPS)]
     Path,
@@ -71,9 +72,9 @@ impl DecodeError {
         match self {
             Self::TooLong(_) => "too_long",
             Self::Malformed(_) => "malformed",
-            Self::NoVersion => "no_version",
             Self::NodeId(_) => "node_id",
             Self::Columns(_) => "columns",
+            Self::Page(_) => "page",
             Self::Path => "path",
             Self::Walk => "walk",
             Self::Delta => "delta",
@@ -92,8 +93,6 @@ pub enum Decoded {
     Message(Message),
     /// A message of a kind that this version does not know: counted and ignored (R23).
     UnknownKind,
-    /// A message of another version of the contract: likewise.
-    OtherVersion(u32),
 }
 
 /// Decodes one message. Nothing is allocated from a declared count: columns grow with the bytes
@@ -104,13 +103,6 @@ pub enum Decoded {
 pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
     if bytes.len() > contract::MESSAGE_BYTES {
         return Err(DecodeError::TooLong(bytes.len()));
-    }
-    // The version alone, first: in another one a known kind may look different.
-    let Version { version } = Version::decode(&bytes[..]).map_err(malformed)?;
-    match version {
-        0 => return Err(DecodeError::NoVersion),
-        super::VERSION => {}
-        other => return Ok(Decoded::OtherVersion(other)),
     }
     let envelope = pb::Envelope::decode(bytes).map_err(malformed)?;
     let Some(kind) = envelope.kind else {
@@ -129,13 +121,6 @@ pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
         Kind::LoopFound(m) => Message::LoopFound(loop_found(&m)?),
         Kind::Goodbye(m) => Message::Goodbye(goodbye(m)),
     }))
-}
-
-/// An envelope of any version.
-#[derive(Clone, Copy, PartialEq, prost::Message)]
-struct Version {
-    #[prost(uint32, tag = "1")]
-    version: u32,
 }
 
 fn hello(m: pb::Hello) -> Hello {
@@ -216,27 +201,8 @@ fn checked<T>(value: T, is_consistent: bool, what: &'static str) -> Result<T, De
     }
 }
 
-pub(super) fn records(m: pb::Records) -> Result<Records, DecodeError> {
-    let pb::Records {
-        nodes,
-        versions,
-        beats,
-        lifetimes,
-        body_lengths,
-        bodies,
-        signatures,
-    } = m;
-    let records = Records {
-        nodes,
-        versions,
-        beats,
-        lifetimes,
-        body_lengths,
-        bodies,
-        signatures,
-    };
-    let ok = records.is_consistent();
-    checked(records, ok, "records")
+pub(super) fn records(page: &Bytes) -> Result<Records, DecodeError> {
+    Ok(page::unpack(page)?)
 }
 
 fn renewals(m: Option<pb::Renewals>) -> Result<Renewals, DecodeError> {
@@ -303,7 +269,7 @@ fn nodes(m: pb::Nodes) -> Result<Nodes, DecodeError> {
 fn delta(m: pb::Delta) -> Result<Delta, DecodeError> {
     let content = match (m.records, m.announced, m.sketch, m.nodes) {
         (None, None, None, None) => Content::Empty,
-        (Some(r), None, None, None) => Content::Records(records(r)?),
+        (Some(r), None, None, None) => Content::Records(records(&r)?),
         (None, Some(s), None, None) => Content::Announced(short_ids(s)?),
         (None, None, Some(s), None) => Content::Sketch(sketch(s)?),
         (None, None, None, Some(n)) => Content::Nodes(nodes(n)?),
@@ -327,6 +293,7 @@ fn prefixes(bytes: Bytes, what: &'static str) -> Result<Bytes, DecodeError> {
 fn request(m: pb::Request) -> Result<Request, DecodeError> {
     Ok(Request {
         id: RequestId::new(m.id),
+        brief: m.state.map(|state| Brief { state, log: m.log }),
         hop_limit: m.hop_limit.min(contract::HOPS as u32) as u8,
         walk: walk(&m.origin, &m.path)?,
         digest: m.digest.map(digest).unwrap_or_default(),
@@ -355,7 +322,7 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
         None => None,
         Some(busy) => Some((
             Duration::from_millis(u64::from(busy.retry_after_ms)),
-            busy.sample.map(records).transpose()?.unwrap_or_default(),
+            records(&busy.sample)?,
         )),
     };
     Ok(Response {

@@ -10,11 +10,12 @@ use super::generated as pb;
 use super::generated::envelope::Kind;
 use crate::id::NodeId;
 use crate::record::Sequence;
-use crate::wire::columns::{Records, Refusals, Renewals};
+use crate::wire::columns::{Refusals, Renewals};
 use crate::wire::message::{
     Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
     Response, Trace, Update,
 };
+use crate::wire::page::{self, Records};
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// Encodes a message in its envelope.
@@ -29,12 +30,7 @@ pub fn encode(message: Message) -> Bytes {
         Message::LoopFound(m) => Kind::LoopFound(loop_found(&m)),
         Message::Goodbye(m) => Kind::Goodbye(goodbye(m)),
     };
-    pb::Envelope {
-        version: super::VERSION,
-        kind: Some(kind),
-    }
-    .encode_to_vec()
-    .into()
+    pb::Envelope { kind: Some(kind) }.encode_to_vec().into()
 }
 
 pub(super) fn path(nodes: &[NodeId]) -> Bytes {
@@ -86,25 +82,8 @@ fn cursor(m: Cursor) -> pb::Cursor {
     }
 }
 
-pub(super) fn records(m: Records) -> pb::Records {
-    let Records {
-        nodes,
-        versions,
-        beats,
-        lifetimes,
-        body_lengths,
-        bodies,
-        signatures,
-    } = m;
-    pb::Records {
-        nodes,
-        versions,
-        beats,
-        lifetimes,
-        body_lengths,
-        bodies,
-        signatures,
-    }
+pub(super) fn records(m: &Records) -> Bytes {
+    page::pack(m).into()
 }
 
 fn renewals(m: Renewals) -> Option<pb::Renewals> {
@@ -166,7 +145,7 @@ fn delta(m: Delta) -> pb::Delta {
     };
     match m.content {
         Content::Empty => {}
-        Content::Records(r) => out.records = Some(records(r)),
+        Content::Records(r) => out.records = Some(records(&r)),
         Content::Announced(s) => out.announced = Some(short_ids(s)),
         Content::Sketch(s) => out.sketch = Some(sketch(s)),
         Content::Nodes(n) => out.nodes = Some(nodes(n)),
@@ -184,7 +163,7 @@ fn request(m: Request) -> pb::Request {
         hop_limit: u32::from(m.hop_limit),
         origin,
         path,
-        digest: Some(digest(m.digest)),
+        digest: m.brief.is_none().then(|| digest(m.digest)),
         cursor: m.cursor.map(cursor),
         own_version: version,
         own_beat: beat,
@@ -193,6 +172,8 @@ fn request(m: Request) -> pb::Request {
         fetch: m.fetch,
         overdue: m.overdue,
         own_check: u32::from(m.own_check),
+        state: m.brief.map(|brief| brief.state),
+        log: m.brief.map_or(0, |brief| brief.log),
         strata: m.strata,
         plain: m.plain,
     }
@@ -208,7 +189,7 @@ fn response(m: Response) -> pb::Response {
         refusals: refusals(m.refusals),
         busy: m.busy.map(|(wait, sample)| pb::Busy {
             retry_after_ms: millis(wait),
-            sample: (!sample.is_empty()).then(|| records(sample)),
+            sample: records(&sample),
         }),
     }
 }

@@ -3,9 +3,6 @@
 /// length is at most 65,536 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Envelope {
-    /// The version of this message's meaning: 1.
-    #[prost(uint32, tag = "1")]
-    pub version: u32,
     /// A kind that the receiver does not know is counted and ignored.
     #[prost(oneof = "envelope::Kind", tags = "2, 3, 4, 5, 6, 7, 8")]
     pub kind: ::core::option::Option<envelope::Kind>,
@@ -73,31 +70,11 @@ pub struct Cursor {
     #[prost(uint64, tag = "2")]
     pub version: u64,
 }
-/// A page of records, by column. Columns other than `nodes` may be shorter than
-/// the page: the last value stands for all that follow, and an empty column
-/// reads as zeros.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Records {
-    /// Node IDs, 32 bytes each, one after the other. Their number is the page's.
-    #[prost(bytes = "bytes", tag = "1")]
-    pub nodes: ::prost::bytes::Bytes,
-    #[prost(uint64, repeated, tag = "2")]
-    pub versions: ::prost::alloc::vec::Vec<u64>,
-    #[prost(uint32, repeated, tag = "3")]
-    pub beats: ::prost::alloc::vec::Vec<u32>,
-    /// Remaining lifetime in whole seconds, rounded down.
-    #[prost(uint32, repeated, tag = "4")]
-    pub lifetimes: ::prost::alloc::vec::Vec<u32>,
-    #[prost(uint32, repeated, tag = "5")]
-    pub body_lengths: ::prost::alloc::vec::Vec<u32>,
-    /// The authored bodies (record.proto), verbatim, one after the other.
-    #[prost(bytes = "bytes", tag = "6")]
-    pub bodies: ::prost::bytes::Bytes,
-    /// 64 bytes each, zeros where there is none; or nothing, where no record has one.
-    #[prost(bytes = "bytes", tag = "7")]
-    pub signatures: ::prost::bytes::Bytes,
-}
-/// A batch of renewals, by column, with the same rule for short columns.
+// A page of records is `bytes` in the format that ../../README.md describes:
+// sorted by node ID and packed. Empty: no records.
+
+/// A batch of renewals, by column. Columns may be shorter than the batch: the
+/// last value stands for all that follow, and an empty column reads as zeros.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Renewals {
     /// The first four bytes of each node ID.
@@ -162,8 +139,9 @@ pub struct Delta {
     pub from: u64,
     #[prost(uint64, tag = "2")]
     pub to: u64,
-    #[prost(message, optional, tag = "3")]
-    pub records: ::core::option::Option<Records>,
+    /// A page.
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    pub records: ::core::option::Option<::prost::bytes::Bytes>,
     #[prost(message, optional, tag = "4")]
     pub announced: ::core::option::Option<ShortIds>,
     /// In an answer to whoever takes sketches.
@@ -184,6 +162,7 @@ pub struct Refusals {
     #[prost(uint32, repeated, tag = "3")]
     pub beats: ::prost::alloc::vec::Vec<u32>,
 }
+/// What goes along with `state` is not looked at but for `id`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
     /// Random; the same on every hop of a walk.
@@ -226,11 +205,19 @@ pub struct Request {
     /// content under the own sequence is noticed.
     #[prost(uint32, tag = "13")]
     pub own_check: u32,
+    /// At rest, in place of all the other fields: the fingerprint of the asker's
+    /// table, hashed with what the asker's own record is. Whoever has the same
+    /// says so; otherwise answers without a delta, and is asked in full.
+    #[prost(fixed64, optional, tag = "14")]
+    pub state: ::core::option::Option<u64>,
+    /// With `state`: the lowest 21 bits of the version of the asker's log.
+    #[prost(uint32, tag = "15")]
+    pub log: u32,
     /// 40 bytes, to estimate how much the two tables differ; or absent.
-    #[prost(bytes = "bytes", tag = "14")]
+    #[prost(bytes = "bytes", tag = "16")]
     pub strata: ::prost::bytes::Bytes,
     /// No sketch: the last ones could not be told.
-    #[prost(bool, tag = "15")]
+    #[prost(bool, tag = "17")]
     pub plain: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -256,9 +243,9 @@ pub struct Response {
 pub struct Busy {
     #[prost(uint32, tag = "1")]
     pub retry_after_ms: u32,
-    /// At most eight records, chosen at random.
-    #[prost(message, optional, tag = "2")]
-    pub sample: ::core::option::Option<Records>,
+    /// A page of at most eight records, chosen at random.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub sample: ::prost::bytes::Bytes,
 }
 /// Pushed without being asked for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -392,14 +379,15 @@ pub struct Snapshot {
     pub own_version: u64,
     #[prost(uint32, tag = "4")]
     pub own_beat: u32,
-    #[prost(message, optional, tag = "5")]
-    pub records: ::core::option::Option<Records>,
+    /// A page.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub records: ::prost::bytes::Bytes,
     /// Dead certificates, and how many seconds each is still kept.
     #[prost(message, optional, tag = "6")]
     pub dead: ::core::option::Option<Refusals>,
     #[prost(uint32, repeated, tag = "7")]
     pub dead_lifetimes: ::prost::alloc::vec::Vec<u32>,
-    /// Addresses of expired peers: bodies as in `records`, kept as dial hints.
-    #[prost(message, optional, tag = "8")]
-    pub hints: ::core::option::Option<Records>,
+    /// A page of addresses of expired peers, kept as dial hints.
+    #[prost(bytes = "bytes", tag = "8")]
+    pub hints: ::prost::bytes::Bytes,
 }

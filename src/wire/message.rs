@@ -8,7 +8,8 @@ use bytes::Bytes;
 use crate::id::{NodeId, RequestId};
 use crate::record::Sequence;
 use crate::wire::Kind;
-use crate::wire::columns::{Records, Refusals, Renewals};
+use crate::wire::columns::{Refusals, Renewals};
+use crate::wire::page::Records;
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// Any message.
@@ -132,11 +133,41 @@ pub struct Walk {
     pub path: Vec<NodeId>,
 }
 
+/// What a request at rest says in place of all else (R45).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Brief {
+    /// The fingerprint of the asker's table, hashed with what the asker's own record is.
+    pub state: u64,
+    /// The lowest 21 bits of the version of the asker's log.
+    pub log: u32,
+}
+
+impl Brief {
+    const LOG: u64 = (1 << 21) - 1;
+
+    pub(crate) const fn new(state: u64, log: u64) -> Self {
+        let log = (log & Self::LOG) as u32;
+        Self { state, log }
+    }
+
+    /// The version of the asker's log, of which this one was known; `None` if that is newer.
+    pub(crate) const fn log_after(self, known: u64) -> Option<u64> {
+        let ahead = (self.log as u64).wrapping_sub(known) & Self::LOG;
+        if ahead <= Self::LOG / 2 {
+            known.checked_add(ahead)
+        } else {
+            None
+        }
+    }
+}
+
 /// A request.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Request {
     /// The same on every hop of a walk.
     pub id: RequestId,
+    /// At rest: nothing else is looked at.
+    pub brief: Option<Brief>,
     /// How many more times it may be forwarded; clamped to 64.
     pub hop_limit: u8,
     /// On a forwarded request only.
@@ -254,4 +285,21 @@ pub struct Goodbye {
     pub reason: GoodbyeReason,
     /// Come back after this long; zero: not said.
     pub retry_after: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R45: the low bits tell the version from the one that was known, and never lead back.
+    #[test]
+    fn the_version_of_a_log_is_told_by_its_lowest_bits() {
+        let brief = |log| Brief::new(0, log);
+        for (known, log) in [(0, 0), (7, 7), (7, 9), (2_000_000, 2_500_000), (3, 1 << 20)] {
+            assert_eq!(brief(log).log_after(known), Some(log), "{known} {log}");
+        }
+        assert_eq!(brief(1 << 20).log_after(0), None, "half of the range");
+        assert_eq!(brief(8).log_after(9), None, "an old one");
+        assert_eq!(brief(5).log_after(u64::MAX), None);
+    }
 }

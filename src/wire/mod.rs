@@ -24,20 +24,19 @@ mod encode;
 mod generated;
 mod kind;
 mod message;
+mod page;
 mod sets;
 mod snapshot;
 
-pub use columns::{
-    Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal, Renewals, RenewalsBuilder,
-    WireRecord,
-};
+pub use columns::{Refusals, RefusalsBuilder, Renewal, Renewals, RenewalsBuilder};
 pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub use encode::encode;
 pub use kind::Kind;
 pub use message::{
-    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
-    Response, Trace, Update, Walk,
+    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message,
+    Request, Response, Trace, Update, Walk,
 };
+pub use page::{PageError, Records, RecordsBuilder, WireRecord};
 pub(crate) use sets::ShortIdScheme;
 pub use sets::{Nodes, ShortIds, Sketch};
 pub(crate) use snapshot::Snapshot;
@@ -47,8 +46,8 @@ pub use snapshot::SnapshotError;
 #[cfg(feature = "testing")]
 #[must_use]
 pub fn is_request(bytes: &[u8]) -> bool {
-    // The envelope's version, then the key of field 3.
-    matches!(bytes, [0x08, 0x01, 0x1a, ..])
+    // The key of field 3.
+    matches!(bytes, [0x1a, ..])
 }
 
 /// The bit of `Hello.features` of whoever takes sketches.

@@ -7,7 +7,8 @@ use prost::Message as _;
 use super::generated as pb;
 use crate::id::NodeId;
 use crate::record::Sequence;
-use crate::wire::columns::{Records, Refusals};
+use crate::wire::columns::Refusals;
+use crate::wire::page::Records;
 use crate::wire::{decode, encode};
 
 /// What a node keeps across restarts.
@@ -48,10 +49,10 @@ impl Snapshot {
             node: encode::path(&[self.node]),
             own_version: self.own.version,
             own_beat: self.own.beat,
-            records: Some(encode::records(self.records)),
+            records: encode::records(&self.records),
             dead: encode::refusals(self.dead),
             dead_lifetimes: self.dead_lifetimes,
-            hints: Some(encode::records(self.hints)),
+            hints: encode::records(&self.hints),
         }
         .encode_to_vec()
     }
@@ -62,21 +63,16 @@ impl Snapshot {
         if m.version != FORMAT {
             return Err(SnapshotError::Version(m.version));
         }
-        let page = |page: Option<pb::Records>| {
-            page.map(decode::records)
-                .transpose()
-                .map(Option::unwrap_or_default)
-        };
         Ok(Self {
             node: NodeId::from_slice(&m.node).ok_or(SnapshotError::OtherNode)?,
             own: Sequence {
                 version: m.own_version,
                 beat: m.own_beat,
             },
-            records: page(m.records).map_err(SnapshotError::Inconsistent)?,
+            records: decode::records(&m.records).map_err(SnapshotError::Inconsistent)?,
             dead: decode::refusals(m.dead).map_err(SnapshotError::Inconsistent)?,
             dead_lifetimes: m.dead_lifetimes,
-            hints: page(m.hints).map_err(SnapshotError::Inconsistent)?,
+            hints: decode::records(&m.hints).map_err(SnapshotError::Inconsistent)?,
         })
     }
 }

@@ -168,6 +168,7 @@ pub(crate) fn hello_with(features: u64, epoch: u64) -> Message {
 pub(crate) fn request(id: u64) -> Request {
     Request {
         id: RequestId::new(id),
+        brief: None,
         hop_limit: 16,
         walk: None,
         digest: Digest::default(),

@@ -14,8 +14,8 @@ use crate::rng;
 use crate::sketch::{self, Plan, Strata};
 use crate::table::{Listed, Slot};
 use crate::wire::{
-    Content, Cursor, Delta, Digest, Records, Refusals, RefusalsBuilder, Renewals, RenewalsBuilder,
-    Request, ShortIdScheme, Walk,
+    Brief, Content, Cursor, Delta, Digest, Records, Refusals, RefusalsBuilder, Renewals,
+    RenewalsBuilder, Request, ShortIdScheme, Walk,
 };
 
 /// Records that go along with a request or an answer instead of being announced.
@@ -47,6 +47,17 @@ impl Base {
     ) -> Option<Request> {
         let l = self.links.get(link).filter(|l| l.is_idle())?;
         let node = l.node();
+        if walk.is_none() && l.is_in_step() && self.is_at_rest(&node) {
+            let state = self.state_with(self.own.sequence(), self.own.check());
+            let brief = Some(Brief::new(state, self.table.version()));
+            let all = self.fetch_request(id);
+            return Some(Request {
+                brief,
+                own: Sequence::default(),
+                own_check: 0,
+                ..all
+            });
+        }
         Some(Request {
             hop_limit,
             walk,
@@ -64,6 +75,7 @@ impl Base {
     pub(crate) fn fetch_request(&self, id: RequestId) -> Request {
         Request {
             id,
+            brief: None,
             hop_limit: 0,
             walk: None,
             digest: Digest::default(),
@@ -82,14 +94,31 @@ impl Base {
     /// Beside the digest, while much may be new, or to an upstream that has not been heard; without
     /// it an answer assumes that little is.
     fn strata_for(&self, node: &NodeId) -> Bytes {
-        let hot = self.pace.is_fast(&self.cx.config)
-            || self.pace.last_was_untold()
-            || !self.upstreams.is_synced(node);
-        if hot && self.table.len() >= SKETCHED {
+        if self.is_hot(node) && self.table.len() >= SKETCHED {
             self.table.strata().to_bytes().into()
         } else {
             Bytes::new()
         }
+    }
+
+    /// Much may be new, or this is an upstream that has not been heard.
+    fn is_hot(&self, node: &NodeId) -> bool {
+        self.pace.is_fast(&self.cx.config)
+            || self.pace.last_was_untold()
+            || !self.upstreams.is_synced(node)
+    }
+
+    /// Nothing is to be told or asked but whether the tables are the same (R45).
+    fn is_at_rest(&self, node: &NodeId) -> bool {
+        !self.is_hot(node)
+            && !self.table.is_crowded()
+            && self.own.is_published()
+            && self.table.overdue(self.cx.now).is_empty()
+    }
+
+    /// What a brief request says of a table like this one, of an asker whose record is that.
+    pub(crate) fn state_with(&self, own: Sequence, check: u16) -> u64 {
+        rng::state_hash(self.table.fingerprint(), own, check)
     }
 
     /// A few changes for this peer that can go along with a request.

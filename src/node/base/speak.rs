@@ -126,7 +126,7 @@ impl Base {
 
     fn send_request(&mut self, link: LinkId, request: Option<Request>) -> bool {
         let Some(request) = request else { return false };
-        let (id, shown) = (request.id, request.digest.version);
+        let (id, shown) = (request.id, self.table.version());
         if !self.send(link, Message::Request(request), Class::Ask) {
             return false;
         }

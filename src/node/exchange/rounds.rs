@@ -181,6 +181,15 @@ impl Exchange {
         }
     }
 
+    /// The round's request was brief, and the tables differ: once more, whole.
+    pub(crate) fn ask_in_full(&mut self, base: &mut Base, link: LinkId) -> bool {
+        let goes_on = self.round.is_on(link);
+        if goes_on {
+            self.ask_again_on(base, link);
+        }
+        goes_on
+    }
+
     /// The next page of the table that the round's exchange has brought a page of, if it is not too
     /// many.
     pub(crate) fn ask_next_page(&mut self, base: &mut Base, link: LinkId) -> bool {

@@ -12,7 +12,10 @@ use crate::node::flow::merge::Origin;
 use crate::node::guard::{Admission, records_in};
 use crate::node::state::links::Class;
 use crate::node::state::pace::Outcome;
-use crate::wire::{Content, Delta, Digest, GoodbyeReason, Message, Records, Request, Response};
+use crate::rng;
+use crate::wire::{
+    Brief, Content, Delta, Digest, GoodbyeReason, Message, Records, Request, Response,
+};
 
 /// The least that an asker is told to wait.
 const LEAST_WAIT: Duration = Duration::from_millis(500);
@@ -109,6 +112,9 @@ impl Node {
     }
 
     fn answer_pull(&mut self, id: LinkId, node: NodeId, mut request: Request) {
+        if let Some(brief) = request.brief {
+            return self.answer_brief(id, node, &request, brief);
+        }
         let before = self.base.table.version();
         let news = match request.push.take() {
             Some(push) => self.take_push(id, push),
@@ -140,6 +146,37 @@ impl Node {
         }
     }
 
+    /// Whether the tables are the same, and the asker's own record in them: then a whole request
+    /// would have brought nothing. Otherwise that one is to follow (R45).
+    fn answer_brief(&mut self, id: LinkId, node: NodeId, request: &Request, brief: Brief) {
+        let base = &mut self.base;
+        let ours = base.digest();
+        let Some(link) = base.links.get(id) else {
+            return;
+        };
+        let epoch = link.epoch();
+        if link.is_over_cap() {
+            self.answer_and_close(id, node, request, ours);
+            return;
+        }
+        let mut response = empty_response(request, ours);
+        let cursor = base.peers.cursor(&node, epoch);
+        let asker = base.table.lookup(&node);
+        let state = asker.map(|e| base.state_with(e.sequence(), rng::body_check(e.body())));
+        let same = state == Some(brief.state);
+        if same {
+            response.digest = same_as_shown(ours);
+            if let Some(version) = cursor.and_then(|c| brief.log_after(c.version)) {
+                base.advance_to(id, version);
+            }
+            base.set_in_sync(node);
+        } else {
+            response.cursor = cursor;
+        }
+        base.set_in_step(id, same);
+        self.respond(id, response);
+    }
+
     /// What came along with a request. Whether it was news.
     fn take_push(&mut self, id: LinkId, push: Delta) -> bool {
         let (taken, _) = self.take_delta(id, push, Origin::Push, false);
@@ -160,12 +197,9 @@ impl Node {
         let ours = base.digest();
         let mut response = empty_response(request, ours);
         if same {
-            response.digest = Digest {
-                count: 0,
-                fingerprint: 0,
-                ..ours
-            };
+            response.digest = same_as_shown(ours);
             base.advance_to(id, request.digest.version);
+            base.set_in_step(id, true);
         } else {
             response.delta = Some(base.delta_for(&node, request, before));
             let epoch = base.links.get(id).and_then(|link| link.epoch());
@@ -182,7 +216,9 @@ impl Node {
         let mut response = empty_response(request, ours);
         let records = base.sample(caps::FULL_ANSWER, &node);
         response.delta = Some(Delta::unlogged(records));
-        response.refusals = base.refusals_about(&node, request.own, request.own_check);
+        if request.brief.is_none() {
+            response.refusals = base.refusals_about(&node, request.own, request.own_check);
+        }
         response.renewals = base.renewals_of(&request.overdue);
         self.respond(id, response);
         self.goodbye(id, GoodbyeReason::Full, CloseReason::Full);
@@ -206,6 +242,15 @@ impl Node {
             bytes: base.cx.stats.bytes_sent - before,
         };
         self.guard.limits.charge(base.cx.now, node, remote, cost);
+    }
+}
+
+/// The set is that of the request.
+const fn same_as_shown(ours: Digest) -> Digest {
+    Digest {
+        count: 0,
+        fingerprint: 0,
+        ..ours
     }
 }
 

@@ -97,6 +97,16 @@ impl Node {
         }
         let digest = response.digest;
         let same = digest.count == 0 && digest.fingerprint == 0 && response.delta.is_none();
+        let was_in_step = self.base.links.get(link).is_some_and(|l| l.is_in_step());
+        self.base.set_in_step(link, same);
+        if was_in_step && !same && response.delta.is_none() {
+            // The tables are not the same any more: now in full.
+            let (base, exchange) = (&mut self.base, &mut self.exchange);
+            if !exchange.ask_in_full(base, link) {
+                exchange.answered(base, link, Outcome::NoNews, false);
+            }
+            return;
+        }
         self.take_acked(link, node, shown, same, &response);
         let differences = self.read_sketch(&mut response);
         // What goes back is chosen before what comes in is merged.

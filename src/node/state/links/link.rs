@@ -93,6 +93,8 @@ pub(crate) struct LinkState {
     sketches: bool,
     /// The peer takes nodes in a delta.
     names: bool,
+    /// The last exchange has found both tables to be the same.
+    in_step: bool,
     outstanding: Option<Outstanding>,
     /// Half of the IDs of finished requests, the latest first, and how many there are.
     recent: ([u32; caps::RECENT_REQUESTS], u8),
@@ -128,6 +130,7 @@ impl LinkState {
             in_flight: 0,
             epoch: None,
             traced: false,
+            in_step: false,
             sketches: false,
             names: false,
             outstanding: None,
@@ -296,6 +299,16 @@ impl LinkState {
     /// No request of this node is under way on it.
     pub(crate) fn is_idle(&self) -> bool {
         self.outstanding.is_none()
+    }
+
+    /// An exchange has found both tables to be the same, or not.
+    pub(crate) fn set_in_step(&mut self, in_step: bool) {
+        self.in_step = in_step;
+    }
+
+    /// Whether they are believed to be the same still.
+    pub(crate) fn is_in_step(&self) -> bool {
+        self.in_step
     }
 
     /// A request was sent that shows this version of the own log.

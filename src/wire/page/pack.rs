@@ -1,0 +1,174 @@
+//! Records to a page.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use prost::encoding::encode_varint;
+
+use crate::id::NodeId;
+use crate::wire::page::bits::{BitWriter, bit_len};
+use crate::wire::page::body::{Body, Host, Shape};
+use crate::wire::page::records::Records;
+use crate::wire::page::{HEAD_BITS, HEAD_BYTES, REST_BYTES, column, signed};
+
+/// The numbers of the bodies, by what they are, and their bytes.
+#[derive(Default)]
+struct Bodies {
+    ip4: Vec<u64>,
+    ip6_networks: Vec<u64>,
+    ip6_hosts: Vec<u64>,
+    ports: Vec<u64>,
+    lifetimes: Vec<u64>,
+    metadata: Vec<u64>,
+    raw: Vec<u64>,
+    metadata_bytes: Vec<u8>,
+    raw_bytes: Vec<u8>,
+}
+
+/// The first bytes of a node ID as a number.
+fn head(node: &NodeId) -> u64 {
+    let head = node.as_bytes().first_chunk::<HEAD_BYTES>();
+    head.map_or(0, |head| u32::from_be_bytes(*head).into())
+}
+
+/// The page of these records; of none it is empty.
+pub(in crate::wire) fn pack(records: &Records) -> Vec<u8> {
+    let n = records.len();
+    if n == 0 {
+        return Vec::new();
+    }
+    // Nearly always enough: few columns but the IDs cost a byte and a half.
+    let most = 64 + n * (NodeId::LEN + 8) + records.bodies.len() + 64 * records.signatures.len();
+    let mut count = Vec::with_capacity(most);
+    encode_varint(n as u64, &mut count);
+    let mut out = BitWriter::after(count);
+    put_heads(records, &mut out);
+    let column = |of: fn(&super::records::Row) -> u64, out: &mut BitWriter| {
+        let values: Vec<u64> = records.rows.iter().map(of).collect();
+        column::put(&values, out);
+    };
+    column(|row| row.sequence.version, &mut out);
+    column(|row| row.sequence.beat.into(), &mut out);
+    column(|row| row.remaining_s.into(), &mut out);
+    put_signed(records, &mut out);
+    let bodies = put_shapes(records, &mut out);
+    bodies.put(&mut out);
+    let mut page = out.finish();
+    for row in &records.rows {
+        page.extend_from_slice(
+            row.node
+                .as_bytes()
+                .last_chunk::<REST_BYTES>()
+                .unwrap_or(&[0; REST_BYTES]),
+        );
+    }
+    page.extend_from_slice(&bodies.metadata_bytes);
+    page.extend_from_slice(&bodies.raw_bytes);
+    let signatures = records.iter().filter_map(|record| record.signature);
+    signatures.for_each(|signature| page.extend_from_slice(signature));
+    page
+}
+
+/// The beginnings of the IDs: of as many bits as tell so many random ones apart, how far from the
+/// one before, in unary, and the rest of the first bytes (Elias and Fano's code of a sorted list).
+fn put_heads(records: &Records, out: &mut BitWriter) {
+    let rest = HEAD_BITS - bit_len(records.len() as u64 - 1);
+    let mut last = 0;
+    for row in &records.rows {
+        let head = head(&row.node);
+        let first = head >> rest;
+        out.put_unary(first - last);
+        out.put(head & ((1 << rest) - 1), rest);
+        last = first;
+    }
+}
+
+fn put_signed(records: &Records, out: &mut BitWriter) {
+    let is_signed = |row: &super::records::Row| row.signature > 0;
+    let count = records.rows.iter().filter(|row| is_signed(row)).count();
+    if count == 0 {
+        out.put(signed::NONE, 2);
+    } else if count == records.len() {
+        out.put(signed::ALL, 2);
+    } else {
+        out.put(signed::SOME, 2);
+        let rows = records.rows.iter();
+        rows.for_each(|row| out.put(is_signed(row).into(), 1));
+    }
+}
+
+/// The shapes in the order in which they first occur, and which one each body has.
+fn put_shapes(records: &Records, out: &mut BitWriter) -> Bodies {
+    let mut bodies = Bodies::default();
+    let mut shapes: Vec<Shape> = Vec::new();
+    let mut places: BTreeMap<Shape, usize> = BTreeMap::new();
+    let mut indexes = Vec::with_capacity(records.len());
+    let mut last = None;
+    for record in records.iter() {
+        let body = Body::of(record.body);
+        let index = match last {
+            Some((shape, index)) if shape == body.shape => index,
+            _ => *places.entry(body.shape).or_insert_with(|| {
+                shapes.push(body.shape);
+                shapes.len() - 1
+            }),
+        };
+        last = Some((body.shape, index));
+        indexes.push(index as u64);
+        bodies.push(&body);
+    }
+    out.put(shapes.len() as u64 - 1, bit_len(records.len() as u64 - 1));
+    shapes.iter().for_each(|shape| shape.put(out));
+    let index_bits = bit_len(shapes.len() as u64 - 1);
+    indexes.iter().for_each(|index| out.put(*index, index_bits));
+    bodies
+}
+
+impl Bodies {
+    fn push(&mut self, body: &Body<'_>) {
+        for (i, part) in body.shape.parts() {
+            match part.host {
+                Host::Ip4 => self.ip4.push(body.hosts[i] as u64),
+                Host::Ip6 => {
+                    self.ip6_networks.push((body.hosts[i] >> 64) as u64);
+                    self.ip6_hosts.push(body.hosts[i] as u64);
+                }
+                Host::Same => {}
+            }
+            if !part.same_port {
+                self.ports.push(body.ports[i].into());
+            }
+        }
+        match body.shape {
+            Shape::Raw => {
+                self.raw.push(body.bytes.len() as u64);
+                self.raw_bytes.extend_from_slice(body.bytes);
+            }
+            Shape::Plain {
+                metadata, lifetime, ..
+            } => {
+                if metadata {
+                    self.metadata.push(body.metadata.len() as u64);
+                    self.metadata_bytes.extend_from_slice(body.metadata);
+                }
+                if lifetime {
+                    self.lifetimes.push(body.lifetime.into());
+                }
+            }
+        }
+    }
+
+    fn put(&self, out: &mut BitWriter) {
+        for values in [
+            &self.ip4,
+            &self.ip6_networks,
+            &self.ip6_hosts,
+            &self.ports,
+            &self.lifetimes,
+            &self.metadata,
+            &self.raw,
+        ] {
+            column::put(values, out);
+        }
+    }
+}
