@@ -144,12 +144,14 @@ fn hello(m: pb::Hello) -> Hello {
         max_version,
         features,
         epoch,
+        cluster,
     } = m;
     Hello {
         min_version,
         max_version,
         features,
         epoch,
+        cluster,
     }
 }
 
@@ -397,6 +399,7 @@ fn goodbye(m: pb::Goodbye) -> Goodbye {
         Reason::Misbehaviour => GoodbyeReason::Misbehaviour,
         Reason::Version => GoodbyeReason::Version,
         Reason::Shutdown => GoodbyeReason::Shutdown,
+        Reason::OtherCluster => GoodbyeReason::OtherCluster,
     };
     Goodbye {
         reason,

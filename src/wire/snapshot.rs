@@ -19,6 +19,8 @@ pub(crate) struct Snapshot {
     pub(crate) dead: Refusals,
     pub(crate) dead_lifetimes: Vec<u32>,
     pub(crate) hints: Records,
+    /// A hash of the cluster's name.
+    pub(crate) cluster: u64,
 }
 
 /// Bytes that are no snapshot.
@@ -52,6 +54,7 @@ impl Snapshot {
             dead: encode::refusals(self.dead),
             dead_lifetimes: self.dead_lifetimes,
             hints: Some(encode::records(self.hints)),
+            cluster: self.cluster,
         }
         .encode_to_vec()
     }
@@ -77,6 +80,7 @@ impl Snapshot {
             dead: decode::refusals(m.dead).map_err(SnapshotError::Inconsistent)?,
             dead_lifetimes: m.dead_lifetimes,
             hints: page(m.hints).map_err(SnapshotError::Inconsistent)?,
+            cluster: m.cluster,
         })
     }
 }
