@@ -1,5 +1,7 @@
 //! Configuration of a node.
 
+use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -9,6 +11,7 @@ use crate::id::NodeId;
 use crate::limits::bucket::Rate;
 use crate::limits::caps;
 use crate::limits::rates::Rates;
+use crate::seal::{Seal, SharedSeal, Signing};
 
 /// What a node is told. [`Config::default`] suits a cluster of up to 16,000 nodes;
 /// [`Node::new`](crate::Node::new) checks every value and names the one that is out of range.
@@ -70,6 +73,12 @@ pub struct Config {
     /// Bytes a second sent to and taken from one node, with a burst of one minute's worth: 1,024
     /// to 1 GiB. Default 256 KiB.
     pub bytes_per_second: u32,
+    /// The name of the cluster, the same on all of its nodes: at most 64 bytes. Default: empty. A
+    /// node with another name is refused at its first message.
+    pub cluster: String,
+    /// Whether records are signed, likewise the same on all nodes. Default: [`Signing::Off`], where
+    /// a node ID may be any 32 bytes. Else the identity needs a [`Seal`].
+    pub signing: Signing,
 }
 
 macro_rules! setters {
@@ -109,6 +118,8 @@ setters! {
         with_address_policy, address_policy: Option<fn(&NodeId, &Multiaddr) -> bool>;
         with_messages_per_second, messages_per_second: u32;
         with_bytes_per_second, bytes_per_second: u32;
+        with_cluster, cluster: String;
+        with_signing, signing: Signing;
 }
 
 impl Default for Config {
@@ -134,6 +145,8 @@ impl Default for Config {
             address_policy: None,
             messages_per_second: 50,
             bytes_per_second: 256 * 1024,
+            cluster: String::new(),
+            signing: Signing::Off,
         }
     }
 }
@@ -167,6 +180,7 @@ pub struct Identity {
     pub addresses: Vec<Multiaddr>,
     /// Opaque to the protocol, at most 256 bytes.
     pub metadata: Vec<u8>,
+    pub(crate) seal: Option<SharedSeal>,
 }
 
 impl Identity {
@@ -177,6 +191,7 @@ impl Identity {
             node,
             addresses: Vec::new(),
             metadata: Vec::new(),
+            seal: None,
         }
     }
 
@@ -191,6 +206,14 @@ impl Identity {
     #[must_use]
     pub fn with_metadata(mut self, metadata: impl Into<Vec<u8>>) -> Self {
         self.metadata = metadata.into();
+        self
+    }
+
+    /// With what signs its records and checks those of others (R50). Not used where
+    /// [`Config::signing`] is [`Signing::Off`].
+    #[must_use]
+    pub fn with_seal(mut self, seal: Arc<dyn Seal>) -> Self {
+        self.seal = Some(SharedSeal::new(seal));
         self
     }
 }
@@ -288,6 +311,11 @@ impl Config {
                 "bytes_per_second",
                 "1,024 to 1,073,741,824",
                 (1024..=1 << 30).contains(&self.bytes_per_second),
+            ),
+            (
+                "cluster",
+                "at most 64 bytes",
+                self.cluster.len() <= contract::CLUSTER_BYTES,
             ),
         ];
         match checks.into_iter().find(|(_, _, ok)| !ok) {

@@ -13,6 +13,8 @@ pub const ADDRESSES: usize = 16;
 pub const ADDRESS_BYTES: usize = 255;
 /// Bytes of a record's metadata.
 pub const METADATA_BYTES: usize = 256;
+/// Bytes of a cluster's name (R50).
+pub const CLUSTER_BYTES: usize = 64;
 /// Hop limit of a request, and nodes on the path of a walk (R10).
 pub const HOPS: usize = 64;
 /// A record's remaining lifetime (R2).

@@ -97,6 +97,8 @@ pub enum CloseReason {
     Unresponsive,
     /// No version in common.
     Version,
+    /// Its node is of another cluster: see [`Event::OtherCluster`].
+    OtherCluster,
     /// The other end said goodbye.
     Goodbye,
     /// This node leaves or stops.
@@ -182,6 +184,14 @@ pub enum Event {
         /// Which version.
         version: u64,
     },
+    /// A node of another cluster has come, or was dialled. Its link is closed, and it is left alone
+    /// for [`Config::backoff_cap`](crate::Config::backoff_cap).
+    OtherCluster {
+        /// Who.
+        node: NodeId,
+        /// What keeps the two apart.
+        what: Mismatch,
+    },
     /// A peer has sent something wrong.
     Blamed {
         /// On this link.
@@ -191,4 +201,23 @@ pub enum Event {
         /// What.
         fault: PeerFault,
     },
+}
+
+/// What keeps two nodes apart that speak the same version (R50).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mismatch {
+    /// The names of their clusters differ.
+    Name,
+    /// One takes only signed records, and the other signs none.
+    Signing,
+}
+
+impl core::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Name => "its cluster has another name",
+            Self::Signing => "one of the two requires signed records, and the other does not sign",
+        })
+    }
 }

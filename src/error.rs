@@ -64,6 +64,9 @@ pub enum PeerFault {
     /// The peer's own record is out of bounds. It was skipped.
     #[error("the peer's own record is out of bounds: {0}")]
     OwnRecord(RecordError),
+    /// The peer's own record is not signed as it has to be. It was skipped.
+    #[error("the peer's own record is not signed by it in this cluster's name")]
+    Unproven,
     /// A request before the end of a retry-after. It was not answered.
     #[error("a request before the end of a retry-after")]
     IgnoredRetryAfter,
@@ -86,6 +89,7 @@ impl PeerFault {
         "path_not_its_own",
         "unsolicited",
         "own_record",
+        "unproven",
         "ignored_retry_after",
         "not_my_loop",
     ];
@@ -98,6 +102,7 @@ impl PeerFault {
             Self::PathNotItsOwn => "path_not_its_own",
             Self::Unsolicited => "unsolicited",
             Self::OwnRecord(_) => "own_record",
+            Self::Unproven => "unproven",
             Self::IgnoredRetryAfter => "ignored_retry_after",
             Self::NotMyLoop => "not_my_loop",
         }
@@ -108,7 +113,7 @@ impl PeerFault {
         match self {
             Self::Message(_) | Self::PathNotItsOwn => 8,
             Self::IgnoredRetryAfter => 2,
-            Self::Unsolicited | Self::OwnRecord(_) | Self::NotMyLoop => 1,
+            Self::Unsolicited | Self::OwnRecord(_) | Self::Unproven | Self::NotMyLoop => 1,
         }
     }
 }

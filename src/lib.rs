@@ -132,6 +132,7 @@ mod node;
 pub mod protocol {}
 mod record;
 mod rng;
+mod seal;
 #[cfg(feature = "serde")]
 mod serde;
 mod sketch;
@@ -146,12 +147,13 @@ pub use bytes;
 pub use config::{Config, ConfigError, Identity};
 #[cfg(feature = "tokio")]
 pub use driver::{Driver, Handle, Notice, Transport};
-pub use effect::{CloseReason, Effect, Event, Target};
+pub use effect::{CloseReason, Effect, Event, Mismatch, Target};
 pub use error::{PeerFault, SnapshotError, StartError, UsageError};
 pub use id::{DialId, LinkId, NodeId, ParseNodeIdError, RequestId};
 pub use input::Input;
 pub use node::{LearnedFrom, LinkView, LoopView, Node, PeerView, UpstreamState, UpstreamView};
 pub use record::{RecordError, Sequence, Signature};
+pub use seal::{Seal, Signed, Signing};
 pub use stats::{Stats, Traffic};
 pub use time::Instant;
 pub use wire::{DecodeError, Kind, Malformed};

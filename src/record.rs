@@ -10,7 +10,7 @@ use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_va
 use crate::addr::{self, Multiaddr};
 use crate::contract;
 
-/// An Ed25519 signature (RFC 8032).
+/// The signature of a record's author, as long as one of Ed25519 (RFC 8032).
 pub type Signature = [u8; 64];
 
 /// How new a record is (R1): the version rises with the content, the beat with a renewal. Only the

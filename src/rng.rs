@@ -118,6 +118,15 @@ pub(crate) fn body_check(body: &[u8]) -> u16 {
     Keyed(0, 0).hash(body) as u16
 }
 
+/// What a cluster's name is told by; 0 for none.
+pub(crate) fn cluster_hash(name: &str) -> u64 {
+    if name.is_empty() {
+        0
+    } else {
+        Keyed(0, 0).hash(name.as_bytes())
+    }
+}
+
 /// What short IDs are cut from: the finaliser of MurmurHash3 over a record's hash and a salt.
 pub(crate) fn mix(hash: u64, salt: u64) -> u64 {
     let mut x = hash ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -66,6 +66,12 @@ pub struct Stats {
     pub records_conflicting: u64,
     /// Records out of bounds.
     pub records_bad: u64,
+    /// Records without a signature that shows them to be their author's, where that counts (R50).
+    pub records_unproven: u64,
+    /// Signatures checked.
+    pub signatures_checked: u64,
+    /// Messages dropped since too much was waiting for its signatures to be checked.
+    pub unchecked_dropped: u64,
     /// Records dropped to make room, or for which there was none.
     pub records_evicted: u64,
     /// Records whose life has ended.

@@ -87,6 +87,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         max_version: 1,
         features: 0,
         epoch: 99,
+        cluster: 0,
     };
     let request = Request {
         id,

@@ -32,7 +32,8 @@ pub fn message(source: &mut Source<'_>, cast: &Cast) -> Message {
 }
 
 pub fn hello(source: &mut Source<'_>, cast: &Cast) -> Hello {
-    let [min_version, max_version] = match source.u8() {
+    let odd = source.u8();
+    let [min_version, max_version] = match odd {
         255 => [source.u32(), source.u32()],
         254 => [2, 9],
         253 => [0, 0],
@@ -48,6 +49,8 @@ pub fn hello(source: &mut Source<'_>, cast: &Cast) -> Hello {
                 _ => 0,
             },
         epoch: cast.epoch(source),
+        // Mostly: no other cluster.
+        cluster: u64::from(odd == 252),
     }
 }
 

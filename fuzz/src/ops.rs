@@ -65,6 +65,7 @@ pub fn prologue(world: &mut World, source: &mut Source<'_>) {
                 max_version: wire::VERSION,
                 features: wire::SKETCHES | wire::NODES,
                 epoch: 1 + i as u64,
+                cluster: 0,
             };
             world.message(at, link, wire::encode(Message::Hello(hello)));
         }

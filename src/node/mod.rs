@@ -23,13 +23,15 @@ use self::base::Base;
 use self::cx::Cx;
 use self::exchange::Exchange;
 use self::guard::Guard;
+use self::state::checks::Checks;
 use self::timers::{Due, Timer};
-use crate::config::{Config, Identity};
+use crate::config::{Config, ConfigError, Identity};
 use crate::effect::{CloseReason, Effect};
 use crate::error::{PeerFault, StartError, UsageError};
 use crate::id::{LinkId, NodeId};
 use crate::input::Input;
 use crate::limits::caps;
+use crate::seal::Sealer;
 use crate::time::Instant;
 use crate::wire::{self, Decoded, Kind, Message};
 
@@ -45,6 +47,7 @@ pub struct Node {
     base: Base,
     exchange: Exchange,
     guard: Guard,
+    checks: Checks,
     /// The node has left or was shut down.
     over: bool,
 }
@@ -72,11 +75,17 @@ impl Node {
     ) -> Result<Self, StartError> {
         config.check()?;
         let guard = Guard::new(&config);
+        let seal = identity.seal.clone();
+        let sealer = Sealer::new(config.signing, &config.cluster, seal).ok_or(ConfigError {
+            field: "signing",
+            range: "`Off`, unless the identity has a seal",
+        })?;
         let cx = Cx::new(config, identity.node, &seed, now);
         let mut node = Self {
-            base: Base::new(cx, identity, &seed),
+            base: Base::new(cx, identity, sealer, &seed),
             exchange: Exchange::default(),
             guard,
+            checks: Checks::default(),
             over: false,
         };
         let base = &mut node.base;
@@ -107,6 +116,7 @@ impl Node {
         }
         let base = &mut self.base;
         base.cx.now = base.cx.now.max(now);
+        self.checks.begin();
         match input {
             Input::LinkUp {
                 link,
@@ -126,6 +136,7 @@ impl Node {
             Input::Leave => self.on_leave(),
             Input::Shutdown => self.on_shutdown(),
         }
+        self.go_on_checking();
         self.exchange.pump(&mut self.base);
         self.run_due();
         Ok(())
@@ -154,6 +165,9 @@ impl Node {
     fn next_deadline(&self) -> Option<Instant> {
         if self.over {
             return None;
+        }
+        if !self.checks.is_empty() {
+            return Some(self.base.cx.now);
         }
         let expiry = self.base.table.next_deadline();
         let timer = self.base.cx.timers.next();
@@ -191,7 +205,8 @@ impl Node {
         }
     }
 
-    fn on_bytes(&mut self, link: LinkId, bytes: Bytes) {
+    /// Decodes a message and takes it.
+    fn read(&mut self, link: LinkId, bytes: Bytes) {
         let Some(node) = self.base.links.node(link) else {
             return;
         };
@@ -217,7 +232,7 @@ impl Node {
         match message {
             Message::Hello(m) => self.on_hello(link, &m),
             Message::Request(m) => self.on_request(link, m, len),
-            Message::Response(m) => self.on_response(link, m),
+            Message::Response(m) => self.on_response(link, m, len),
             Message::Update(m) => self.on_update(link, m, len),
             Message::Trace(m) => self.on_trace(link, m),
             Message::LoopFound(m) => self.on_loop_found(link, m),

@@ -72,9 +72,15 @@ impl Entry {
         }
     }
 
-    pub(super) fn set_beat(&mut self, beat: u32, deadline: Instant) {
+    /// The signature is that of the record with this beat.
+    pub(super) fn set_beat(&mut self, beat: u32, deadline: Instant, signature: Option<&Signature>) {
         self.beat = beat;
         self.deadline = deadline;
+        self.signature = signature.map(|signature| Box::new(*signature));
+    }
+
+    pub(crate) fn is_signed(&self) -> bool {
+        self.signature.is_some()
     }
 
     /// Since when its node has been known, rounded down to a second.

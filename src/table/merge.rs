@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::contract;
 use crate::id::NodeId;
-use crate::record::{BodyInfo, RecordError, Sequence, check_body};
+use crate::record::{BodyInfo, RecordError, Sequence, Signature, check_body};
 use crate::table::{Entry, Slot, Table, Via};
 use crate::time::Instant;
 use crate::wire::WireRecord;
@@ -34,86 +34,143 @@ pub(crate) enum Merged {
     Dying,
     /// It is out of bounds.
     Bad(RecordError),
+    /// Nothing shows that it is its author's (R50).
+    Unproven,
+}
+
+/// What taking a record would do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    Insert(BodyInfo),
+    Replace(Slot, BodyInfo),
+    Renew(Slot),
 }
 
 impl Table {
-    /// Merges a record of another node.
+    /// Merges a record of another node. `proven`: it is its author's (R50), without which nothing
+    /// is taken.
     pub(crate) fn merge(
         &mut self,
         now: Instant,
         record: WireRecord<'_>,
         via: Via,
         is_pinned: &dyn Fn(&NodeId) -> bool,
+        proven: bool,
     ) -> Merged {
+        match self.judge(record, is_pinned) {
+            // That a node contradicts itself is a claim, too.
+            Ok(_) | Err(Merged::Conflict) if !proven => Merged::Unproven,
+            Ok(step) => self.take(now, record, via, is_pinned, step),
+            Err(merged) => merged,
+        }
+    }
+
+    /// Whether what becomes of this record depends on whether it is its author's. `relayed`: it is
+    /// passed on even if there is no room for it.
+    pub(crate) fn needs_proof(
+        &self,
+        record: WireRecord<'_>,
+        is_pinned: &dyn Fn(&NodeId) -> bool,
+        relayed: bool,
+    ) -> bool {
+        match self.judge(record, is_pinned) {
+            Ok(_) | Err(Merged::Conflict | Merged::Unproven) => true,
+            Err(Merged::Full) => relayed,
+            Err(_) => false,
+        }
+    }
+
+    /// What is to be done with a record, or why nothing is.
+    fn judge(
+        &self,
+        record: WireRecord<'_>,
+        is_pinned: &dyn Fn(&NodeId) -> bool,
+    ) -> Result<Step, Merged> {
         if record.sequence.version == 0 {
-            return Merged::Bad(RecordError::NoVersion);
+            return Err(Merged::Bad(RecordError::NoVersion));
         }
         if let Some(slot) = self.find(&record.node) {
-            return self.merge_known(now, slot, record, via);
+            return self.judge_known(slot, record);
         }
         if let Some(refusing) = self.certificate(&record.node) {
             if record.sequence <= refusing {
-                return Merged::Refused(refusing);
+                return Err(Merged::Refused(refusing));
             }
         }
         // In a crowded cluster most records end here.
         if self.is_full() && self.evictor.is_outranked(&record.node) && !is_pinned(&record.node) {
-            return Merged::Full;
+            return Err(Merged::Full);
         }
-        let info = match check_body(record.body) {
-            Ok(info) => info,
-            Err(error) => return Merged::Bad(error),
-        };
+        let info = check_body(record.body).map_err(Merged::Bad)?;
         if record.remaining_s == 0 {
-            return Merged::Dying;
+            return Err(Merged::Dying);
         }
-        let deadline = deadline(now, record.remaining_s, info);
-        let mut entry = Entry::new(record, info, deadline, via);
-        entry.set_first_seen(now);
-        if self.is_full() && !self.make_room(&entry, is_pinned) {
-            return Merged::Full;
-        }
-        self.dead.remove(&record.node);
-        Merged::New(self.insert(entry))
+        Ok(Step::Insert(info))
     }
 
-    fn merge_known(
-        &mut self,
-        now: Instant,
-        slot: Slot,
-        record: WireRecord<'_>,
-        via: Via,
-    ) -> Merged {
+    fn judge_known(&self, slot: Slot, record: WireRecord<'_>) -> Result<Step, Merged> {
         let Some(known) = self.entries.get(slot) else {
-            return Merged::Known;
+            return Err(Merged::Known);
         };
-        let (sequence, same_body) = (known.sequence(), known.body() == record.body);
+        let sequence = known.sequence();
         if record.sequence < sequence {
-            return Merged::Stale(sequence);
+            return Err(Merged::Stale(sequence));
         }
-        if record.sequence.version == sequence.version {
-            if !same_body {
-                return Merged::Conflict;
+        let step = if record.sequence.version == sequence.version {
+            if known.body() != record.body {
+                return Err(Merged::Conflict);
             }
             if record.sequence.beat == sequence.beat || record.remaining_s == 0 {
-                return Merged::Known;
+                return Err(Merged::Known);
             }
-            self.renew(now, slot, record.sequence.beat, record.remaining_s);
-            return Merged::Renewed(slot);
-        }
-        let info = match check_body(record.body) {
-            Ok(info) => info,
-            Err(error) => return Merged::Bad(error),
+            Step::Renew(slot)
+        } else {
+            let info = check_body(record.body).map_err(Merged::Bad)?;
+            if record.remaining_s == 0 {
+                return Err(Merged::Dying);
+            }
+            Step::Replace(slot, info)
         };
-        if record.remaining_s == 0 {
-            return Merged::Dying;
+        if known.is_signed() && record.signature.is_none() {
+            // Where unsigned records are taken, a relay could strip signatures otherwise.
+            return Err(Merged::Unproven);
         }
-        let had_left = known.is_tombstone();
-        let slot = self.replace(now, slot, record, info, via);
-        match (had_left, info.tombstone) {
-            (false, true) => Merged::Left(slot),
-            (true, false) => Merged::New(slot),
-            _ => Merged::Newer(slot),
+        Ok(step)
+    }
+
+    fn take(
+        &mut self,
+        now: Instant,
+        record: WireRecord<'_>,
+        via: Via,
+        is_pinned: &dyn Fn(&NodeId) -> bool,
+        step: Step,
+    ) -> Merged {
+        match step {
+            Step::Insert(info) => {
+                let deadline = deadline(now, record.remaining_s, info);
+                let mut entry = Entry::new(record, info, deadline, via);
+                entry.set_first_seen(now);
+                if self.is_full() && !self.make_room(&entry, is_pinned) {
+                    return Merged::Full;
+                }
+                self.dead.remove(&record.node);
+                Merged::New(self.insert(entry))
+            }
+            Step::Renew(slot) => {
+                let beat = record.sequence.beat;
+                self.renew(now, slot, beat, record.remaining_s, record.signature);
+                Merged::Renewed(slot)
+            }
+            Step::Replace(slot, info) => {
+                let had_left = self.get(slot).is_some_and(Entry::is_tombstone);
+                let slot = self.replace(now, slot, record, info, via);
+                match (had_left, info.tombstone) {
+                    (false, true) => Merged::Left(slot),
+                    (true, false) => Merged::New(slot),
+                    _ => Merged::Newer(slot),
+                }
+            }
         }
     }
 
@@ -139,13 +196,20 @@ impl Table {
     }
 
     /// A higher beat of the same content. It is no change of the set: the log stays (R1).
-    pub(super) fn renew(&mut self, now: Instant, slot: Slot, beat: u32, remaining_s: u32) {
+    pub(super) fn renew(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        beat: u32,
+        remaining_s: u32,
+        signature: Option<&Signature>,
+    ) {
         if let Some(entry) = self.entries.get_mut(slot) {
             let info = BodyInfo {
                 lifetime_s: entry.lifetime().as_secs() as u16,
                 tombstone: entry.is_tombstone(),
             };
-            entry.set_beat(beat, deadline(now, remaining_s, info));
+            entry.set_beat(beat, deadline(now, remaining_s, info), signature);
             self.deadlines.moved(&mut self.entries, slot);
         }
     }
@@ -156,6 +220,7 @@ impl Table {
         now: Instant,
         sequence: Sequence,
         body: &[u8],
+        signature: Option<&Signature>,
     ) -> Result<(), RecordError> {
         let info = check_body(body)?;
         let lifetime = Duration::from_secs(u64::from(info.lifetime_s));
@@ -164,7 +229,8 @@ impl Table {
                 .get(slot)
                 .is_some_and(|e| e.sequence().version == sequence.version && e.body() == body);
             if unchanged {
-                self.renew(now, slot, sequence.beat, u32::from(info.lifetime_s));
+                let life = u32::from(info.lifetime_s);
+                self.renew(now, slot, sequence.beat, life, signature);
                 return Ok(());
             }
             self.remove(slot);
@@ -174,7 +240,7 @@ impl Table {
             sequence,
             remaining_s: u32::from(info.lifetime_s),
             body,
-            signature: None,
+            signature,
         };
         let entry = Entry::new(record, info, now + lifetime, Via::default());
         if self.is_full() {

@@ -80,7 +80,11 @@ impl Table {
         if renewal.sequence.beat <= sequence.beat || renewal.remaining_s == 0 {
             return Renewed::Known;
         }
-        self.renew(now, slot, renewal.sequence.beat, renewal.remaining_s);
+        if entry.is_signed() {
+            // A beat is its node's word, too: the record itself brings it (R50).
+            return missing;
+        }
+        self.renew(now, slot, renewal.sequence.beat, renewal.remaining_s, None);
         Renewed::Applied(slot)
     }
 

@@ -55,7 +55,7 @@ impl Writer {
             signature: None,
         };
         self.table
-            .merge(self.now, record, Via(n as u32 % 7), &|_| false)
+            .merge(self.now, record, Via(n as u32 % 7), &|_| false, true)
     }
 }
 
@@ -326,7 +326,8 @@ fn a_full_table_keeps_the_same_choice_whatever_the_order() {
                 body: &body,
                 signature: None,
             };
-            w.table.merge(w.now, record, Via(n as u32 + 1), &|_| false);
+            w.table
+                .merge(w.now, record, Via(n as u32 + 1), &|_| false, true);
             w.table.check();
         }
         let mut nodes: Vec<_> = w.table.entries().map(|e| e.node).collect();
@@ -363,7 +364,7 @@ fn one_subnet_cannot_crowd_out_the_others() {
         };
         matches!(
             w.table
-                .merge(w.now, record, Via(1_000 + *n as u32), &|_| false),
+                .merge(w.now, record, Via(1_000 + *n as u32), &|_| false, true),
             Merged::New(_)
         )
     });
@@ -390,7 +391,7 @@ fn pinned_entries_stay_and_enter() {
             body: &body,
             signature: None,
         };
-        w.table.merge(w.now, record, Via(n as u32), &pinned);
+        w.table.merge(w.now, record, Via(n as u32), &pinned, true);
     }
     assert!(w.table.find(&node(3)).is_some());
     let sequence = Sequence {
@@ -405,7 +406,7 @@ fn pinned_entries_stay_and_enter() {
         signature: None,
     };
     assert!(matches!(
-        w.table.merge(w.now, record, Via(1), &pinned),
+        w.table.merge(w.now, record, Via(1), &pinned, true),
         Merged::New(_)
     ));
 }
@@ -428,14 +429,14 @@ fn the_own_record_finds_room_among_pinned_entries() {
         };
         // All are, once they are in.
         let pinned = |other: &NodeId| *other != node(n);
-        w.table.merge(w.now, record, Via(n as u32), &pinned);
+        w.table.merge(w.now, record, Via(n as u32), &pinned, true);
     }
     assert_eq!(w.table.len(), 2);
     let own = Sequence {
         version: 1,
         beat: 0,
     };
-    w.table.set_own(w.now, own, &body(1 << 20)).unwrap();
+    w.table.set_own(w.now, own, &body(1 << 20), None).unwrap();
     w.table.check();
     assert!(w.table.own().is_some());
 }

@@ -129,12 +129,14 @@ fn hello(m: pb::Hello) -> Hello {
         max_version,
         features,
         epoch,
+        cluster,
     } = m;
     Hello {
         min_version,
         max_version,
         features,
         epoch,
+        cluster,
     }
 }
 
@@ -364,6 +366,7 @@ fn goodbye(m: pb::Goodbye) -> Goodbye {
         Reason::Misbehaviour => GoodbyeReason::Misbehaviour,
         Reason::Version => GoodbyeReason::Version,
         Reason::Shutdown => GoodbyeReason::Shutdown,
+        Reason::OtherCluster => GoodbyeReason::OtherCluster,
     };
     Goodbye {
         reason,

@@ -51,12 +51,14 @@ fn hello(m: Hello) -> pb::Hello {
         max_version,
         features,
         epoch,
+        cluster,
     } = m;
     pb::Hello {
         min_version,
         max_version,
         features,
         epoch,
+        cluster,
     }
 }
 
@@ -230,6 +232,7 @@ fn goodbye(m: Goodbye) -> pb::Goodbye {
         GoodbyeReason::Misbehaviour => Reason::Misbehaviour,
         GoodbyeReason::Version => Reason::Version,
         GoodbyeReason::Shutdown => Reason::Shutdown,
+        GoodbyeReason::OtherCluster => Reason::OtherCluster,
     };
     pb::Goodbye {
         reason: reason as i32,

@@ -38,12 +38,16 @@ pub struct Hello {
     pub max_version: u32,
     /// Bit set of optional abilities; a kind or field that needs a bit is not sent
     /// to a peer that has not set it. 1: takes sketches. 2: takes nodes in a delta.
+    /// 4: signs its records. 8: takes none that is not signed.
     #[prost(uint64, tag = "3")]
     pub features: u64,
     /// Drawn at random at every start of the node. Cursors into the sender's log
     /// are good for one epoch.
     #[prost(fixed64, tag = "4")]
     pub epoch: u64,
+    /// SipHash-1-3 with a zero key of the cluster's name; 0 if that is empty.
+    #[prost(fixed64, tag = "5")]
+    pub cluster: u64,
 }
 /// A summary of a node's table. In a Response, count and fingerprint are absent
 /// when they equal those in the Request.
@@ -314,6 +318,9 @@ pub mod goodbye {
         Version = 6,
         /// The node stops and will come back.
         Shutdown = 7,
+        /// Another cluster: by its name, or since one of the two takes only signed
+        /// records and the other signs none.
+        OtherCluster = 8,
     }
     impl Reason {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -330,6 +337,7 @@ pub mod goodbye {
                 Self::Misbehaviour => "REASON_MISBEHAVIOUR",
                 Self::Version => "REASON_VERSION",
                 Self::Shutdown => "REASON_SHUTDOWN",
+                Self::OtherCluster => "REASON_OTHER_CLUSTER",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -343,6 +351,7 @@ pub mod goodbye {
                 "REASON_MISBEHAVIOUR" => Some(Self::Misbehaviour),
                 "REASON_VERSION" => Some(Self::Version),
                 "REASON_SHUTDOWN" => Some(Self::Shutdown),
+                "REASON_OTHER_CLUSTER" => Some(Self::OtherCluster),
                 _ => None,
             }
         }
@@ -363,9 +372,6 @@ pub struct RecordBody {
     /// addresses lives 3,825 seconds.
     #[prost(uint32, tag = "3")]
     pub lifetime: u32,
-    /// Ed25519 signature for open networks; not checked in version 1.
-    #[prost(bytes = "bytes", tag = "15")]
-    pub signature: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Snapshot {
@@ -390,4 +396,7 @@ pub struct Snapshot {
     /// A page of addresses of expired peers, kept as dial hints.
     #[prost(bytes = "bytes", tag = "8")]
     pub hints: ::prost::bytes::Bytes,
+    /// That of the Hello. Records of another cluster are dial hints.
+    #[prost(fixed64, tag = "9")]
+    pub cluster: u64,
 }

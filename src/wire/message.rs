@@ -58,10 +58,13 @@ pub struct Hello {
     pub min_version: u32,
     /// The highest.
     pub max_version: u32,
-    /// Optional abilities: [`SKETCHES`](super::SKETCHES), [`NODES`](super::NODES).
+    /// Optional abilities: [`SKETCHES`](super::SKETCHES), [`NODES`](super::NODES); and what is done
+    /// about signatures: [`SIGNS`](super::SIGNS), [`SIGNED_ONLY`](super::SIGNED_ONLY).
     pub features: u64,
     /// Redrawn at every start.
     pub epoch: u64,
+    /// A hash of the cluster's name.
+    pub cluster: u64,
 }
 
 /// A summary of a table.
@@ -276,6 +279,8 @@ pub enum GoodbyeReason {
     Version,
     /// The node stops and will come back.
     Shutdown,
+    /// The receiver is of another cluster, or the two do not agree on signatures (R50).
+    OtherCluster,
 }
 
 /// The last message on a link.

@@ -56,5 +56,11 @@ pub const SKETCHES: u64 = 1;
 /// The bit of `Hello.features` of whoever takes [`Nodes`] in a delta.
 pub const NODES: u64 = 2;
 
+/// The bit of `Hello.features` of whoever signs its records.
+pub const SIGNS: u64 = 4;
+
+/// The bit of `Hello.features` of whoever takes no record that is not signed.
+pub const SIGNED_ONLY: u64 = 8;
+
 /// The version of the wire contract.
 pub const VERSION: u32 = 1;

@@ -20,6 +20,8 @@ pub(crate) struct Snapshot {
     pub(crate) dead: Refusals,
     pub(crate) dead_lifetimes: Vec<u32>,
     pub(crate) hints: Records,
+    /// A hash of the cluster's name.
+    pub(crate) cluster: u64,
 }
 
 /// Bytes that are no snapshot.
@@ -53,6 +55,7 @@ impl Snapshot {
             dead: encode::refusals(self.dead),
             dead_lifetimes: self.dead_lifetimes,
             hints: encode::records(&self.hints),
+            cluster: self.cluster,
         }
         .encode_to_vec()
     }
@@ -73,6 +76,7 @@ impl Snapshot {
             dead: decode::refusals(m.dead).map_err(SnapshotError::Inconsistent)?,
             dead_lifetimes: m.dead_lifetimes,
             hints: decode::records(&m.hints).map_err(SnapshotError::Inconsistent)?,
+            cluster: m.cluster,
         })
     }
 }

@@ -80,6 +80,7 @@ impl Bench {
             max_version: 1,
             features: 0,
             epoch: peer as u64 + 1,
+            cluster: 0,
         };
         let mut said = core::mem::take(&mut self.said);
         self.hears(peer, Message::Hello(hello));

@@ -161,6 +161,7 @@ pub(crate) fn hello_with(features: u64, epoch: u64) -> Message {
         max_version: 1,
         features,
         epoch,
+        cluster: 0,
     })
 }
 

@@ -106,6 +106,7 @@ fn hello() {
         max_version: 3,
         features: 5,
         epoch: EPOCH,
+        cluster: 0,
     };
     assert_eq!(decoded("hello"), Message::Hello(expected));
 }

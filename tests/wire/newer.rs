@@ -144,8 +144,9 @@ fn no_common_version_ends_the_link() {
             Message::Hello(wire::Hello {
                 min_version: min,
                 max_version: max,
-                features: u64::MAX,
+                features: !wire::SIGNED_ONLY,
                 epoch: 1,
+                cluster: 0,
             }),
         );
         let reason = peer_exchange::CloseReason::Version;
@@ -158,8 +159,9 @@ fn no_common_version_ends_the_link() {
         Message::Hello(wire::Hello {
             min_version: 1,
             max_version: u32::MAX,
-            features: u64::MAX,
+            features: !wire::SIGNED_ONLY,
             epoch: 1,
+            cluster: 0,
         }),
     );
     assert!(rig.is_up(link));

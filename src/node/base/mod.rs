@@ -29,12 +29,14 @@ use crate::node::state::reports::Reports;
 use crate::node::state::rumours::Rumours;
 use crate::node::state::traces::Traces;
 use crate::node::state::upstreams::Upstreams;
+use crate::seal::Sealer;
 use crate::table::Table;
 
 /// What a node is without the exchanges that it has under way.
 pub(crate) struct Base {
     pub(crate) cx: Cx,
     pub(crate) table: Table,
+    pub(crate) sealer: Sealer,
     pub(crate) own: Own,
     pub(crate) links: Links,
     pub(crate) peers: Peers,
@@ -50,9 +52,10 @@ pub(crate) struct Base {
 }
 
 impl Base {
-    pub(crate) fn new(mut cx: Cx, identity: Identity, seed: &[u8; 32]) -> Self {
+    pub(crate) fn new(mut cx: Cx, identity: Identity, sealer: Sealer, seed: &[u8; 32]) -> Self {
         Self {
             table: Table::new(cx.id, cx.config.capacity, seed),
+            sealer,
             own: Own::new(identity.addresses, identity.metadata),
             links: Links::default(),
             peers: Peers::default(),

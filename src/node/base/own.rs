@@ -13,11 +13,18 @@ impl Base {
     /// Writes the own record under the next version.
     pub(crate) fn publish_own(&mut self) -> Result<(), RecordError> {
         if let Some((sequence, body)) = self.own.next_version(&self.cx)? {
-            self.table.set_own(self.cx.now, sequence, &body)?;
+            self.put_own(sequence, &body)?;
             self.report_evicted();
             self.own.published(sequence, &body);
         }
         Ok(())
+    }
+
+    /// Signs the own record and puts it into the table: the one place where it is written.
+    fn put_own(&mut self, sequence: Sequence, body: &[u8]) -> Result<(), RecordError> {
+        let signature = self.sealer.sign(&self.cx.id, sequence, body);
+        self.table
+            .set_own(self.cx.now, sequence, body, signature.as_ref())
     }
 
     fn announce_own(&mut self) {
@@ -57,7 +64,7 @@ impl Base {
         let Some(body) = self.table.own().map(|e| e.body().to_vec()) else {
             return;
         };
-        if self.table.set_own(self.cx.now, sequence, &body).is_ok() {
+        if self.put_own(sequence, &body).is_ok() {
             self.own.renewed(sequence);
             self.pass_renewal_on(self.cx.id);
         }
@@ -66,15 +73,20 @@ impl Base {
     /// Puts the own tombstone into the table; whether there is one to be told (R4).
     pub(crate) fn bury_own(&mut self) -> bool {
         let sequence = self.own.sequence().next_version();
-        self.own.is_published() && self.table.set_own(self.cx.now, sequence, &[]).is_ok()
+        self.own.is_published() && self.put_own(sequence, &[]).is_ok()
     }
 
     /// A record under this node's own ID, from elsewhere (R5).
     pub(crate) fn on_own_record(&mut self, record: WireRecord<'_>) {
-        let same_content = self.table.own().is_some_and(|e| e.body() == record.body);
-        if self.own.is_challenged(record.sequence, same_content) {
+        if self.is_challenge(record) {
             self.recover(record.sequence);
         }
+    }
+
+    /// Whether a record under this node's own ID is not the one that it has announced, nor older.
+    pub(crate) fn is_challenge(&self, record: WireRecord<'_>) -> bool {
+        let same_content = self.table.own().is_some_and(|e| e.body() == record.body);
+        self.own.is_challenged(record.sequence, same_content)
     }
 
     /// Somebody refuses the own record at or below this sequence.

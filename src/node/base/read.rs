@@ -89,10 +89,34 @@ impl Base {
     }
 
     /// Takes a record into the table. Linked nodes and upstreams are never evicted for it.
-    pub(crate) fn merge_record(&mut self, record: WireRecord<'_>, via: Via) -> Merged {
+    pub(crate) fn merge_record(
+        &mut self,
+        record: WireRecord<'_>,
+        via: Via,
+        proven: bool,
+    ) -> Merged {
         let (links, upstreams) = (&self.links, &self.upstreams);
         let is_pinned = |node: &NodeId| links.is_linked(node) || upstreams.contains(node);
-        self.table.merge(self.cx.now, record, via, &is_pinned)
+        self.table
+            .merge(self.cx.now, record, via, &is_pinned, proven)
+    }
+
+    /// Whether a record of this node without a signature may be taken: not where all have to be
+    /// signed, nor in the place of a signed one, or a relay could strip signatures (R50).
+    pub(crate) fn may_be_unsigned(&self, node: &NodeId) -> bool {
+        let signed = self.table.lookup(node).is_some_and(|e| e.is_signed());
+        !self.sealer.is_required() && (!signed || *node == self.cx.id)
+    }
+
+    /// Whether it matters that this record is its author's: it would be taken, it contradicts what
+    /// is known, or it would be passed on (`relayed`) without room for it here (R50).
+    pub(crate) fn needs_proof(&self, record: WireRecord<'_>, relayed: bool) -> bool {
+        if record.node == self.cx.id {
+            return self.is_challenge(record);
+        }
+        let (links, upstreams) = (&self.links, &self.upstreams);
+        let is_pinned = |node: &NodeId| links.is_linked(node) || upstreams.contains(node);
+        self.table.needs_proof(record, &is_pinned, relayed)
     }
 }
 

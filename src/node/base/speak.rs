@@ -6,6 +6,8 @@ use crate::id::{LinkId, NodeId, RequestId};
 use crate::node::base::Base;
 use crate::node::state::links::Class;
 use crate::node::timers::Timer;
+use crate::rng;
+use crate::seal::Signing;
 use crate::time::Instant;
 use crate::wire::{
     self, Delta, Goodbye, GoodbyeReason, Hello, Message, Refusals, RefusalsBuilder, Request,
@@ -50,10 +52,20 @@ impl Base {
         let hello = Hello {
             min_version: wire::VERSION,
             max_version: wire::VERSION,
-            features: wire::SKETCHES | wire::NODES,
+            features: wire::SKETCHES | wire::NODES | self.signs(),
             epoch: self.cx.epoch,
+            cluster: rng::cluster_hash(&self.cx.config.cluster),
         };
         self.send(link, Message::Hello(hello), Class::Answer);
+    }
+
+    /// What this node does about signatures, as bits of a Hello.
+    pub(crate) fn signs(&self) -> u64 {
+        match self.cx.config.signing {
+            Signing::Off => 0,
+            Signing::Accept => wire::SIGNS,
+            Signing::Require => wire::SIGNS | wire::SIGNED_ONLY,
+        }
     }
 
     pub(crate) fn send_goodbye(&mut self, link: LinkId, reason: GoodbyeReason) {

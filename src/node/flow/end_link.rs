@@ -13,6 +13,7 @@ const TIMEOUTS: u8 = 5;
 
 impl Node {
     pub(crate) fn on_link_down(&mut self, id: LinkId, orderly: bool) {
+        self.read_last(id);
         if let Some(link) = self.base.links.remove(id) {
             self.link_gone(id, &link, !orderly);
         }
@@ -29,7 +30,9 @@ impl Node {
             GoodbyeReason::Full => goodbye
                 .retry_after
                 .clamp(config.quiet_round, config.quiet_round * 10),
-            GoodbyeReason::Misbehaviour | GoodbyeReason::Version => config.backoff_cap,
+            GoodbyeReason::Misbehaviour | GoodbyeReason::Version | GoodbyeReason::OtherCluster => {
+                config.backoff_cap
+            }
             _ => goodbye.retry_after.min(config.backoff_cap),
         };
         if !wait.is_zero() {
@@ -81,6 +84,7 @@ impl Node {
 
     fn link_gone(&mut self, id: LinkId, link: &LinkState, failed: bool) {
         let base = &mut self.base;
+        self.checks.forget(id);
         // First, so that nothing that follows finds an exchange on a link that is no more.
         let interrupted = self.exchange.forget(base, id);
         let (node, now) = (link.node(), base.cx.now);

@@ -2,13 +2,26 @@
 
 use core::net::SocketAddr;
 
-use crate::effect::{CloseReason, Effect};
+use crate::effect::{CloseReason, Effect, Event, Mismatch};
 use crate::error::UsageError;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::node::Node;
 use crate::node::state::dialer::Dialled;
 use crate::node::state::links::NewLink;
+use crate::rng;
 use crate::wire::{self, GoodbyeReason, Hello};
+
+/// What keeps the sender of this Hello apart from a node that does `signs` about signatures (R50).
+fn mismatch(hello: &Hello, signs: u64, cluster: &str) -> Option<Mismatch> {
+    let lacks = |takes: u64, gives: u64| takes & wire::SIGNED_ONLY != 0 && gives & wire::SIGNS == 0;
+    if hello.cluster != rng::cluster_hash(cluster) {
+        Some(Mismatch::Name)
+    } else if lacks(signs, hello.features) || lacks(hello.features, signs) {
+        Some(Mismatch::Signing)
+    } else {
+        None
+    }
+}
 
 impl Node {
     pub(crate) fn on_link_up(
@@ -111,6 +124,23 @@ impl Node {
             self.goodbye(id, GoodbyeReason::Version, CloseReason::Version);
             return;
         }
+        if let Some(what) = mismatch(hello, base.signs(), &base.cx.config.cluster) {
+            // Likewise until its configuration changes, or this one's.
+            let (node, until) = (
+                base.links.node(id),
+                base.cx.now + base.cx.config.backoff_cap,
+            );
+            if let Some(node) = node {
+                base.leave_alone(node, until);
+                base.cx.event(Event::OtherCluster { node, what });
+            }
+            let (said, why) = (GoodbyeReason::OtherCluster, CloseReason::OtherCluster);
+            self.goodbye(id, said, why);
+            return;
+        }
+        let Some(link) = base.links.get_mut(id) else {
+            return;
+        };
         link.greeted(hello);
         let twin = base.links.greeted_twin(id);
         let own = &base.cx.id;

@@ -79,14 +79,26 @@ impl Node {
             return Taken::default();
         };
         let quiet = self.base.is_quiet();
+        let (unsigned, proofs) = (self.base.sealer.is_off(), self.checks.in_hand());
         let mut gathered = Gathered::default();
-        for record in records.iter() {
+        for (i, mut record) in records.iter().enumerate() {
+            let proven = unsigned || proofs.has(i);
+            if unsigned {
+                // Nobody here can say that it is one.
+                record.signature = None;
+            }
             if record.node == self.base.cx.id {
-                self.base.on_own_record(record);
+                if proven {
+                    self.base.on_own_record(record);
+                }
                 continue;
             }
             let crowded = self.base.table.is_crowded();
-            let merged = self.base.merge_record(record, via);
+            let merged = self.base.merge_record(record, via, proven);
+            if merged == Merged::Full && !proven {
+                self.base.cx.stats.records_evicted += 1;
+                continue;
+            }
             gathered.add(
                 record,
                 merged,
@@ -162,6 +174,8 @@ impl Node {
                 }
             }
             Merged::Full => stats.records_evicted += 1,
+            // Counted where it was checked.
+            Merged::Unproven => {}
             Merged::Bad(error) => {
                 stats.records_bad += 1;
                 if node == teller {

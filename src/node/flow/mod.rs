@@ -1,6 +1,7 @@
 //! What follows from each kind of input: one file a subject, all of them methods of
 //! [`Node`](super::Node), which alone sees both tiers and the guard.
 
+mod check;
 mod dial;
 mod end_link;
 mod link;

@@ -10,6 +10,7 @@ use crate::limits::rates::Cost;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
 use crate::node::guard::{Admission, records_in};
+use crate::node::state::checks::Carrier;
 use crate::node::state::links::Class;
 use crate::node::state::pace::Outcome;
 use crate::rng;
@@ -56,10 +57,16 @@ impl Node {
         }
         let (now, push) = (base.cx.now, request.push.as_ref());
         self.guard.charge_taken(now, source, push, len);
-        self.answer(id, node, request, crossed);
+        self.check(id, Carrier::Request(request), len);
     }
 
-    fn answer(&mut self, id: LinkId, node: NodeId, request: Request, crossed: bool) {
+    /// Answers a request that was admitted.
+    pub(crate) fn take_request(&mut self, id: LinkId, request: Request) {
+        let Some(link) = self.base.links.get(id) else {
+            return;
+        };
+        let node = link.node();
+        let crossed = !request.is_fetch() && !link.is_idle();
         let was_asking = crossed && self.exchange.round.is_on(id);
         if crossed {
             self.base.give_way(id);

@@ -8,6 +8,7 @@ use crate::id::{LinkId, NodeId};
 use crate::limits::caps;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
+use crate::node::state::checks::Carrier;
 use crate::node::state::fetches::{Offer, Wanted};
 use crate::node::state::pace::Outcome;
 use crate::node::timers::Timer;
@@ -20,7 +21,36 @@ use crate::wire::{Content, Cursor, Records, Refusals, Response};
 const FULL_PAGE: usize = caps::PAGE_BYTES / 8;
 
 impl Node {
-    pub(crate) fn on_response(&mut self, link: LinkId, response: Response) {
+    pub(crate) fn on_response(&mut self, link: LinkId, mut response: Response, len: usize) {
+        let Some(asked) = self.base.links.get(link) else {
+            return;
+        };
+        let fetched = self.exchange.fetches.awaits(link, response.id);
+        if !fetched && !asked.awaits(response.id) {
+            if !asked.is_recent(response.id) {
+                self.base.cx.stats.unsolicited += 1;
+                self.penalise(link, PeerFault::Unsolicited);
+                return;
+            }
+            // What is late was asked for, but may come again and again: it is charged like what was
+            // not asked for.
+            let (now, source) = (self.base.cx.now, asked.source());
+            let (node, remote) = source;
+            if self.guard.limits.admit(now, node, remote).is_err() {
+                self.base.cx.stats.requests_throttled += 1;
+                return;
+            }
+            self.guard
+                .charge_taken(now, source, response.delta.as_ref(), len);
+        }
+        if response.busy.is_some() {
+            response.delta = None;
+        }
+        self.check(link, Carrier::Response(response), len);
+    }
+
+    /// Takes an answer that was asked for.
+    pub(crate) fn take_response(&mut self, link: LinkId, response: Response) {
         if let Some(offer) = self.exchange.fetches.answered(link, response.id) {
             self.take_fetched(link, offer, &response);
             self.exchange.pump(&mut self.base);
@@ -29,13 +59,7 @@ impl Node {
             self.take_refusals(&response.refusals);
             self.take_answer(link, shown, response);
         } else {
-            let link_of = self.base.links.get(link);
-            if link_of.is_some_and(|l| l.is_recent(response.id)) {
-                self.take_late(link, response);
-            } else {
-                self.base.cx.stats.unsolicited += 1;
-                self.penalise(link, PeerFault::Unsolicited);
-            }
+            self.take_late(link, response);
         }
     }
 

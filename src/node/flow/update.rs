@@ -3,6 +3,7 @@
 use crate::id::LinkId;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
+use crate::node::state::checks::Carrier;
 use crate::wire::Update;
 
 impl Node {
@@ -19,6 +20,14 @@ impl Node {
         }
         self.guard
             .charge_taken(now, source, update.delta.as_ref(), len);
+        self.check(link, Carrier::Update(update), len);
+    }
+
+    /// Takes an update that was admitted.
+    pub(crate) fn take_update(&mut self, link: LinkId, update: Update) {
+        let Some(node) = self.base.links.node(link) else {
+            return;
+        };
         self.take_refusals(&update.refusals);
         self.exchange
             .take_renewals(&mut self.base, link, &update.renewals);

@@ -150,6 +150,12 @@ impl Fetches {
         self.current = Some(Current { id, offer });
     }
 
+    /// Whether this is the answer to the fetch under way.
+    pub(crate) fn awaits(&self, link: LinkId, id: RequestId) -> bool {
+        let current = self.current.as_ref();
+        current.is_some_and(|c| c.offer.link == link && c.id == id)
+    }
+
     /// Takes the offer of the fetch under way, if that is this request on this link.
     pub(crate) fn answered(&mut self, link: LinkId, id: RequestId) -> Option<Offer> {
         let is_it = |c: &mut Current| c.offer.link == link && c.id == id;

@@ -5,6 +5,7 @@
 //! [`super::flow`]).
 
 pub(crate) mod bans;
+pub(crate) mod checks;
 pub(crate) mod cycles;
 pub(crate) mod dialer;
 pub(crate) mod fetches;

@@ -67,6 +67,11 @@ impl Node {
             ("renewals", base.renewals.len(), caps::RENEWALS),
             ("parked rumours", parked, caps::PARKED_RUMOURS),
             ("passed rumours", passed, caps::PASSED_RUMOURS),
+            (
+                "bytes to be checked",
+                self.checks.bytes(),
+                caps::UNCHECKED_BYTES,
+            ),
         ]
     }
 

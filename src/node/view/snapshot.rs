@@ -13,6 +13,7 @@ use crate::limits::caps;
 use crate::node::Node;
 use crate::node::base::Base;
 use crate::record::{Sequence, usable_addresses, write_body};
+use crate::rng;
 use crate::table::{Merged, Via};
 use crate::time::Instant;
 use crate::wire::{RecordsBuilder, RefusalsBuilder, Snapshot, WireRecord};
@@ -81,6 +82,7 @@ impl Node {
             dead: dead.list.finish(),
             dead_lifetimes: dead.lifetimes,
             hints: hints.finish(),
+            cluster: rng::cluster_hash(&base.cx.config.cluster),
         };
         snapshot.encode()
     }
@@ -88,7 +90,9 @@ impl Node {
     /// A node that goes on from a snapshot, `elapsed` after it was taken.
     ///
     /// When `elapsed` is not known (`None`: a clock that cannot be trusted), its records are dial
-    /// hints only, neither relayed nor reported: they might raise the dead (R29).
+    /// hints only, neither relayed nor reported: they might raise the dead (R29). So are those of a
+    /// cluster of another name and, where records have to be signed, those that are not. The
+    /// signatures were checked when the records came; they are not checked again (R50).
     ///
     /// # Errors
     /// Like [`new`](Self::new), and when the bytes are no snapshot of this node.
@@ -111,7 +115,8 @@ impl Node {
         for hint in snapshot.hints.iter() {
             base.restore_hint(hint);
         }
-        let Some(elapsed) = elapsed else {
+        let own_cluster = snapshot.cluster == rng::cluster_hash(&base.cx.config.cluster);
+        let Some(elapsed) = elapsed.filter(|_| own_cluster) else {
             for record in snapshot.records.iter().take(caps::HINTS) {
                 base.restore_hint(record);
             }
@@ -146,6 +151,10 @@ impl Base {
         if node == self.cx.id {
             return;
         }
+        if record.signature.is_none() && self.sealer.is_required() {
+            self.restore_hint(record);
+            return;
+        }
         let passed = elapsed.as_secs().saturating_add(1);
         let left = u64::from(record.remaining_s).saturating_sub(passed);
         if left == 0 {
@@ -156,11 +165,12 @@ impl Base {
         }
         let record = WireRecord {
             remaining_s: left as u32,
+            signature: record.signature.filter(|_| !self.sealer.is_off()),
             ..record
         };
         let merged = self
             .table
-            .merge(self.cx.now, record, Via::default(), &|_| false);
+            .merge(self.cx.now, record, Via::default(), &|_| false, true);
         self.report_evicted();
         if let Merged::New(slot) = merged {
             if self.table.get(slot).is_some_and(|e| !e.is_tombstone()) {

@@ -106,6 +106,7 @@ mod bites {
             max_version: 1,
             features: 0,
             epoch: 9,
+            cluster: 0,
         });
         silent(&stage.receives(0, 1, &hello));
         let mut answer = response(1);

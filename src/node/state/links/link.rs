@@ -329,6 +329,11 @@ impl LinkState {
         ours.is_some_and(|o| *o.crossed.get_or_insert(other) == other)
     }
 
+    /// Whether this is the request under way.
+    pub(crate) fn awaits(&self, id: RequestId) -> bool {
+        self.outstanding.as_ref().is_some_and(|o| o.id == id)
+    }
+
     /// Takes the request off if this is the ID of the one under way.
     pub(crate) fn answered(&mut self, id: RequestId, now: Instant) -> Option<Answered> {
         let asked = self.outstanding.take_if(|o| o.id == id)?;

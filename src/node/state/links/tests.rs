@@ -75,6 +75,7 @@ impl Given {
                 max_version: 1,
                 features: 0,
                 epoch,
+                cluster: 0,
             };
             links.get_mut(LinkId::new(id)).unwrap().greeted(&hello);
         }

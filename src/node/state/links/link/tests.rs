@@ -96,6 +96,7 @@ fn a_hello_says_the_epoch_and_what_the_other_end_takes() {
         max_version: 1,
         features,
         epoch: 5,
+        cluster: 0,
     };
     let takes = |link: &LinkState| (link.takes_sketches(), link.takes_names());
     let mut link = link();

@@ -1,0 +1,136 @@
+//! Between a message's limits and what follows from it: whose word its records are (R50).
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::error::PeerFault;
+use crate::id::{LinkId, NodeId};
+use crate::node::Node;
+use crate::node::state::checks::{Carrier, Page, Turn};
+use crate::record::Signature;
+use crate::seal::Claim;
+use crate::wire::WireRecord;
+
+impl Node {
+    /// A message from a link. Behind one that is still being checked it waits, if there is room.
+    pub(crate) fn on_bytes(&mut self, link: LinkId, bytes: Bytes) {
+        if !self.checks.is_on(link) {
+            self.read(link, bytes);
+        } else if !self.checks.queue(link, bytes) {
+            self.base.cx.stats.unchecked_dropped += 1;
+        }
+    }
+
+    /// Takes a message of `len` encoded bytes, of which the limits are charged, as soon as its
+    /// records are checked.
+    pub(crate) fn check(&mut self, link: LinkId, carrier: Carrier, len: usize) {
+        if self.base.sealer.is_off() {
+            self.take(link, carrier);
+        } else {
+            self.go_on(link, Box::new(Page::new(carrier, len)));
+        }
+    }
+
+    /// What waits for its checks goes on, as far as one input may take.
+    pub(crate) fn go_on_checking(&mut self) {
+        self.checks.begin_turns();
+        while let Some(turn) = self.checks.next() {
+            match turn {
+                Turn::Check(link, page) => self.go_on(link, page),
+                Turn::Read(link, bytes) => self.read(link, bytes),
+            }
+        }
+    }
+
+    /// The link is gone. What came last on it counts most, a leaving for instance: it is taken as
+    /// far as one input may take. What came before that and is not checked is lost.
+    pub(crate) fn read_last(&mut self, link: LinkId) {
+        for bytes in self.checks.forget(link) {
+            self.read(link, bytes);
+        }
+    }
+
+    fn go_on(&mut self, link: LinkId, mut page: Box<Page>) {
+        let Some(teller) = self.base.links.node(link) else {
+            return;
+        };
+        if !self.check_some(&mut page, teller) {
+            if !self.checks.hold(link, page) {
+                self.base.cx.stats.unchecked_dropped += 1;
+            }
+            return;
+        }
+        let Page {
+            carrier,
+            proofs,
+            at_fault,
+            ..
+        } = *page;
+        self.checks.take_in_hand(proofs);
+        self.take(link, carrier);
+        if at_fault {
+            self.penalise(link, PeerFault::Unproven);
+        }
+    }
+
+    fn take(&mut self, link: LinkId, carrier: Carrier) {
+        match carrier {
+            Carrier::Request(request) => self.take_request(link, request),
+            Carrier::Response(response) => self.take_response(link, response),
+            Carrier::Update(update) => self.take_update(link, update),
+        }
+    }
+
+    /// Checks as many records of a page as there is room for; whether that was all.
+    fn check_some(&mut self, page: &mut Page, teller: NodeId) -> bool {
+        let Some(records) = page.carrier.records() else {
+            return true;
+        };
+        let (base, rumour) = (&self.base, page.carrier.is_rumour());
+        let mut claimed: Vec<(usize, Claim<'_>)> = Vec::new();
+        let mut fails = |record: NodeId, stats: &mut u64| {
+            *stats += 1;
+            page.at_fault |= record == teller;
+        };
+        let (mut unproven, mut looks, mut done) = (0, 0, true);
+        for (i, record) in records.iter().enumerate().skip(page.next) {
+            looks += 1;
+            if !base.needs_proof(record, rumour) {
+                continue;
+            }
+            match record.signature {
+                Some(_) if claimed.len() >= self.checks.room() => {
+                    page.next = i;
+                    done = false;
+                    break;
+                }
+                Some(signature) => claimed.push((i, claim(record, signature))),
+                None if base.may_be_unsigned(&record.node) => page.proofs.add(i),
+                None => fails(record.node, &mut unproven),
+            }
+        }
+        let claims: Vec<_> = claimed.iter().map(|(_, claim)| *claim).collect();
+        for ((i, claim), good) in claimed.iter().zip(base.sealer.verify(&claims)) {
+            if good {
+                page.proofs.add(*i);
+            } else {
+                fails(claim.node, &mut unproven);
+            }
+        }
+        self.checks.spend(claims.len(), looks);
+        self.base.cx.stats.signatures_checked += claims.len() as u64;
+        self.base.cx.stats.records_unproven += unproven;
+        done
+    }
+}
+
+fn claim<'a>(record: WireRecord<'a>, signature: &'a Signature) -> Claim<'a> {
+    Claim {
+        node: record.node,
+        sequence: record.sequence,
+        body: record.body,
+        signature,
+    }
+}
