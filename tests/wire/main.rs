@@ -7,4 +7,5 @@ mod conversation;
 mod golden;
 mod limits;
 mod newer;
+mod page1;
 mod version1;
