@@ -8,4 +8,5 @@ mod golden;
 mod limits;
 mod newer;
 mod page1;
+mod page_sizes;
 mod version1;

@@ -99,10 +99,8 @@ fn records_come_sorted_and_of_each_node_the_newest() {
     let mut records = plains(20);
     let mut newer = records[3].clone();
     newer.sequence.beat = 1;
-    let other = Own {
-        body: vec![1],
-        ..newer.clone()
-    };
+    let mut other = newer.clone();
+    other.body = vec![1];
     records.extend([newer.clone(), other]);
     let page = filled(&records);
     assert_eq!(page.len(), 20);
