@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Content, Cursor, Delta, Goodbye, GoodbyeReason, Digest, Hello, LoopFound, Message, Nodes,
+    Brief, Content, Cursor, Delta, Goodbye, GoodbyeReason, Digest, Hello, LoopFound, Message, Nodes,
     RecordsBuilder, RefusalsBuilder, Renewal, RenewalsBuilder, Request, Response, Trace, Update,
     Walk, WireRecord, encode,
 };
@@ -23,6 +23,11 @@ fn main() -> std::io::Result<()> {
     }
     for (name, bytes) in others() {
         std::fs::write(folder.join(name), bytes)?;
+    }
+    let folder = folder.with_file_name("page");
+    std::fs::create_dir_all(&folder)?;
+    for (name, records) in pages() {
+        std::fs::write(folder.join(name), packed(&records))?;
     }
     Ok(())
 }
@@ -91,6 +96,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     };
     let request = Request {
         id,
+        brief: None,
         hop_limit: 16,
         walk: Some(Walk {
             origin: node(1),
@@ -143,7 +149,14 @@ fn messages() -> Vec<(&'static str, Message)> {
     };
     vec![
         ("hello", Message::Hello(hello)),
-        ("request", Message::Request(request)),
+        ("request", Message::Request(request.clone())),
+        (
+            "brief",
+            Message::Request(Request {
+                brief: Some(Brief { state: 7, log: 9 }),
+                ..request
+            }),
+        ),
         ("response", Message::Response(response)),
         ("update", Message::Update(update)),
         ("nodes", Message::Update(nodes)),
@@ -151,6 +164,80 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("loop_found", Message::LoopFound(loop_found)),
         ("goodbye", Message::Goodbye(goodbye)),
     ]
+}
+
+/// Records of a page: each of a node, a sequence, a body, and whether it is signed.
+type Page = Vec<(NodeId, Sequence, Vec<u8>, bool)>;
+
+/// Pages of every shape.
+fn pages() -> Vec<(String, Page)> {
+    let ip4: &[u8] = b"\x0a\x08\x04\x0a\x00\x00\x01\x06\x0f\xa0";
+    let quic: &[u8] = b"\x0a\x0b\x04\x0a\x00\x00\x01\x91\x02\x0f\xa0\xcd\x03";
+    let ip6 = [&b"\x0a\x14\x29"[..], &[0x20; 16], b"\x06\x0f\xa0"].concat();
+    let more: &[u8] = b"\x12\x03abc\x18\x3c";
+    let shapes = [
+        ("empty", vec![]),
+        ("ip4", ip4.to_vec()),
+        ("ip6", ip6.clone()),
+        ("two", [quic, ip4].concat()),
+        ("more", [ip4, more].concat()),
+        ("odd", vec![0x7a, 1, 1]),
+        ("mixed", [&ip6, quic, &ip6, ip4, more].concat()),
+    ];
+    let mut pages = Vec::new();
+    for (name, body) in &shapes {
+        for (count, signed) in [(1, false), (5, true)] {
+            let record = |i: u8| {
+                let mut body = body.clone();
+                if let Some(byte) = body.get_mut(6) {
+                    *byte ^= i;
+                }
+                let sequence = Sequence {
+                    version: 1 + u64::from(i / 4) * 1_000,
+                    beat: 0,
+                };
+                (node(i * 50), sequence, body, signed && i % 2 == 0)
+            };
+            let page = (0..count).map(record).collect();
+            pages.push((format!("{name}_{count}"), page));
+        }
+    }
+    pages
+}
+
+/// The page alone, out of an update that has nothing else.
+fn packed(records: &Page) -> Vec<u8> {
+    let mut page = RecordsBuilder::default();
+    let signature = [9; 64];
+    for (node, sequence, body, signed) in records {
+        let record = WireRecord {
+            node: *node,
+            sequence: *sequence,
+            remaining_s: 1_799,
+            body,
+            signature: signed.then_some(&signature),
+        };
+        assert!(page.push(record, contract::MESSAGE_BYTES));
+    }
+    let delta = Delta {
+        from: 0,
+        to: 0,
+        content: Content::Records(page.finish()),
+    };
+    let update = encode(Message::Update(Update {
+        delta: Some(delta),
+        ..Update::default()
+    }));
+    // A key and a length three times: of the update, the delta and the page.
+    let mut rest = &update[..];
+    for _ in 0..3 {
+        rest = &rest[1..];
+        while rest[0] & 0x80 != 0 {
+            rest = &rest[1..];
+        }
+        rest = &rest[1..];
+    }
+    rest.to_vec()
 }
 
 /// Protobuf by hand: what the encoder would never write.
@@ -161,15 +248,13 @@ fn others() -> Vec<(&'static str, Vec<u8>)> {
         out
     };
     let envelope = |kind: u8, body: &[u8]| -> Vec<u8> {
-        let mut out = vec![0x08, 1, kind << 3 | 2, body.len() as u8];
+        let mut out = vec![kind << 3 | 2, body.len() as u8];
         out.extend_from_slice(body);
         out
     };
     let both = [long(3, 0), long(4, 0)].concat();
     vec![
         ("empty", vec![]),
-        ("no_version", vec![0x12, 0]),
-        ("other_version", vec![0x08, 2]),
         ("unknown_kind", envelope(15, &[])),
         ("malformed", vec![0x08]),
         ("node_id", envelope(6, &long(2, 31))),
@@ -177,13 +262,8 @@ fn others() -> Vec<(&'static str, Vec<u8>)> {
         ("path_twice", envelope(6, &long(2, 64))),
         ("walk_origin_only", envelope(3, &long(3, 32))),
         ("walk_path_only", envelope(3, &long(4, 32))),
-        (
-            "columns",
-            envelope(
-                5,
-                &[&[0x1a, 34][..], &[0x1a, 32], &[0x12, 30], &[0; 30]].concat(),
-            ),
-        ),
+        ("columns", envelope(4, &[0x2a, 6, 0x0a, 4, 1, 2, 3, 4])),
+        ("page", envelope(5, &[0x1a, 4, 0x1a, 2, 1, 2])),
         (
             "delta_both",
             envelope(5, &[&[0x1a, both.len() as u8][..], &both].concat()),
@@ -194,14 +274,9 @@ fn others() -> Vec<(&'static str, Vec<u8>)> {
         ("short_ids_wide", envelope(3, &[0x52, 2, 0x10, 9])),
         ("head_absent", envelope(4, &[0x09, 1, 0, 0, 0, 0, 0, 0, 0])),
         ("columns_unpacked", {
-            let record = [&long(1, 32)[..], &[0x10, 1, 0x18, 1, 0x20, 60, 0x28, 0]].concat();
-            let delta = [&[0x1a, record.len() as u8][..], &record].concat();
-            envelope(5, &[&[0x1a, delta.len() as u8][..], &delta].concat())
+            let refusals = [&long(1, 32)[..], &[0x10, 1, 0x18, 1]].concat();
+            envelope(4, &[&[0x32, refusals.len() as u8][..], &refusals].concat())
         }),
-        (
-            "version_overlong",
-            [&[0x08, 0x81, 0x80, 0x80, 0x00][..], &[0x12, 0]].concat(),
-        ),
         ("too_long", vec![0; contract::MESSAGE_BYTES + 1]),
     ]
 }

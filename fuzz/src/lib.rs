@@ -9,6 +9,7 @@ mod host;
 mod messages;
 mod node_ops;
 mod ops;
+mod page;
 mod parts;
 mod round_trip;
 mod snapshot;
@@ -16,5 +17,6 @@ mod source;
 
 pub use decode::decode;
 pub use node_ops::node_ops;
+pub use page::page;
 pub use round_trip::round_trip;
 pub use snapshot::snapshot;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, NODES,
-    Request, Response, SKETCHES, Trace, Update, Walk,
+    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message,
+    NODES, Request, Response, SKETCHES, Trace, Update, Walk,
 };
 
 use super::parts::{Cast, short_ids, sketch, strata};
@@ -55,7 +55,12 @@ pub fn hello(source: &mut Source<'_>, cast: &Cast) -> Hello {
 }
 
 pub fn request(source: &mut Source<'_>, cast: &Cast) -> Request {
+    let brief = source.maybe(|s| Brief {
+        state: s.number(),
+        log: s.number() as u32,
+    });
     Request {
+        brief,
         id: cast.request_id(source),
         hop_limit: source.u8() % (contract::HOPS as u8 + 1),
         walk: source.maybe(|s| walk(s, cast)),

@@ -265,7 +265,7 @@ fn pages_cover_everything_while_records_change() {
     let (mut cursor, mut pages) = (0, 0);
     while cursor < w.table.version() {
         let listed = w.table.since(cursor);
-        let (page, to) = w.table.page_to(w.now, &listed, None, 400);
+        let (page, to) = w.table.page_to(w.now, &listed, None, 300);
         seen.extend(page.iter().map(|r| (r.node, r.sequence.version)));
         assert!(to > cursor);
         cursor = to;

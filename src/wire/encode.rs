@@ -77,6 +77,11 @@ fn digest(m: Digest) -> pb::Digest {
     }
 }
 
+/// Nothing of a digest that says nothing.
+fn shown(m: Digest) -> Option<pb::Digest> {
+    (m != Digest::default()).then(|| digest(m))
+}
+
 fn cursor(m: Cursor) -> pb::Cursor {
     pb::Cursor {
         epoch: m.epoch,
@@ -165,7 +170,7 @@ fn request(m: Request) -> pb::Request {
         hop_limit: u32::from(m.hop_limit),
         origin,
         path,
-        digest: m.brief.is_none().then(|| digest(m.digest)),
+        digest: shown(m.digest),
         cursor: m.cursor.map(cursor),
         own_version: version,
         own_beat: beat,
@@ -184,7 +189,7 @@ fn request(m: Request) -> pb::Request {
 fn response(m: Response) -> pb::Response {
     pb::Response {
         id: m.id.get(),
-        digest: Some(digest(m.digest)),
+        digest: shown(m.digest),
         cursor: m.cursor.map(cursor),
         delta: m.delta.map(delta),
         renewals: renewals(m.renewals),

@@ -22,7 +22,6 @@ fn faults(rig: &mut Rig) -> Vec<PeerFault> {
 /// An envelope of version 1 with this field.
 fn envelope(kind: u32, content: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    varint_field(1, 1, &mut out);
     bytes_field(kind, content, &mut out);
     out
 }
@@ -87,7 +86,7 @@ fn deep_nesting_ends_at_the_parser() {
     let link = rig.link(2);
     // Groups within groups in an unknown field; then length-delimited fields, which a parser that
     // descended into unknown ones would follow.
-    let groups = [&[8, 1][..], &[0xab, 0x06].repeat(30_000)].concat();
+    let groups = [0xab, 0x06].repeat(30_000);
     rig.raw(link, groups);
     assert!(matches!(
         faults(&mut rig)[..],
@@ -209,19 +208,40 @@ fn trace(id: u64, path: &[peer_exchange::NodeId]) -> Message {
 }
 
 #[test]
-fn a_full_page_of_empty_columns_makes_no_records() {
+fn a_full_page_of_nothing_makes_no_records() {
     let mut rig = rig();
     let link = rig.link(2);
-    // 2,000 node IDs and nothing else: version 0 is that of no record.
-    let flat: Vec<u8> = (100..2_100).flat_map(|n| *id(n).as_bytes()).collect();
-    let (mut records, mut delta, mut update) = (Vec::new(), Vec::new(), Vec::new());
-    bytes_field(1, &flat, &mut records);
-    bytes_field(3, &records, &mut delta);
-    bytes_field(3, &delta, &mut update);
-    rig.raw(link, envelope(5, &update));
+    // Node IDs and nothing else: version 0 is that of no record.
+    let nothing = |n| rec(n).version(0).life(0).body(Vec::new());
+    let records: Vec<_> = (100..2_100).map(nothing).collect();
+    rig.message(link, rumour(&records));
     assert_eq!(rig.node.stats().records_bad, 2_000);
     assert_eq!(rig.node.peer_count(), 0);
     assert!(faults(&mut rig).is_empty());
+}
+
+/// R45: a page in another form than its own is refused whole, and its sender blamed.
+#[test]
+fn a_page_in_another_form_has_no_effect() {
+    let mut rig = rig();
+    let link = rig.link(2);
+    let whole = wire::encode(rumour(&[rec(3), rec(4)])).to_vec();
+    // A padded count: the same records.
+    let keys = [whole[0], whole[2], whole[4], whole[6]];
+    assert_eq!(keys, [0x2a, 0x1a, 0x1a, 2], "update, delta, page, count");
+    let mut padded = Vec::new();
+    bytes_field(3, &[&[0x82, 0], &whole[7..]].concat(), &mut padded);
+    let mut update = Vec::new();
+    bytes_field(3, &padded, &mut update);
+    rig.raw(link, envelope(5, &update));
+    let blamed = faults(&mut rig);
+    assert!(
+        matches!(blamed[..], [PeerFault::Message(DecodeError::Page(_))]),
+        "{blamed:?}"
+    );
+    assert!(!rig.knows(3) && !rig.knows(4));
+    rig.raw(link, whole);
+    assert!(rig.knows(3) && rig.knows(4));
 }
 
 #[test]

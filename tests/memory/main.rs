@@ -126,7 +126,7 @@ fn announcements_that_wait_pin_little() {
     for n in 0..100_u8 {
         let mut list = vec![0x0d, n, 0, 0, 0, 0x10, 8];
         bytes_field(3, &[n; 8], &mut list);
-        let (mut delta, mut update, mut out) = (vec![0x10, 9], Vec::new(), vec![8, 1]);
+        let (mut delta, mut update, mut out) = (vec![0x10, 9], Vec::new(), Vec::new());
         bytes_field(4, &list, &mut delta);
         bytes_field(3, &delta, &mut update);
         bytes_field(5, &update, &mut out);

@@ -4,6 +4,7 @@
 mod support;
 
 mod addresses;
+mod at_rest;
 mod backoff;
 mod crowded;
 mod determinism;

@@ -89,7 +89,7 @@ fn sketched(id: RequestId, parts: u64, sums: &[u8]) -> Bytes {
     response.extend(id.get().to_le_bytes());
     bytes_field(2, &digest, &mut response);
     bytes_field(4, &delta, &mut response);
-    let mut envelope = vec![0x08, 1];
+    let mut envelope = Vec::new();
     bytes_field(4, &response, &mut envelope);
     envelope.into()
 }
@@ -140,7 +140,7 @@ fn a_pushed_sketch_is_ignored() {
     let mut sketch = vec![0x0d, 1, 2, 3, 4];
     varint_field(2, 1, &mut sketch);
     bytes_field(3, &[9; 28], &mut sketch);
-    let (mut delta, mut update, mut envelope) = (Vec::new(), Vec::new(), vec![0x08, 1]);
+    let (mut delta, mut update, mut envelope) = (Vec::new(), Vec::new(), Vec::new());
     varint_field(2, 50, &mut delta);
     bytes_field(5, &sketch, &mut delta);
     bytes_field(3, &delta, &mut update);

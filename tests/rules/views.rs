@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peer_exchange::wire::{DecodeError, Message};
+use peer_exchange::wire::{DecodeError, Message, PageError};
 use peer_exchange::{
     CloseReason, Event, Input, Instant, Kind, LearnedFrom, Node, PeerFault, PeerView,
 };
@@ -138,9 +138,9 @@ fn faults_are_counted_by_reason() {
 fn every_fault_has_its_place_among_the_reasons() {
     let decode = [
         DecodeError::TooLong(1),
-        DecodeError::NoVersion,
         DecodeError::NodeId(""),
         DecodeError::Columns(""),
+        DecodeError::Page(PageError::Truncated),
         DecodeError::Path,
         DecodeError::Walk,
         DecodeError::Delta,

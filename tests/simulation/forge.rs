@@ -211,6 +211,7 @@ pub(crate) fn rumour_of(records: Records) -> Message {
 pub(crate) fn request(number: u64) -> Request {
     Request {
         id: RequestId::new(number),
+        brief: None,
         hop_limit: 16,
         walk: None,
         digest: Default::default(),

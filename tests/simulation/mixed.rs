@@ -18,8 +18,8 @@ const UNKNOWN: [u8; 30] = [
     0xc0, 0x3e, 0x7f, 0xca, 0x3e, 5, b'l', b'a', b't', b'e', b'r', 0xd5, 0x3e, 1, 2, 3, 4, 0xd9,
     0x3e, 1, 2, 3, 4, 5, 6, 7, 8, 0xc0, 0x3e, 0,
 ];
-/// Version 1, kind 9; and version 2, in which kind 3 is anything else.
-const OTHERS: [&[u8]; 2] = [b"\x08\x01\x4a\x04late", b"\x08\x02\x1a\x04late"];
+/// Kind 9; and an envelope without a kind, with a field that is none.
+const OTHERS: [&[u8]; 2] = [b"\x4a\x04late", b"\x08\x02"];
 
 /// Which hosts are of the later version: a bit each.
 type Newer = Arc<AtomicU64>;
@@ -64,11 +64,10 @@ fn put_varint(mut value: usize, out: &mut Vec<u8>) {
 
 /// This message as a later version writes it: more fields within and behind what is known.
 fn later(message: &[u8]) -> Bytes {
-    assert_eq!(message[..2], [8, 1], "version 1 first");
-    let (length, at) = varint(&message[3..]);
-    let content = &message[3 + at..];
-    assert_eq!(content.len(), length, "then one kind");
-    let mut out = message[..3].to_vec();
+    let (length, at) = varint(&message[1..]);
+    let content = &message[1 + at..];
+    assert_eq!(content.len(), length, "one kind");
+    let mut out = message[..1].to_vec();
     put_varint(length + UNKNOWN.len(), &mut out);
     out.extend(content);
     out.extend(UNKNOWN);
@@ -97,7 +96,7 @@ fn ring(seed: u64) -> (Network<Blame>, Newer) {
         count += 1;
         let mut all = vec![later(&bytes)];
         // Not the first on its link, which is Hello in every version.
-        let hello = bytes[2] == 2 << 3 | 2;
+        let hello = bytes[0] == 2 << 3 | 2;
         if !hello && count % 3 == 0 {
             all.extend(OTHERS.map(Bytes::from_static));
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peer_exchange::wire::{
-    self, Content, Cursor, Decoded, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound,
+    self, Brief, Content, Cursor, Decoded, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound,
     Message, Records, Trace,
 };
 use peer_exchange::{Config, Instant, Node, NodeId, RequestId};
@@ -178,6 +178,21 @@ fn sketches() {
     let want = m.want.unwrap();
     assert_eq!((want.salt(), want.width()), (7, 3));
     assert_eq!(want.iter().collect::<Vec<_>>(), [0x01_1234, 0x00_ffff]);
+}
+
+/// R45, N3: a request at rest.
+#[test]
+fn brief() {
+    let Message::Request(m) = decoded_as("brief", "request") else {
+        panic!()
+    };
+    assert!(golden("brief").len() <= 24);
+    let brief = Brief {
+        state: 0x0123_4567_89ab_cdef,
+        log: 300,
+    };
+    assert_eq!((m.id, m.brief), (WALK, Some(brief)));
+    assert_eq!(m.digest, Digest::default());
 }
 
 /// Nodes named to a full table, later still.

@@ -1,17 +1,14 @@
 //! Every limit of the contract: the largest that is allowed passes, one more does not.
 
 use bytes::Bytes;
-use peer_exchange::wire::{self, DecodeError, Decoded, Message};
+use peer_exchange::wire::{self, DecodeError, Decoded, Message, PageError};
 use peer_exchange::{Event, Multiaddr, PeerFault, RecordError, contract};
 
 use crate::support::build::*;
 use crate::support::rig::{Rig, config};
 
 fn envelope(kind: u32, content: &[u8]) -> Bytes {
-    let mut out = Vec::new();
-    varint_field(1, 1, &mut out);
-    bytes_field(kind, content, &mut out);
-    out.into()
+    with(kind, content).into()
 }
 
 fn decode(kind: u32, content: &[u8]) -> Result<Message, DecodeError> {
@@ -39,8 +36,8 @@ fn ids(n: u32) -> Vec<u8> {
 #[test]
 fn a_message_has_64_kib() {
     let filled = |len: usize| {
-        let mut out = vec![8, 1];
-        let padding = len - 2 - 5;
+        let mut out = Vec::new();
+        let padding = len - 5;
         bytes_field(1_000, &vec![0; padding], &mut out);
         assert_eq!(out.len(), len);
         Bytes::from(out)
@@ -111,55 +108,41 @@ fn packed(field: u32, values: &[u64]) -> Vec<u8> {
     with(field, &list)
 }
 
+/// R45: a page is in its one form, or the whole message is refused.
 #[test]
-fn short_columns_are_read_and_long_ones_refused() {
-    let page = |extra: &[u8]| part(4, &with(3, &[&with(1, &ids(3)), extra].concat()));
-    assert_eq!(page(&[]), None);
-    let columns = Some(DecodeError::Columns("records"));
-    for column in 2..=4 {
-        assert_eq!(page(&packed(column, &[9])), None);
-        assert_eq!(page(&packed(column, &[9, 9, 9])), None);
-        assert_eq!(page(&packed(column, &[9, 9, 9, 9])), columns);
-    }
-    assert_eq!(page(&[packed(5, &[2]), with(6, &[0; 6])].concat()), None);
-    assert_eq!(page(&[packed(5, &[2, 1]), with(6, &[0; 4])].concat()), None);
-    for (lengths, bytes) in [(&[2][..], 7), (&[2], 5), (&[], 1), (&[1, 1, 1, 1], 4)] {
-        let content = [packed(5, lengths), with(6, &vec![0; bytes])].concat();
-        assert_eq!(page(&content), columns, "{lengths:?} {bytes}");
-    }
-    // Lengths whose sum exceeds any integer of the machine.
-    let huge = [packed(5, &[u64::from(u32::MAX)]), with(6, &[0])].concat();
-    assert_eq!(page(&huge), columns);
-    assert_eq!(part(4, &with(3, &with(1, &ids(3)[1..]))), columns);
+fn a_page_is_whole_and_in_its_one_form() {
+    let page = |bytes: &[u8]| part(4, &with(3, bytes));
+    let refused = |error| Some(DecodeError::Page(error));
+    // One record, of node 1, as it is in an update.
+    let update = wire::encode(rumour(&[rec(1)]));
+    let at = update
+        .windows(2)
+        .position(|w| w == [0x1a, 46])
+        .expect("46 bytes");
+    let whole = &update[at + 2..];
+    assert_eq!(whole.len(), 46);
+    assert_eq!(page(whole), None);
+    assert_eq!(page(&[]), None, "no records");
+    assert_eq!(page(&whole[..45]), refused(PageError::Truncated));
+    assert_eq!(page(&[whole, &[0]].concat()), refused(PageError::TooLong));
+    let count = [&[0x81, 0], &whole[1..]].concat();
+    assert!(matches!(
+        page(&count),
+        Some(DecodeError::Page(PageError::NotCanonical(_)))
+    ));
+    let many = [&[0xff, 0xff, 0xff, 0xff, 7][..], &[0; 60_000]].concat();
+    assert_eq!(page(&many), refused(PageError::Truncated));
 }
 
 #[test]
 fn what_a_short_column_means() {
-    let records = [
-        with(1, &ids(4)),
-        packed(2, &[5, 7]),
-        packed(4, &[60]),
-        packed(5, &[1, 2, 0]),
-        with(6, b"abb"),
-    ]
-    .concat();
-    let Ok(Message::Response(m)) = decode(4, &with(4, &with(3, &records))) else {
+    let refusals = [with(1, &ids(4)), packed(2, &[5, 7])].concat();
+    let Ok(Message::Response(m)) = decode(4, &with(6, &refusals)) else {
         panic!()
     };
-    let Some(wire::Content::Records(records)) = m.delta.map(|d| d.content) else {
-        panic!()
-    };
-    let read: Vec<_> = records
-        .iter()
-        .map(|r| (r.node, r.sequence, r.remaining_s, r.body))
-        .collect();
-    let expected = [
-        (id(1), seq(5, 0), 60, &b"a"[..]),
-        (id(2), seq(7, 0), 60, b"bb"),
-        (id(3), seq(7, 0), 60, b""),
-        (id(4), seq(7, 0), 60, b""),
-    ];
-    assert_eq!(read, expected);
+    let read: Vec<_> = m.refusals.iter().collect();
+    let expected = [5, 7, 7, 7].map(|version| seq(version, 0));
+    assert!(read.iter().map(|(_, sequence)| *sequence).eq(expected));
 }
 
 #[test]

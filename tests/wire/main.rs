@@ -7,4 +7,6 @@ mod conversation;
 mod golden;
 mod limits;
 mod newer;
+mod page1;
+mod page_sizes;
 mod version1;

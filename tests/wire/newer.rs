@@ -2,7 +2,7 @@
 //! this version does not know, relayed as they are (R7).
 
 use bytes::Bytes;
-use peer_exchange::wire::{self, DecodeError, Decoded, Message};
+use peer_exchange::wire::{self, Decoded, Message};
 use peer_exchange::{Event, NodeId};
 
 use crate::support::build::*;
@@ -20,9 +20,8 @@ fn unknown_fields() -> Vec<u8> {
     out
 }
 
-fn envelope(version: u64, kind: u32, content: &[u8]) -> Bytes {
+fn envelope(kind: u32, content: &[u8]) -> Bytes {
     let mut out = Vec::new();
-    varint_field(1, version, &mut out);
     bytes_field(kind, content, &mut out);
     out.into()
 }
@@ -40,9 +39,9 @@ fn unknown_fields_are_skipped_in_every_message() {
             7 => &path,
             _ => &[],
         };
-        let plain = wire::decode(envelope(1, kind, known)).unwrap();
+        let plain = wire::decode(envelope(kind, known)).unwrap();
         let more = [known, &unknown_fields()].concat();
-        let mut with_more = envelope(1, kind, &more).to_vec();
+        let mut with_more = envelope(kind, &more).to_vec();
         with_more.extend(unknown_fields());
         assert!(matches!(plain, Decoded::Message(_)));
         assert_eq!(wire::decode(with_more.into()), Ok(plain), "kind {kind}");
@@ -52,45 +51,36 @@ fn unknown_fields_are_skipped_in_every_message() {
 #[test]
 fn unknown_fields_are_skipped_in_every_part_of_a_message() {
     let more = unknown_fields();
-    // Digest, cursor, delta, renewals, refusals, busy; and records and short IDs within a delta.
+    // Digest, cursor, delta, renewals, refusals, busy; and short IDs within a delta.
     for (kind, field) in [(4, 2), (4, 3), (4, 4), (4, 5), (4, 6), (4, 7), (5, 3)] {
         let mut content = Vec::new();
         bytes_field(field, &more, &mut content);
-        let read = wire::decode(envelope(1, kind, &content));
+        let read = wire::decode(envelope(kind, &content));
         assert!(
             matches!(read, Ok(Decoded::Message(_))),
             "{kind}.{field}: {read:?}"
         );
     }
     let short = [&[0x10, 8][..], &more].concat();
-    for (field, inner) in [(3, &more), (4, &short)] {
-        let (mut delta, mut content) = (Vec::new(), Vec::new());
-        bytes_field(field, inner, &mut delta);
-        bytes_field(3, &delta, &mut content);
-        let read = wire::decode(envelope(1, 5, &content));
-        assert!(
-            matches!(read, Ok(Decoded::Message(_))),
-            "delta.{field}: {read:?}"
-        );
-    }
+    let (mut delta, mut content) = (Vec::new(), Vec::new());
+    bytes_field(4, &short, &mut delta);
+    bytes_field(3, &delta, &mut content);
+    let read = wire::decode(envelope(5, &content));
+    assert!(matches!(read, Ok(Decoded::Message(_))), "{read:?}");
 }
 
 #[test]
-fn other_kinds_and_versions_are_counted_ignored_and_not_blamed() {
+fn other_kinds_are_counted_ignored_and_not_blamed() {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(2);
     let unknown: Vec<Bytes> = vec![
-        envelope(1, 9, b"a kind of tomorrow"),
+        envelope(9, b"a kind of tomorrow"),
+        // No kind at all, and a field that is none.
+        Bytes::new(),
         Bytes::from_static(&[8, 1]),
-        // In version 2 the kinds of version 1 may be anything else: here a request whose ID is text.
-        envelope(2, 3, b"\x0a\x04text"),
-        envelope(u64::from(u32::MAX), 5, b"\xff\xff\xff"),
+        envelope(1_000, b"\xff\xff\xff"),
     ];
     assert_eq!(wire::decode(unknown[0].clone()), Ok(Decoded::UnknownKind));
-    assert_eq!(
-        wire::decode(unknown[2].clone()),
-        Ok(Decoded::OtherVersion(2))
-    );
     for _ in 0..25 {
         unknown.iter().for_each(|m| rig.raw(link, m.clone()));
     }
@@ -98,10 +88,6 @@ fn other_kinds_and_versions_are_counted_ignored_and_not_blamed() {
     let blamed = rig.take_events(|e| matches!(e, Event::Blamed { .. }));
     assert_eq!(blamed, []);
     assert!(rig.is_up(link));
-    assert_eq!(
-        wire::decode(Bytes::from_static(b"\x12\x00")),
-        Err(DecodeError::NoVersion)
-    );
 }
 
 /// A body with fields of a later version goes through two hops without a byte changed.

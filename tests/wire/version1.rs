@@ -1,6 +1,8 @@
 //! A reader of version 1, written from its schema alone: it shares no code with the crate, and
 //! stays as it is when the crate grows. What it does not know it skips, as version 1 does.
 
+use crate::page1::{self, Record};
+
 /// The value of one field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Value<'a> {
@@ -22,17 +24,7 @@ pub(crate) struct Envelope<'a> {
     pub(crate) content: Fields<'a>,
 }
 
-/// One record of a page.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Record<'a> {
-    pub(crate) node: &'a [u8],
-    pub(crate) version: u64,
-    pub(crate) beat: u64,
-    pub(crate) remaining_s: u64,
-    pub(crate) body: &'a [u8],
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
         let (byte, rest) = bytes.split_first()?;
@@ -45,7 +37,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn take<'a>(bytes: &mut &'a [u8], n: usize) -> Option<&'a [u8]> {
+pub(crate) fn take<'a>(bytes: &mut &'a [u8], n: usize) -> Option<&'a [u8]> {
     let (taken, rest) = bytes.split_at_checked(n)?;
     *bytes = rest;
     Some(taken)
@@ -137,41 +129,10 @@ impl<'a> Fields<'a> {
         Some(Self::read(self.bytes(number)).expect("a message"))
     }
 
-    fn packed(&self, number: u64) -> Vec<u64> {
-        let mut bytes = self.bytes(number);
-        let mut values = Vec::new();
-        while !bytes.is_empty() {
-            values.push(varint(&mut bytes).expect("packed varints"));
-        }
-        values
-    }
-
-    /// A column of so many rows: its last value stands for all that follow.
-    fn column(&self, number: u64, rows: usize) -> Vec<u64> {
-        let mut column = self.packed(number);
-        assert!(column.len() <= rows, "column {number} is too long");
-        let last = column.last().copied().unwrap_or(0);
-        column.resize(rows, last);
-        column
-    }
-
-    /// A page of records: this message is `Records`.
-    pub(crate) fn records(&self) -> Vec<Record<'a>> {
-        let nodes = self.bytes(1);
-        assert_eq!(nodes.len() % 32, 0, "node IDs");
-        let rows = nodes.len() / 32;
-        let [versions, beats, lifetimes, lengths] = [2, 3, 4, 5].map(|n| self.column(n, rows));
-        let mut bodies = self.bytes(6);
-        let row = |i: usize| Record {
-            node: &nodes[32 * i..32 * (i + 1)],
-            version: versions[i],
-            beat: beats[i],
-            remaining_s: lifetimes[i],
-            body: take(&mut bodies, lengths[i] as usize).expect("a body"),
-        };
-        let records = (0..rows).map(row).collect();
-        assert!(bodies.is_empty(), "bodies are left over");
-        records
+    /// The page in this field, if there is one.
+    pub(crate) fn page(&self, number: u64) -> Option<Vec<Record>> {
+        self.last(number)?;
+        Some(page1::read(self.bytes(number)))
     }
 }
 
@@ -180,9 +141,6 @@ impl<'a> Envelope<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         assert!(bytes.len() <= 65_536);
         let fields = Fields::read(bytes).expect("an envelope");
-        if fields.varint(1) != 1 {
-            return None;
-        }
         let kind = (2..=8).find(|kind| fields.last(*kind).is_some())?;
         let content = fields.message(kind)?;
         Some(Self { kind, content })

@@ -236,7 +236,7 @@ mod tests {
             written(&[7_000; 500]).len(),
             (7 + 4 + 9 + 13_usize).div_ceil(8)
         );
-        let network: Vec<u64> = (0..1_000).map(|i| 0x0af4_0000 | i * 65).collect();
+        let network: Vec<u64> = (0..1_000).map(|i| 0x0af4_0000 | (i * 65)).collect();
         assert_eq!(
             written(&network).len(),
             (7 + 5 + 10 + 12 + 16_000_usize).div_ceil(8)

@@ -76,15 +76,31 @@ fn a_record_of_a_thousand_takes_34_bytes_and_a_signature_64_more() {
     assert_eq!(pack(&filled(&records)).len(), page.len() + 64 * 1_024);
 }
 
+/// The example of `proto/README.md`.
+#[test]
+fn the_page_of_the_description() {
+    let record = |byte, remaining_s, host: [u8; 2]| Own {
+        node: [byte; 32],
+        remaining_s,
+        body: vec![0x0a, 8, 4, 10, 244, host[0], host[1], 6, 0x1b, 0x58],
+        ..plain(0)
+    };
+    let records = [record(0x99, 1_797, [2, 3]), record(0x11, 1_799, [1, 1])];
+    let bits = [
+        0x02, 0x91, 0x11, 0x11, 0x11, 0x4c, 0xcc, 0xcc, 0xcc, 0x81, 0x60, 0x05, 0xcb, 0x83, 0xa0,
+        0x80, 0x0e, 0x49, 0x5e, 0x80, 0x20, 0x30, 0x18, 0xdd, 0x6d, 0x60,
+    ];
+    let page = [&bits[..], &[0x11; 28], &[0x99; 28]].concat();
+    assert_eq!(pack(&filled(&records)), page);
+}
+
 #[test]
 fn records_come_sorted_and_of_each_node_the_newest() {
     let mut records = plains(20);
     let mut newer = records[3].clone();
     newer.sequence.beat = 1;
-    let other = Own {
-        body: vec![1],
-        ..newer.clone()
-    };
+    let mut other = newer.clone();
+    other.body = vec![1];
     records.extend([newer.clone(), other]);
     let page = filled(&records);
     assert_eq!(page.len(), 20);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use peer_exchange::wire::{Cursor, Delta, Message, Response};
+use peer_exchange::wire::{Cursor, Delta, Message, Request, Response};
 use peer_exchange::{LinkId, NodeId, RequestId};
 use peer_exchange_memory::HostId;
 
@@ -56,8 +56,10 @@ impl Cursors {
             return;
         };
         let pair = ((step.host, step.life, from), epoch);
+        let told = self.told.entry(pair).or_default();
         let (delta, same) = match message {
             // A set like one's own has nothing to tell.
+            Message::Request(Request { brief: Some(m), .. }) => (None, Some(ahead(*told, m.log))),
             Message::Request(m) => (m.push.as_ref(), Some(m.digest.version)),
             Message::Response(m) => {
                 // A second copy is merged and moves nothing (R14).
@@ -69,7 +71,6 @@ impl Cursors {
             Message::Update(m) => (m.delta.as_ref(), None),
             _ => (None, None),
         };
-        let told = self.told.entry(pair).or_default();
         if let Some(Delta { to, .. }) = delta.filter(|d| d.to > 0 && d.from <= *told) {
             *told = (*to).max(*told);
         }
@@ -86,6 +87,14 @@ impl Cursors {
         complaints.expect(last.is_none_or(|l| l <= cursor.version), "R15", || {
             format!("{cursor:?} into {to:?} stood at {last:?}")
         });
+    }
+}
+
+/// The next version with these 21 lowest bits, or the same if that is nearer behind.
+fn ahead(told: u64, log: u32) -> u64 {
+    match u64::from(log).wrapping_sub(told) % (1 << 21) {
+        ahead @ 0..0x10_0000 => told + ahead,
+        _ => told,
     }
 }
 

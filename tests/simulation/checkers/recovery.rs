@@ -19,8 +19,10 @@ pub(crate) struct Recovery {
     told: HashMap<(HostId, u32), Sequence>,
     /// When it has recovered, in this life.
     at: HashMap<(HostId, u32), Vec<Duration>>,
-    /// What an asker has shown of itself.
-    shown: HashMap<(HostId, LinkId, RequestId), Sequence>,
+    /// What an asker was when it asked in brief: it shows a hash of that.
+    briefly: HashMap<RequestId, Sequence>,
+    /// What an asker has shown of itself, and whether in brief.
+    shown: HashMap<(HostId, LinkId, RequestId), (Sequence, bool)>,
 }
 
 impl Checker for Recovery {
@@ -31,15 +33,27 @@ impl Checker for Recovery {
                 self.hears(step, message);
                 if let Message::Request(m) = message {
                     if !m.is_fetch() {
-                        self.shown.insert((step.host, *link, m.id), m.own);
+                        let brief = m.brief.and_then(|_| self.briefly.get(&m.id));
+                        let shown = brief.map_or((m.own, false), |own| (*own, true));
+                        self.shown.insert((step.host, *link, m.id), shown);
                     }
                 }
             }
             What::Sent { link, to, message } => {
+                if let Message::Request(m) = message {
+                    if m.brief.is_some() {
+                        self.briefly.insert(m.id, step.facts.sequence());
+                    }
+                }
                 let Message::Response(m) = message else {
                     return;
                 };
+                let same = m.digest.count == 0 && m.digest.fingerprint == 0;
                 let shown = self.shown.get(&(step.host, *link, m.id));
+                // Where the tables differ, the whole request is to follow a brief one.
+                let shown = shown
+                    .filter(|(_, brief)| same || !brief)
+                    .map(|(own, _)| own);
                 let above = step.facts.held(to).map(|(sequence, _)| sequence);
                 if let (Some(shown), Some(above), None) = (shown, above, &m.busy) {
                     let said = m.refusals.iter().any(|(node, s)| node == *to && s >= above);
@@ -115,7 +129,7 @@ mod bites {
     use super::Recovery;
     use crate::forge::{Stage, bites, id, request, response, rumour, seq, silent};
     use crate::step::What;
-    use peer_exchange::wire::{Message, RefusalsBuilder};
+    use peer_exchange::wire::{Brief, Message, RefusalsBuilder, Request};
     use peer_exchange::{Input, Instant};
 
     #[test]
@@ -141,6 +155,24 @@ mod bites {
         }
         stage.nodes[0].sequence = seq(5, 0);
         bites(&stage.receives(0, 1, &rumour(0, seq(4, 0), 50)), "R6");
+    }
+
+    #[test]
+    fn at_a_table_that_is_called_the_same_with_more_about_the_asker() {
+        let mut stage = Stage::<Recovery>::new();
+        let held = (seq(5, 0), Instant::from_millis(50_000));
+        stage.nodes[1].held.insert(id(0), held);
+        let asked = Message::Request(Request {
+            brief: Some(Brief { state: 1, log: 1 }),
+            ..request(3)
+        });
+        silent(&stage.sends(0, 1, &asked));
+        silent(&stage.receives(1, 0, &asked));
+        let mut answer = response(3);
+        answer.digest.count = 9;
+        silent(&stage.sends(1, 0, &Message::Response(answer.clone())));
+        answer.digest.count = 0;
+        bites(&stage.sends(1, 0, &Message::Response(answer)), "R5");
     }
 
     #[test]
