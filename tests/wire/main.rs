@@ -7,4 +7,5 @@ mod conversation;
 mod golden;
 mod limits;
 mod newer;
+mod signed;
 mod version1;
