@@ -13,6 +13,7 @@ mod live;
 mod names;
 mod peers;
 mod run;
+mod signing;
 mod sim;
 mod token;
 mod topology;

@@ -70,6 +70,7 @@ impl Stage {
                 sequence: r.sequence,
                 remaining_s: r.remaining_s,
                 body: r.body.to_vec(),
+                signature: r.signature.copied(),
             })
             .collect();
         let given = Response {

@@ -11,4 +11,5 @@ mod malformed;
 mod odd_inputs;
 mod partners;
 mod records;
+mod signed;
 mod tables;

@@ -7,7 +7,8 @@ use peer_exchange::wire::{
     Content, Delta, Digest, Hello, Message, Records, RecordsBuilder, Refusals, RefusalsBuilder,
     Request, Response, Update, WireRecord,
 };
-use peer_exchange::{Multiaddr, NodeId, RequestId, Sequence};
+use peer_exchange::{Multiaddr, NodeId, RequestId, Seal, Sequence, Signature};
+use peer_exchange_memory::MockSeal;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
 /// The 32-byte ID that begins with `n`, so that IDs sort as their numbers do.
@@ -61,6 +62,7 @@ pub(crate) struct Rec {
     pub(crate) sequence: Sequence,
     pub(crate) remaining_s: u32,
     pub(crate) body: Vec<u8>,
+    pub(crate) signature: Option<Signature>,
 }
 
 /// Node `n` at version 1 with half an hour to live.
@@ -70,6 +72,7 @@ pub(crate) fn rec(n: u32) -> Rec {
         sequence: seq(1, 0),
         remaining_s: 1_799,
         body: body_of(n),
+        signature: None,
     }
 }
 
@@ -100,6 +103,30 @@ impl Rec {
         self.body = body;
         self
     }
+
+    /// As its author signs it, in a cluster without a name.
+    pub(crate) fn signed(self) -> Self {
+        self.signed_in("")
+    }
+
+    /// As its author signs it in this cluster: the bytes of proto/README.md.
+    pub(crate) fn signed_in(self, cluster: &str) -> Self {
+        let signer = self.node;
+        self.signed_by(signer, cluster)
+    }
+
+    /// Signed with another's key.
+    pub(crate) fn signed_by(mut self, signer: NodeId, cluster: &str) -> Self {
+        let mut message = b"peer-exchange v1 record".to_vec();
+        message.push(cluster.len() as u8);
+        message.extend_from_slice(cluster.as_bytes());
+        message.extend_from_slice(self.node.as_bytes());
+        message.extend_from_slice(&self.sequence.version.to_be_bytes());
+        message.extend_from_slice(&self.sequence.beat.to_be_bytes());
+        message.extend_from_slice(&self.body);
+        self.signature = Some(MockSeal::new(signer).sign(&message));
+        self
+    }
 }
 
 pub(crate) fn page<'a>(records: impl IntoIterator<Item = &'a Rec>) -> Records {
@@ -110,7 +137,7 @@ pub(crate) fn page<'a>(records: impl IntoIterator<Item = &'a Rec>) -> Records {
             sequence: r.sequence,
             remaining_s: r.remaining_s,
             body: &r.body,
-            signature: None,
+            signature: r.signature.as_ref(),
         };
         assert!(page.push(record, usize::MAX));
     }

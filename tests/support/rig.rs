@@ -135,11 +135,13 @@ impl Rig {
     /// Lets time pass, waking the node whenever it wants.
     pub(crate) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
+        let mut again = 0;
         while let Some(at) = self.wake.filter(|at| *at <= end) {
             self.now = self.now.max(at);
             self.input(Input::Wake);
-            let again = self.wake == Some(at);
-            assert!(!again, "woken in vain at {at:?}: {:?}", self.node);
+            // Checks of signatures go on at once (R50), no more than fit into what may wait.
+            again = if self.wake == Some(at) { again + 1 } else { 0 };
+            assert!(again < 10_000, "woken in vain at {at:?}: {:?}", self.node);
         }
         self.now = end;
         self.input(Input::Wake);

@@ -9,4 +9,5 @@ mod limits;
 mod newer;
 mod page1;
 mod page_sizes;
+mod signed;
 mod version1;

@@ -217,7 +217,18 @@ impl Sample {
                 ("refused", s.records_refused),
                 ("conflicting", s.records_conflicting),
                 ("bad", s.records_bad),
+                ("unproven", s.records_unproven),
             ],
+        )?;
+        page.counter(
+            "signatures_checked",
+            "Signatures of records that were checked, whether they were good or not.",
+            s.signatures_checked,
+        )?;
+        page.counter(
+            "unchecked_dropped",
+            "Messages dropped since too much was waiting for its signatures to be checked.",
+            s.unchecked_dropped,
         )?;
         page.counter(
             "records_evicted",

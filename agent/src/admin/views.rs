@@ -34,6 +34,9 @@ pub(crate) struct Peer {
     pub(crate) age_s: u64,
     /// `itself`, `snapshot` (of an earlier run), `forgotten`, or the ID of who told.
     pub(crate) learned_from: String,
+    /// Its record is signed, and the signature was checked.
+    #[serde(default)]
+    pub(crate) signed: bool,
     /// The lifetime of its record, and what is left of it unless it is renewed.
     pub(crate) lifetime_s: u64,
     pub(crate) lifetime_left_s: u64,
@@ -148,6 +151,7 @@ impl Peer {
                 // Not remembered, or in a way that this agent does not know.
                 _ => "forgotten".to_owned(),
             },
+            signed: view.signed,
             lifetime_s: view.lifetime.as_secs(),
             lifetime_left_s: view.lifetime_left.as_secs(),
             reachable: view.reachable,

@@ -4,7 +4,7 @@ use super::Settings;
 use super::judge::Judge;
 use super::time::Time;
 use peer_exchange::contract;
-use peer_exchange::{Config, Identity, Instant, Node, NodeId};
+use peer_exchange::{Config, Identity, Instant, Node, NodeId, Signing};
 use std::time::Duration;
 
 /// Between resolutions of upstreams' names.
@@ -81,6 +81,10 @@ pub(super) fn core(judge: &mut Judge<'_>) -> Config {
         .unwrap_or(config.messages_per_second);
     config.bytes_per_second = limits.bytes_per_second.unwrap_or(config.bytes_per_second);
     config.local = file.keys.local;
+    config.signing = file.keys.signing.into();
+    if let Some(name) = &file.keys.cluster {
+        config.cluster.clone_from(name.get_ref());
+    }
     if let Err(error) = config.check() {
         let tables = ["pace", "limits"].map(|table| format!("{table}.{}", error.field));
         let key = tables.iter().find(|key| file.has(key));
@@ -114,7 +118,9 @@ pub(super) fn check_record(judge: &mut Judge<'_>, settings: &Settings) {
     let identity = Identity::new(NodeId::new([1; 32]))
         .with_addresses(addresses)
         .with_metadata(settings.metadata());
-    if let Err(error) = Node::new(settings.core.clone(), identity, [0; 32], Instant::ZERO) {
+    // Signed or not, a record holds the same.
+    let config = settings.core.clone().with_signing(Signing::Off);
+    if let Err(error) = Node::new(config, identity, [0; 32], Instant::ZERO) {
         let problem = format!("the addresses do not fit into the node's record: {error}");
         judge.fault(judge.file.error_at_key(key, problem));
     }

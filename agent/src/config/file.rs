@@ -4,6 +4,7 @@ use super::suggest;
 use super::time::Time;
 use super::values::{Secret, Texts};
 use crate::input::{self, InputError};
+use crate::signing::Signing;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,9 @@ pub(crate) struct Keys {
     pub(crate) token: Option<Spanned<Secret>>,
     pub(crate) token_file: Option<Spanned<PathBuf>>,
     pub(crate) authority: Option<Authority>,
+    pub(crate) cluster: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) signing: Signing,
     pub(crate) key_file: Option<Spanned<PathBuf>>,
     pub(crate) state_dir: Option<Spanned<PathBuf>>,
     pub(crate) admin: Option<Spanned<String>>,

@@ -165,6 +165,11 @@ impl Settings {
 
     /// Keys whose change is in force only after a restart.
     pub(crate) fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
+        // What has keys of its own.
+        let core = new.core.clone().with_local(self.core.local);
+        let core = core
+            .with_cluster(self.core.cluster.clone())
+            .with_signing(self.core.signing);
         let changed = [
             ("listen", self.listen != new.listen),
             ("transports", self.transports != new.transports),
@@ -176,11 +181,13 @@ impl Settings {
             ("state_dir", self.state_dir != new.state_dir),
             ("admin", self.admin != new.admin),
             ("local", self.core.local != new.core.local),
+            ("cluster", self.core.cluster != new.core.cluster),
+            ("signing", self.core.signing != new.core.signing),
             ("[log]", self.log != new.log),
             ("half_open", self.half_open != new.half_open),
             (
                 "[pace], [limits]",
-                format!("{:?}", self.core) != format!("{:?}", new.core),
+                format!("{:?}", self.core) != format!("{core:?}"),
             ),
         ];
         let changed = changed.into_iter().filter(|(_, changed)| *changed);

@@ -2,8 +2,9 @@
 
 use super::status::{Board, Cluster, Running, Totals, What, board};
 use crate::topology::Graph;
-use peer_exchange::{Config, Identity, Input, Instant, Node, NodeId};
+use peer_exchange::{Config, Identity, Input, Instant, Node, NodeId, Signing};
 use peer_exchange_memory::{Carried, Endpoint, HostId, Hub, Random};
+use peer_exchange_tls::NodeKey;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,15 +12,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// How soon a node notices that the demonstration is over.
 const ATTENTION: Duration = Duration::from_secs(1);
 
-pub(super) fn start(graph: &Graph) -> Result<Running, String> {
+pub(super) fn start(graph: &Graph, signing: Signing) -> Result<Running, String> {
     let hub = Hub::new();
     // Nothing here is secret: the nodes live in one process and for seconds.
     let clock = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let mut random = Random::new(clock.as_nanos() as u64);
-    let seed = random.next_u64();
-    let ids: Vec<_> = (0..graph.len()).map(|i| HostId(i).node_id(seed)).collect();
+    let keys: Vec<_> = (0..graph.len())
+        .map(|_| NodeKey::generate())
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())?;
+    let ids: Vec<_> = keys.iter().map(NodeKey::node).collect();
     // All have joined before the first dials.
     let ends: Vec<_> = ids
         .iter()
@@ -35,7 +39,10 @@ pub(super) fn start(graph: &Graph) -> Result<Running, String> {
             .map(|up| HostId(*up).address())
             .collect();
         let addresses = vec![HostId(i).address()];
-        let identity = Identity::new(ids[i]).with_addresses(addresses);
+        config.signing = signing;
+        let identity = Identity::new(ids[i])
+            .with_addresses(addresses)
+            .with_seal(keys[i].seal());
         let now = Instant::from_duration(board.start.elapsed());
         let node = Node::new(config, identity, random.bytes32(), now)
             .map_err(|error| format!("{}: {error}", graph.names[i]))?;

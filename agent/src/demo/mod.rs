@@ -7,6 +7,7 @@ mod plot;
 mod status;
 mod story;
 
+use crate::signing::Signing;
 use crate::topology::{Graph, Topology};
 use clap::{Args, ValueEnum};
 use network::Over;
@@ -34,6 +35,9 @@ pub(crate) struct DemoArgs {
     /// What the nodes talk over
     #[arg(long, value_enum, default_value_t = Transport::Quic)]
     transport: Transport,
+    /// Whether records are signed by their nodes
+    #[arg(long, value_enum, default_value_t)]
+    signing: Signing,
     /// How long to watch what the nodes cost once they know each other
     #[arg(long, default_value_t = 5, value_name = "SECONDS")]
     seconds: u32,
@@ -87,10 +91,11 @@ pub(crate) fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<bool, String> 
             graph.len()
         ));
     }
+    let signing = args.signing.into();
     let running = match args.transport {
-        Transport::Quic => network::start(&graph, Over::Quic)?,
-        Transport::Tcp => network::start(&graph, Over::Tcp)?,
-        Transport::Memory => memory::start(&graph)?,
+        Transport::Quic => network::start(&graph, Over::Quic, signing)?,
+        Transport::Tcp => network::start(&graph, Over::Tcp, signing)?,
+        Transport::Memory => memory::start(&graph, signing)?,
     };
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let story = story::Story {

@@ -6,7 +6,8 @@ use super::status::{Board, Cluster, Running, Told, Totals, What, board};
 use crate::topology::Graph;
 use peer_exchange::driver::Notices;
 use peer_exchange::{
-    Config, Driver, Event, Handle, Identity, Instant, Multiaddr, Node, NodeId, Notice, Transport,
+    Config, Driver, Event, Handle, Identity, Instant, Multiaddr, Node, NodeId, Notice, Signing,
+    Transport,
 };
 use peer_exchange_quic::Quic;
 use peer_exchange_tcp::Tcp;
@@ -36,14 +37,15 @@ struct Host {
     address: Multiaddr,
 }
 
-pub(super) fn start(graph: &Graph, over: Over) -> Result<Running, String> {
+pub(super) fn start(graph: &Graph, over: Over, signing: Signing) -> Result<Running, String> {
     let descriptors = Descriptors::enough_for(graph.len(), over)?;
     let failed = |why: Box<dyn Error>| format!("cannot start the nodes: {why}");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| failed(error.into()))?;
-    let started = runtime.block_on(async { start_all(graph, over, descriptors.links_per_node) });
+    let started =
+        runtime.block_on(async { start_all(graph, over, descriptors.links_per_node, signing) });
     let (nodes, board, told) = started.map_err(failed)?;
     let cluster = Box::new(Sockets {
         ids: nodes.iter().map(Handle::node).collect(),
@@ -61,7 +63,12 @@ pub(super) fn start(graph: &Graph, over: Over) -> Result<Running, String> {
 type Started = (Vec<Handle>, Arc<Board>, Receiver<Told>);
 
 /// Inside the runtime.
-fn start_all(graph: &Graph, over: Over, max_links: usize) -> Result<Started, Box<dyn Error>> {
+fn start_all(
+    graph: &Graph,
+    over: Over,
+    max_links: usize,
+    signing: Signing,
+) -> Result<Started, Box<dyn Error>> {
     // All listen before the first dials.
     let hosts = listen(graph.len(), over)?;
     let addresses: Vec<_> = hosts.iter().map(|host| host.address.clone()).collect();
@@ -75,6 +82,7 @@ fn start_all(graph: &Graph, over: Over, max_links: usize) -> Result<Started, Box
             .collect();
         // Loopback addresses have to be asked for.
         config.local = true;
+        config.signing = signing;
         config.max_links = config.max_links.min(max_links);
         let (handle, notices) = host.start(config)?;
         tokio::spawn(watch(i, handle.clone(), notices, board.clone()));
@@ -120,7 +128,9 @@ impl Over {
 
 impl Host {
     fn start(self, config: Config) -> Result<(Handle, Notices), Box<dyn Error>> {
-        let identity = Identity::new(self.key.node()).with_addresses(vec![self.address]);
+        let identity = Identity::new(self.key.node())
+            .with_addresses(vec![self.address])
+            .with_seal(self.key.seal());
         let node = Node::new(config, identity, random_seed()?, Instant::ZERO)?;
         let driver = Driver::new(node).with_transport(self.transport);
         // Before it starts, so that nothing is missed.

@@ -166,6 +166,16 @@ impl Teller {
                     );
                 }
             }
+            Event::OtherCluster { node, what } => {
+                let condition = format!("other cluster {node} {what:?}");
+                if let Some(more) = self.seldom.due(&condition, Instant::now()) {
+                    warn!(
+                        "node {} is left alone: {what}; `cluster` and `signing` have to be the same on all nodes{}",
+                        self.shown(&node).await,
+                        again(more)
+                    );
+                }
+            }
             Event::Blamed { node, fault, .. } => {
                 let condition = format!("blamed {node} {}", fault.reason());
                 if let Some(more) = self.seldom.due(&condition, Instant::now()) {

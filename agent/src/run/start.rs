@@ -45,7 +45,8 @@ pub(super) async fn start(checked: Checked) -> Result<Started, String> {
     config.upstreams.clone_from(&found);
     let identity = Identity::new(key.node())
         .with_addresses(own.clone())
-        .with_metadata(settings.metadata());
+        .with_metadata(settings.metadata())
+        .with_seal(key.seal());
     let node = restore(&state, config, identity)?;
     introduce(&settings, &node, &sockets);
 

@@ -6,6 +6,7 @@ mod run;
 mod sample;
 mod watch;
 
+use crate::signing::Signing;
 use crate::topology::{Graph, Topology};
 use clap::Args;
 use std::io::Write;
@@ -47,6 +48,9 @@ pub(crate) struct SimArgs {
     /// One-way latency of every link in milliseconds, 0.001 to 60,000
     #[arg(long, default_value_t = 1.0, value_name = "MS", value_parser = latency)]
     latency_ms: f64,
+    /// Whether records are signed: with a hash, not with keys, so that it costs what hashing does
+    #[arg(long, value_enum, default_value_t = Signing::Off)]
+    signing: Signing,
     /// Five virtual seconds after convergence, one node changes its addresses
     #[arg(long)]
     change: bool,

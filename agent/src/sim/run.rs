@@ -112,7 +112,7 @@ fn build(args: &SimArgs, graph: &Graph) -> Network<Watch> {
         reorder: args.reorder,
         ..Faults::default()
     };
-    let mut config = Config::default();
+    let mut config = Config::default().with_signing(args.signing.into());
     config.capacity = match args.capacity {
         Some(n) => n as usize,
         // Every node has room for all.

@@ -100,6 +100,7 @@ impl Node {
             addresses,
             metadata: record::metadata(entry.body()).to_vec(),
             first_seen: entry.first_seen(),
+            signed: entry.is_signed(),
             learned_from: self.learned_from(entry, teller),
             lifetime_left: entry.deadline.saturating_since(self.now()),
             lifetime: entry.lifetime(),

@@ -24,6 +24,9 @@ pub struct PeerView {
     /// Since when it has been known here, rounded down to a second: a restart begins anew, and so
     /// does a peer that had left.
     pub first_seen: Instant,
+    /// Its record is signed, and the signature was checked: by this life of the node, or the one
+    /// whose snapshot it was restored from (R50).
+    pub signed: bool,
     /// Who told what is known now.
     pub learned_from: LearnedFrom,
     /// How long the record lives on without a renewal.

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use peer_exchange::{Config, Driver, Identity, Instant, Multiaddr, Node};
+use peer_exchange::{Config, Driver, Identity, Instant, Multiaddr, Node, Signing};
 use peer_exchange_tls::random_seed;
 use tokio::time::sleep;
 
@@ -59,10 +59,11 @@ pub async fn measure<K: Kind>(links: usize) {
 /// A node that only dials and announces nothing, so that no record adds to the measure.
 fn unannounced<K: Kind>(plan: &Plan) -> peer_exchange::Handle {
     let transport = K::bind(plan).expect("a free port");
-    let identity = Identity::new(plan.key.node());
+    let identity = Identity::new(plan.key.node()).with_seal(plan.key.seal());
     let mut config = Config::default();
     config.upstreams = plan.upstreams.clone();
     config.local = true;
+    config.signing = Signing::Require;
     let seed = random_seed().expect("randomness");
     let node = Node::new(config, identity, seed, Instant::ZERO).expect("a configuration");
     Driver::new(node).with_transport(transport).spawn()

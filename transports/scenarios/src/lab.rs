@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use peer_exchange::driver::{Filtered, Notices};
 use peer_exchange::{
-    Config, Driver, Event, Handle, Identity, Instant, Multiaddr, Node, NodeId, Notice, Transport,
+    Config, Driver, Event, Handle, Identity, Instant, Multiaddr, Node, NodeId, Notice, Signing,
+    Transport,
 };
 use peer_exchange_tls::{HandshakeStats, Membership, NodeKey, Tls, Token, random_seed};
 use tokio::time::{sleep, timeout};
@@ -79,6 +80,7 @@ impl Plan {
     pub fn new() -> Self {
         let mut config = Config::default();
         config.local = true;
+        config.signing = Signing::Require;
         Self {
             config,
             key: NodeKey::generate().expect("randomness"),
@@ -145,7 +147,9 @@ impl Plan {
         let sockets = K::sockets(&transport).iter();
         let addresses: Vec<_> = sockets.map(|socket| address::<K>(*socket)).collect();
         let address = addresses[0].clone();
-        let identity = Identity::new(self.key.node()).with_addresses(addresses);
+        let identity = Identity::new(self.key.node())
+            .with_addresses(addresses)
+            .with_seal(self.key.seal());
         let mut config = self.config.clone();
         config.upstreams = self.upstreams.clone();
         let (seed, now) = (random_seed().expect("randomness"), Instant::ZERO);

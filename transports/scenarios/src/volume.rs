@@ -1,7 +1,12 @@
 //! Messages of full size.
 
-use peer_exchange::{Config, Effect, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId};
-use peer_exchange_tls::random_seed;
+use std::sync::Arc;
+
+use peer_exchange::{
+    Config, Effect, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId, Seal, Signature,
+    Signing,
+};
+use peer_exchange_tls::{NodeKey, random_seed};
 
 use crate::lab::{Kind, Plan, eventually};
 
@@ -14,7 +19,8 @@ const GROUP: u16 = 6;
 /// A node with a large table, and another that learns all of it over one link.
 pub async fn a_large_table_arrives_whole<K: Kind>() {
     let mut plan = Plan::new();
-    plan.snapshot = Some(large_table(plan.key.node(), PEERS, &METADATA));
+    let own = Identity::new(plan.key.node()).with_seal(Trusting::new(&plan.key));
+    plan.snapshot = Some(large_table(own, PEERS, &METADATA, plan.config.signing));
     let one = plan.start::<K>();
     assert_eq!(one.handle.peers().await.unwrap().len(), PEERS.into());
     let two = Plan::new().upstream(&one.address).start::<K>();
@@ -33,16 +39,42 @@ pub async fn a_large_table_arrives_whole<K: Kind>() {
     assert_eq!(whole, PEERS.into());
 }
 
-/// The snapshot of a node that has met so many others, each with a long record.
-pub(crate) fn large_table(own: NodeId, peers: u16, metadata: &[u8]) -> Vec<u8> {
-    let mut node = start(own, Vec::new(), metadata);
+/// Signs, and checks nothing: a table is sooner made like that, and who gets it checks it.
+struct Trusting(Arc<dyn Seal>);
+
+impl Trusting {
+    fn new(key: &NodeKey) -> Arc<Self> {
+        Arc::new(Self(key.seal()))
+    }
+}
+
+impl Seal for Trusting {
+    fn sign(&self, message: &[u8]) -> Signature {
+        self.0.sign(message)
+    }
+
+    fn verify(&self, _: &NodeId, _: &[u8], _: &Signature) -> bool {
+        true
+    }
+}
+
+/// The snapshot of a node that has met so many others, each with a long record, signed or not.
+pub(crate) fn large_table(own: Identity, peers: u16, metadata: &[u8], signing: Signing) -> Vec<u8> {
+    let mut node = start(own, metadata, signing);
     let peer = |n: u16| {
         let [high, low] = n.to_be_bytes();
         let mut id = [1; 32];
         (id[0], id[1]) = (high, low);
         // Link-local: nobody dials it (R7), so that all there is to do is to pass it on.
         let socket = ([169, 254, high, low], 7).into();
-        start(NodeId::new(id), vec![Multiaddr::tcp(socket)], metadata)
+        let identity = if signing == Signing::Off {
+            Identity::new(NodeId::new(id))
+        } else {
+            let key = NodeKey::generate().expect("randomness");
+            Identity::new(key.node()).with_seal(Trusting::new(&key))
+        };
+        let addresses = vec![Multiaddr::tcp(socket)];
+        start(identity.with_addresses(addresses), metadata, signing)
     };
     // In groups, of which it meets the first: whomever it meets learns all it knows.
     for first in (0..peers).step_by(GROUP.into()) {
@@ -56,12 +88,11 @@ pub(crate) fn large_table(own: NodeId, peers: u16, metadata: &[u8]) -> Vec<u8> {
     node.snapshot(node.now())
 }
 
-fn start(node: NodeId, addresses: Vec<Multiaddr>, metadata: &[u8]) -> Node {
-    let identity = Identity::new(node)
-        .with_addresses(addresses)
-        .with_metadata(metadata.to_vec());
+fn start(identity: Identity, metadata: &[u8], signing: Signing) -> Node {
+    let identity = identity.with_metadata(metadata.to_vec());
+    let config = Config::default().with_signing(signing);
     let seed = random_seed().expect("randomness");
-    Node::new(Config::default(), identity, seed, Instant::ZERO).expect("a valid configuration")
+    Node::new(config, identity, seed, Instant::ZERO).expect("a valid configuration")
 }
 
 /// Links the two, lets them tell each other what they know, and cuts the link.
@@ -99,6 +130,11 @@ fn pass(from: &mut Node, to: &mut Node, link: LinkId) -> bool {
                 from.handle(now, Input::Sent { link }).expect("it runs");
                 to.handle(now, Input::Message { link, bytes })
                     .expect("it runs");
+            }
+            // Signatures are still to be checked.
+            Effect::WaitUntil(Some(at)) if at <= from.now() => {
+                passed = true;
+                from.handle(at, Input::Wake).expect("it runs");
             }
             Effect::WaitUntil(_) => return passed,
             Effect::Dial { .. } | Effect::Close { .. } | Effect::Event(_) => {}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use peer_exchange::NodeId;
 use ring::rand::{SecureRandom, SystemRandom};
+use ring::signature::Ed25519KeyPair;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 use rustls::sign::SigningKey;
@@ -18,6 +19,7 @@ use zeroize::Zeroizing;
 pub struct NodeKey {
     pkcs8: Arc<Zeroizing<Vec<u8>>>,
     signing: Arc<dyn SigningKey>,
+    pair: Arc<Ed25519KeyPair>,
     node: NodeId,
 }
 
@@ -131,9 +133,12 @@ impl NodeKey {
             .map_err(|_| KeyError::Malformed)?;
         let spki = signing.public_key().ok_or(KeyError::Malformed)?;
         let node = node_of_spki(&spki).ok_or(KeyError::Malformed)?;
+        let pair =
+            Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| KeyError::Malformed)?;
         Ok(Self {
             pkcs8: Arc::new(pkcs8),
             signing,
+            pair: Arc::new(pair),
             node,
         })
     }
@@ -157,6 +162,10 @@ impl NodeKey {
     #[must_use]
     pub const fn node(&self) -> NodeId {
         self.node
+    }
+
+    pub(crate) fn pair(&self) -> Arc<Ed25519KeyPair> {
+        self.pair.clone()
     }
 
     pub(crate) fn signing(&self) -> Arc<dyn SigningKey> {

@@ -1,7 +1,7 @@
 //! Identity and membership of peer-exchange, shared by its TCP and QUIC transports.
 //!
 //! - [`NodeKey`]: a node's Ed25519 key, in a file that only its owner can read. The node ID is the
-//!   public key.
+//!   public key. Its [`seal`](NodeKey::seal) signs the node's records.
 //! - [`Membership`]: who may join: whoever knows the [`Token`], or has a certificate of the
 //!   cluster's authority.
 //! - [`Tls`]: the rustls configurations made of both: TLS 1.3 in both directions, no resumption.
@@ -17,6 +17,7 @@ mod key;
 mod membership;
 mod proof;
 mod resolve;
+mod seal;
 mod tls;
 mod token;
 mod verify;

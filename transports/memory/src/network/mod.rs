@@ -5,6 +5,7 @@ mod events;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hasher;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use crate::host::{Host, HostId};
 use crate::observer::{Observer, Quiet};
 use crate::queue::Queue;
 use crate::random::Random;
+use crate::seal::MockSeal;
 
 /// What a network is made from.
 #[derive(Clone, Debug, Default)]
@@ -145,7 +147,9 @@ impl<O: Observer> Network<O> {
     pub fn add_host_at(&mut self, upstreams: Vec<Multiaddr>) -> HostId {
         let host = HostId(self.hosts.len());
         let id = host.node_id(self.setup.seed);
-        let identity = Identity::new(id).with_addresses(vec![host.address()]);
+        let identity = Identity::new(id)
+            .with_addresses(vec![host.address()])
+            .with_seal(Arc::new(MockSeal::new(id)));
         let mut config = self.setup.config.clone();
         config.upstreams = upstreams;
         self.by_address.insert(host.socket(), host);

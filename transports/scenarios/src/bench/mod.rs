@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peer_exchange::{Config, Multiaddr, NodeId, Notice};
+use peer_exchange::{Config, Identity, Multiaddr, NodeId, Notice, Signing};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// # Panics
 /// When something fails.
 pub fn compare<K: Kind, B: Bare>(name: &str) {
-    let snapshot = large_table(NodeId::new([9; 32]), RECORDS, &[]);
+    let snapshot = table_of(NodeId::new([9; 32]));
     let script = Script::record(&snapshot, RECORDS);
     let runtime = runtime();
     let server = serve::<K>();
@@ -135,6 +135,10 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime")
 }
 
+fn table_of(node: NodeId) -> Vec<u8> {
+    large_table(Identity::new(node), RECORDS, &[], Signing::Off)
+}
+
 fn config() -> Config {
     let mut config = Config::default();
     config.local = true;
@@ -156,7 +160,7 @@ fn serve<K: Kind>() -> Server {
     thread::spawn(move || {
         runtime().block_on(async {
             let mut plan = Plan::new().with(config());
-            plan.snapshot = Some(large_table(plan.key.node(), RECORDS, &[]));
+            plan.snapshot = Some(table_of(plan.key.node()));
             let server: Running<K> = plan.start();
             started.send(server.address.clone()).expect("it waits");
             let _ = stopped.await;
