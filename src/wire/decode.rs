@@ -12,7 +12,7 @@ use crate::contract;
 use crate::id::{NodeId, Prefix, RequestId};
 use crate::record::Sequence;
 use crate::sketch::Strata;
-use crate::wire::columns::{Records, Refusals, Renewals};
+use crate::wire::columns::{Records, Refusals};
 use crate::wire::message::{
     Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
     Response, Trace, Update, Walk,
@@ -239,28 +239,6 @@ pub(super) fn records(m: pb::Records) -> Result<Records, DecodeError> {
     checked(records, ok, "records")
 }
 
-fn renewals(m: Option<pb::Renewals>) -> Result<Renewals, DecodeError> {
-    let Some(m) = m else {
-        return Ok(Renewals::default());
-    };
-    let pb::Renewals {
-        prefixes,
-        versions,
-        beats,
-        lifetimes,
-        checks,
-    } = m;
-    let renewals = Renewals {
-        prefixes,
-        versions,
-        beats,
-        lifetimes,
-        checks,
-    };
-    let ok = renewals.is_consistent();
-    checked(renewals, ok, "renewals")
-}
-
 pub(super) fn refusals(m: Option<pb::Refusals>) -> Result<Refusals, DecodeError> {
     let Some(m) = m else {
         return Ok(Refusals::default());
@@ -363,7 +341,7 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
         digest: m.digest.map(digest).unwrap_or_default(),
         cursor: m.cursor.map(cursor),
         delta: m.delta.map(delta).transpose()?,
-        renewals: renewals(m.renewals)?,
+        renewed: m.renewed.map(records).transpose()?.unwrap_or_default(),
         refusals: refusals(m.refusals)?,
         busy,
     })
@@ -374,7 +352,6 @@ fn update(m: pb::Update) -> Result<Update, DecodeError> {
         request: (m.request != 0).then_some(RequestId::new(m.request)),
         digest: m.digest.map(digest),
         delta: m.delta.map(delta).transpose()?,
-        renewals: renewals(m.renewals)?,
         refusals: refusals(m.refusals)?,
     })
 }

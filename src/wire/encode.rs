@@ -10,7 +10,7 @@ use super::generated as pb;
 use super::generated::envelope::Kind;
 use crate::id::NodeId;
 use crate::record::Sequence;
-use crate::wire::columns::{Records, Refusals, Renewals};
+use crate::wire::columns::{Records, Refusals};
 use crate::wire::message::{
     Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
     Response, Trace, Update,
@@ -107,24 +107,6 @@ pub(super) fn records(m: Records) -> pb::Records {
     }
 }
 
-fn renewals(m: Renewals) -> Option<pb::Renewals> {
-    let Renewals {
-        prefixes,
-        versions,
-        beats,
-        lifetimes,
-        checks,
-    } = m;
-    let some = !prefixes.is_empty();
-    some.then_some(pb::Renewals {
-        prefixes,
-        versions,
-        beats,
-        lifetimes,
-        checks,
-    })
-}
-
 pub(super) fn refusals(m: Refusals) -> Option<pb::Refusals> {
     let Refusals {
         nodes,
@@ -204,7 +186,7 @@ fn response(m: Response) -> pb::Response {
         digest: Some(digest(m.digest)),
         cursor: m.cursor.map(cursor),
         delta: m.delta.map(delta),
-        renewals: renewals(m.renewals),
+        renewed: (!m.renewed.is_empty()).then(|| records(m.renewed)),
         refusals: refusals(m.refusals),
         busy: m.busy.map(|(wait, sample)| pb::Busy {
             retry_after_ms: millis(wait),
@@ -218,7 +200,6 @@ fn update(m: Update) -> pb::Update {
         request: m.request.map_or(0, |id| id.get()),
         digest: m.digest.map(digest),
         delta: m.delta.map(delta),
-        renewals: renewals(m.renewals),
         refusals: refusals(m.refusals),
     }
 }

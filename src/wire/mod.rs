@@ -27,10 +27,7 @@ mod message;
 mod sets;
 mod snapshot;
 
-pub use columns::{
-    Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal, Renewals, RenewalsBuilder,
-    WireRecord,
-};
+pub use columns::{Records, RecordsBuilder, Refusals, RefusalsBuilder, WireRecord};
 pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub use encode::encode;
 pub use kind::Kind;

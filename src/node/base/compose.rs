@@ -1,4 +1,4 @@
-//! Composing: what a request shows, and what an answer tells (R5, R15, R26, R27).
+//! Composing: what a request shows, and what an answer tells (R2, R5, R15, R27).
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -14,8 +14,8 @@ use crate::rng;
 use crate::sketch::{self, Plan, Strata};
 use crate::table::{Listed, Slot};
 use crate::wire::{
-    Content, Cursor, Delta, Digest, Records, Refusals, RefusalsBuilder, Renewals, RenewalsBuilder,
-    Request, ShortIdScheme, Walk,
+    Content, Cursor, Delta, Digest, Records, Refusals, RefusalsBuilder, Request, ShortIdScheme,
+    Walk,
 };
 
 /// Records that go along with a request or an answer instead of being announced.
@@ -39,12 +39,13 @@ fn knows_little(theirs: u32, n: usize) -> bool {
 impl Base {
     /// A request for what is new; with a walk, a forwarded one. `None` where one is under way.
     pub(crate) fn pull_request(
-        &self,
+        &mut self,
         link: LinkId,
         id: RequestId,
         hop_limit: u8,
         walk: Option<Walk>,
     ) -> Option<Request> {
+        let overdue = self.overdue();
         let l = self.links.get(link).filter(|l| l.is_idle())?;
         let node = l.node();
         Some(Request {
@@ -53,7 +54,7 @@ impl Base {
             digest: self.digest(),
             cursor: self.peers.cursor(&node, l.epoch()),
             push: self.small_push(&node, l.epoch()),
-            overdue: self.overdue(),
+            overdue,
             strata: self.strata_for(&node),
             plain: self.pace.wants_plain(),
             ..self.fetch_request(id)
@@ -128,14 +129,11 @@ impl Base {
         self.table.page(self.cx.now, &own, None, PAGE_BYTES).0
     }
 
-    /// The first four bytes of nodes whose renewal is overdue.
-    fn overdue(&self) -> Bytes {
-        let slots = self.table.overdue(self.cx.now);
-        let mut out = Vec::with_capacity(4 * slots.len());
-        for entry in slots.iter().filter_map(|slot| self.table.get(*slot)) {
-            out.extend_from_slice(&entry.node.prefix().0);
-        }
-        out.into()
+    /// Nodes whose renewal has not come by.
+    fn overdue(&mut self) -> Bytes {
+        let prefixes = self.table.overdue(caps::OVERDUE, &mut self.cx.choices);
+        let bytes: Vec<_> = prefixes.into_iter().flat_map(|p| p.0).collect();
+        bytes.into()
     }
 }
 
@@ -273,19 +271,12 @@ impl Base {
         about.finish()
     }
 
-    /// The renewals of the nodes whose IDs begin so.
-    pub(crate) fn renewals_of(&self, prefixes: &[u8]) -> Renewals {
-        let mut batch = RenewalsBuilder::default();
-        if !prefixes.is_empty() {
-            let slots = self.table.by_prefix(prefixes);
-            let entries = slots
-                .iter()
-                .take(caps::BATCH)
-                .filter_map(|slot| self.table.get(*slot));
-            entries
-                .filter_map(|e| e.to_renewal(self.cx.now))
-                .for_each(|r| batch.push(r));
-        }
-        batch.finish()
+    /// Of what the asker calls overdue, what has been renewed.
+    pub(crate) fn renewed_page(&self, overdue: &[u8]) -> Records {
+        let slots = self.table.renewed(self.cx.now, overdue);
+        let page = self
+            .table
+            .page(self.cx.now, &slots, None, caps::RENEWED_BYTES);
+        page.0
     }
 }

@@ -20,8 +20,6 @@ impl Node {
         self.guard
             .charge_taken(now, source, update.delta.as_ref(), len);
         self.take_refusals(&update.refusals);
-        self.exchange
-            .take_renewals(&mut self.base, link, &update.renewals);
         let Some(delta) = update.delta else { return };
         let origin = if delta.to == 0 {
             Origin::Rumour
