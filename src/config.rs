@@ -30,8 +30,8 @@ pub struct Config {
     /// Links that stay open: 4 to 65,536. Default 512. One beyond it is answered once and told
     /// that the node is full.
     pub max_links: usize,
-    /// Lifetime of the own record: 10 s to 1 h, whole seconds. Default 30 min. It is renewed
-    /// after a third of it.
+    /// Lifetime of the own record: 10 min to a week, whole seconds. Default 24 h. It is renewed in
+    /// the last quarter of it; it is what remains when everything else fails.
     pub lifetime: Duration,
     /// Between rounds of asking while there is news, at most: 10 ms to 10 s. Default 200 ms.
     pub round: Duration,
@@ -54,8 +54,6 @@ pub struct Config {
     /// A link that this node has dialled closes when unused for so long: 1 s to 1 h. Default
     /// 90 s. Upstreams and the ring successor stay.
     pub link_idle: Duration,
-    /// How long renewals are gathered before they are sent on: 0 to 60 s. Default 10 s.
-    pub renewal_batch: Duration,
     /// Between traces that look for cycles: 1 s to 1 day. Default 10 min.
     pub trace_interval: Duration,
     /// A cycle, or another lasting condition, is reported once in this time: 1 s to 1 day.
@@ -111,7 +109,6 @@ setters! {
         with_backoff_base, backoff_base: Duration;
         with_backoff_cap, backoff_cap: Duration;
         with_link_idle, link_idle: Duration;
-        with_renewal_batch, renewal_batch: Duration;
         with_trace_interval, trace_interval: Duration;
         with_report_interval, report_interval: Duration;
         with_local, local: bool;
@@ -138,7 +135,6 @@ impl Default for Config {
             backoff_base: Duration::from_millis(500),
             backoff_cap: Duration::from_secs(300),
             link_idle: Duration::from_secs(90),
-            renewal_batch: Duration::from_secs(10),
             trace_interval: Duration::from_secs(600),
             report_interval: Duration::from_secs(600),
             local: false,
@@ -250,8 +246,8 @@ impl Config {
             ),
             (
                 "lifetime",
-                "10 s to 1 h, in whole seconds",
-                (SECOND * 10..=contract::LIFETIME).contains(&self.lifetime)
+                "10 min to 7 days, in whole seconds",
+                (contract::SHORTEST_LIFETIME..=contract::LIFETIME).contains(&self.lifetime)
                     && self.lifetime.subsec_nanos() == 0,
             ),
             (
@@ -291,7 +287,6 @@ impl Config {
                 "1 s to 1 h",
                 (SECOND..=HOUR).contains(&self.link_idle),
             ),
-            ("renewal_batch", "0 to 60 s", self.renewal_batch <= minute),
             (
                 "trace_interval",
                 "1 s to 1 day",
@@ -358,11 +353,6 @@ impl Config {
         self.address_policy
             .is_none_or(|policy| policy(node, address))
     }
-
-    /// Between renewals of the own record.
-    pub(crate) fn renewal(&self) -> Duration {
-        self.lifetime / 3
-    }
 }
 
 #[cfg(test)]
@@ -382,7 +372,7 @@ mod tests {
         };
         assert_eq!(config.check().map_err(|e| e.field), Err("hop_limit"));
         let config = Config {
-            lifetime: Duration::from_millis(60_500),
+            lifetime: Duration::from_millis(600_500),
             ..Config::default()
         };
         assert_eq!(config.check().map_err(|e| e.field), Err("lifetime"));

@@ -17,9 +17,17 @@ pub const METADATA_BYTES: usize = 256;
 pub const CLUSTER_BYTES: usize = 64;
 /// Hop limit of a request, and nodes on the path of a walk (R10).
 pub const HOPS: usize = 64;
-/// A record's remaining lifetime (R2).
-pub const LIFETIME: Duration = Duration::from_secs(3_600);
-/// The initial life of a tombstone: the cap of records and a sixteenth (R4).
-pub const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(3_600 + 3_600 / 16);
-/// Lifetime of a record that names none.
-pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(1_800);
+/// The longest lifetime of a record (R2): a week.
+pub const LIFETIME: Duration = Duration::from_secs(604_800);
+/// The shortest: ten minutes.
+pub const SHORTEST_LIFETIME: Duration = Duration::from_secs(600);
+/// Lifetime of a record that names none: a day.
+pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(86_400);
+/// The longest life of a tombstone: that of a record and a sixteenth (R4).
+pub const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(604_800 + 604_800 / 16);
+/// Versions of a record are below this (R51).
+pub const VERSIONS: u64 = 1 << 63;
+/// The highest version that is believed of a node that is not known, or at less.
+pub const FIRST_VERSIONS: u64 = 1 << 40;
+/// By so much at most a version is above the known one, from there on.
+pub const VERSION_STEP: u64 = 1 << 32;

@@ -31,9 +31,11 @@ impl NodeId {
         bytes.try_into().ok().map(Self)
     }
 
-    /// The first four bytes, by which renewals name a node (R26).
+    /// Its beginning.
     pub(crate) fn prefix(&self) -> Prefix {
-        Prefix([self.0[0], self.0[1], self.0[2], self.0[3]])
+        let mut bytes = [0; Prefix::LEN];
+        bytes.copy_from_slice(&self.0[..Prefix::LEN]);
+        Prefix(bytes)
     }
 }
 
@@ -84,12 +86,27 @@ impl FromStr for NodeId {
     }
 }
 
-/// The first four bytes of a node ID.
+/// The first eight bytes of a node ID, by which a record is named where its node may be meant by
+/// nothing else: another ID with the same takes 2^64 tries to find.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Prefix(pub(crate) [u8; 4]);
+pub(crate) struct Prefix(pub(crate) [u8; 8]);
 
 impl Prefix {
-    pub(crate) const LEN: usize = 4;
+    pub(crate) const LEN: usize = 8;
+
+    /// Those of a checked list.
+    pub(crate) fn list(bytes: &[u8]) -> impl Iterator<Item = Self> + '_ {
+        bytes.chunks_exact(Self::LEN).map(|chunk| {
+            let mut prefix = [0; Self::LEN];
+            prefix.copy_from_slice(chunk);
+            Self(prefix)
+        })
+    }
+
+    /// As a number: those are quicker to compare.
+    pub(crate) fn number(self) -> u64 {
+        u64::from_be_bytes(self.0)
+    }
 }
 
 /// A link: one authenticated, ordered connection to one node. The embedder picks the number and

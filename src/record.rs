@@ -24,16 +24,20 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// The sequence of the next content. Above the highest version there is none: then a higher
-    /// beat, so that at least nobody takes it for an older record.
+    /// The sequence of the next content.
     pub(crate) fn next_version(self) -> Self {
-        match self.version.checked_add(1) {
-            Some(version) => Self { version, beat: 0 },
-            None => Self {
-                beat: self.beat.saturating_add(1),
-                ..self
-            },
+        Self {
+            version: self.version.saturating_add(1),
+            beat: 0,
         }
+    }
+
+    /// Whether it is believed where this version is known, 0 where none is (R51). One that has lost
+    /// its state begins at 1 and is told the version that it had: so whoever knows of less believes
+    /// as much as one to whom the node is new.
+    pub(crate) fn is_credible(self, known: u64) -> bool {
+        let step = known.saturating_add(contract::VERSION_STEP);
+        self.version < contract::VERSIONS && self.version <= step.max(contract::FIRST_VERSIONS)
     }
 }
 
@@ -56,30 +60,36 @@ pub enum RecordError {
     /// More than 256 bytes of metadata.
     #[error("a record's metadata has at most {} bytes", contract::METADATA_BYTES)]
     MetadataTooLong,
-    /// A lifetime outside 10 s to 1 h.
-    #[error("a record's lifetime is 10 to 3,600 seconds")]
+    /// A lifetime outside ten minutes to a week.
+    #[error("a record's lifetime is 600 to 604,800 seconds")]
     Lifetime,
     /// Version 0 is that of no record.
     #[error("a record's version is at least 1")]
     NoVersion,
+    /// Far above what is known of its node, or at 2^63 or above.
+    #[error("a record's version is far above the one before")]
+    VersionTooHigh,
 }
 
 /// What is read from a body when it is checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct BodyInfo {
-    /// The full lifetime in seconds, which fits 16 bits.
-    pub(crate) lifetime_s: u16,
+    /// The full lifetime in seconds.
+    pub(crate) lifetime_s: u32,
     /// The node has left (R4).
     pub(crate) tombstone: bool,
 }
 
 impl BodyInfo {
+    pub(crate) fn life(self) -> Duration {
+        Duration::from_secs(u64::from(self.lifetime_s))
+    }
+
     /// What is left of a record's life, received with so many seconds, when it goes on at once:
     /// at least one less (R2), and none in its last moments (R3).
     pub(crate) fn relayed(self, remaining_s: u32) -> Option<u32> {
-        let lifetime = u32::from(self.lifetime_s);
-        let left = remaining_s.min(lifetime);
-        (left > (lifetime / 500).max(2)).then(|| left - 1)
+        let left = remaining_s.min(self.lifetime_s);
+        (left > (self.lifetime_s / 500).max(2)).then(|| left - 1)
     }
 }
 
@@ -113,17 +123,15 @@ pub(crate) fn check_body(body: &[u8]) -> Result<BodyInfo, RecordError> {
             _ => {}
         }
     }
-    if !(10..=contract::LIFETIME.as_secs()).contains(&lifetime) {
+    let range = contract::SHORTEST_LIFETIME.as_secs()..=contract::LIFETIME.as_secs();
+    if !range.contains(&lifetime) {
         return Err(RecordError::Lifetime);
     }
     let tombstone = addresses == 0;
-    let lifetime = if tombstone {
-        contract::TOMBSTONE_LIFETIME.as_secs()
-    } else {
-        lifetime
-    };
+    // A tombstone outlives whatever its node has announced (R4).
+    let more = if tombstone { lifetime / 16 } else { 0 };
     Ok(BodyInfo {
-        lifetime_s: lifetime as u16,
+        lifetime_s: (lifetime + more) as u32,
         tombstone,
     })
 }
@@ -153,7 +161,8 @@ pub(crate) fn usable_addresses(body: &[u8], local: bool) -> Vec<Multiaddr> {
         .collect()
 }
 
-/// Writes a body. The caller has checked the limits with [`check_body`].
+/// Writes a body; of one without addresses, `lifetime` is the longest that the node has announced.
+/// The caller has checked the limits with [`check_body`].
 pub(crate) fn write_body(addresses: &[Multiaddr], metadata: &[u8], lifetime: Duration) -> Vec<u8> {
     let mut out = Vec::new();
     let put_bytes = |out: &mut Vec<u8>, tag, bytes: &[u8]| {
@@ -167,7 +176,7 @@ pub(crate) fn write_body(addresses: &[Multiaddr], metadata: &[u8], lifetime: Dur
     if !metadata.is_empty() {
         put_bytes(&mut out, METADATA, metadata);
     }
-    if lifetime != contract::DEFAULT_LIFETIME && !addresses.is_empty() {
+    if lifetime != contract::DEFAULT_LIFETIME {
         encode_key(LIFETIME, WireType::Varint, &mut out);
         encode_varint(lifetime.as_secs(), &mut out);
     }
@@ -272,12 +281,12 @@ mod tests {
     #[test]
     fn a_body_reads_as_written() {
         let list = [address("/ip4/10.0.0.1/tcp/1"), address("/dns/a.b/tcp/2")];
-        let body = write_body(&list, b"zone=1", Duration::from_secs(60));
+        let body = write_body(&list, b"zone=1", Duration::from_secs(660));
         let info = check_body(&body).unwrap();
         assert_eq!(
             info,
             BodyInfo {
-                lifetime_s: 60,
+                lifetime_s: 660,
                 tombstone: false
             }
         );
@@ -286,16 +295,21 @@ mod tests {
         assert_eq!(metadata(&body), b"zone=1");
     }
 
+    /// R4: 17/16 of the longest life that its node has announced.
     #[test]
-    fn no_addresses_is_a_tombstone_with_its_own_life() {
-        let body = write_body(&[], b"", Duration::from_secs(60));
-        assert_eq!(
-            check_body(&body),
-            Ok(BodyInfo {
-                lifetime_s: 3_825,
-                tombstone: true
-            })
-        );
+    fn no_addresses_is_a_tombstone_and_outlives_what_was_announced() {
+        for (longest, lives) in [(600, 637), (86_400, 91_800), (604_800, 642_600)] {
+            let body = write_body(&[], b"", Duration::from_secs(longest));
+            assert_eq!(
+                check_body(&body),
+                Ok(BodyInfo {
+                    lifetime_s: lives,
+                    tombstone: true
+                })
+            );
+        }
+        assert_eq!(contract::TOMBSTONE_LIFETIME.as_secs(), 642_600);
+        assert_eq!(check_body(b"").map(|info| info.lifetime_s), Ok(91_800));
     }
 
     #[test]
@@ -303,16 +317,16 @@ mod tests {
         let many = vec![address("/ip4/10.0.0.1/tcp/1"); 17];
         let check =
             |a: &[Multiaddr], m: &[u8], s| check_body(&write_body(a, m, Duration::from_secs(s)));
-        assert_eq!(check(&many, b"", 60), Err(RecordError::TooManyAddresses));
+        assert_eq!(check(&many, b"", 660), Err(RecordError::TooManyAddresses));
         assert_eq!(
-            check(&many[..1], &[0; 257], 60),
+            check(&many[..1], &[0; 257], 660),
             Err(RecordError::MetadataTooLong)
         );
-        assert_eq!(
-            check(&many[..1], b"", 100 * 365 * 86_400),
-            Err(RecordError::Lifetime)
-        );
-        assert_eq!(check(&many[..1], b"", 0), Err(RecordError::Lifetime));
+        for seconds in [0, 599, 604_801, 100 * 365 * 86_400] {
+            let refused = Err(RecordError::Lifetime);
+            assert_eq!(check(&many[..1], b"", seconds), refused);
+            assert_eq!(check(&[], b"", seconds), refused);
+        }
         assert_eq!(check_body(&[0; 1025]), Err(RecordError::TooLong));
         assert_eq!(check_body(&[0x0a, 200]), Err(RecordError::Malformed));
         assert_eq!(check_body(&[0x0b]), Err(RecordError::Malformed));

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Brief, Content, Cursor, Delta, Goodbye, GoodbyeReason, Digest, Hello, LoopFound, Message, Nodes,
-    RecordsBuilder, RefusalsBuilder, Renewal, RenewalsBuilder, Request, Response, Trace, Update,
+    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Nodes,
+    RecordsBuilder, RefusalsBuilder, Request, Response, Trace, Update,
     Walk, WireRecord, encode,
 };
 use peer_exchange::{NodeId, RequestId, Sequence};
@@ -75,14 +75,6 @@ fn messages() -> Vec<(&'static str, Message)> {
         epoch: 99,
         version: 4,
     });
-    let mut renewals = RenewalsBuilder::default();
-    renewals.push(Renewal {
-        prefix: [2; 4],
-        sequence: SEQUENCE,
-        remaining_s: 1_700,
-        check: 0xbeef,
-    });
-    let renewals = renewals.finish();
     let mut refusals = RefusalsBuilder::default();
     refusals.push(&node(3), SEQUENCE);
     let refusals = refusals.finish();
@@ -108,8 +100,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         own_check: 0xbeef,
         push: Some(delta()),
         want: None,
-        fetch: vec![1, 1, 1, 1].into(),
-        overdue: vec![2, 2, 2, 2].into(),
+        fetch: vec![1; 8].into(),
+        overdue: vec![2; 8].into(),
         strata: vec![0x5a; 40].into(),
         plain: false,
     };
@@ -118,7 +110,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         digest: digest(),
         cursor,
         delta: Some(delta()),
-        renewals: renewals.clone(),
+        renewed: Default::default(),
         refusals: refusals.clone(),
         busy: Some((Duration::from_millis(250), Default::default())),
     };
@@ -126,7 +118,6 @@ fn messages() -> Vec<(&'static str, Message)> {
         request: Some(id),
         digest: Some(digest()),
         delta: Some(delta()),
-        renewals,
         refusals,
     };
     let nodes = Update {

@@ -247,7 +247,7 @@ fn config(source: &mut Source<'_>) -> Config {
     let mut config = Config::default();
     config.capacity = [256, 2, 3, 5, 16, 64, 300, 1024][source.below(8)];
     config.max_links = 4 + source.below(8);
-    config.lifetime = Duration::from_secs([1800, 10, 60, 3600][source.below(4)]);
+    config.lifetime = Duration::from_secs([86_400, 600, 3600, 604_800][source.below(4)]);
     config.round = millis([200, 10, 1000, 10_000][source.below(4)]);
     config.quiet_round = config.round * (1 + u32::from(source.u8()));
     config.burst = [40, 0, 1, 1000][source.below(4)];
@@ -257,7 +257,6 @@ fn config(source: &mut Source<'_>) -> Config {
     config.backoff_base = millis([500, 10][source.below(2)]);
     config.backoff_cap = millis([60_000, 600, 3_600_000][source.below(3)]);
     config.link_idle = millis([90_000, 1000][source.below(2)]);
-    config.renewal_batch = millis([10_000, 0, 100][source.below(3)]);
     config.trace_interval = millis([600_000, 1000][source.below(2)]);
     config.report_interval = millis([600_000, 1000][source.below(2)]);
     config.local = source.flag();

@@ -83,7 +83,7 @@ pub fn response(source: &mut Source<'_>, cast: &Cast) -> Response {
         digest: digest(source),
         cursor: source.maybe(|s| cursor(s, cast)),
         delta: source.maybe(|s| delta(s, cast)),
-        renewals: cast.renewals(source),
+        renewed: cast.records(source),
         refusals: cast.refusals(source),
         busy: match source.u8() {
             0..=220 => None,
@@ -103,7 +103,6 @@ pub fn update(source: &mut Source<'_>, cast: &Cast) -> Update {
             .filter(|id| id.get() != 0),
         digest: source.maybe(digest),
         delta: source.maybe(|s| delta(s, cast)),
-        renewals: cast.renewals(source),
         refusals: cast.refusals(source),
     }
 }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use peer_exchange::contract;
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
-    Content, Decoded, Message, Nodes, Records, RecordsBuilder, Refusals, RefusalsBuilder, Renewal,
-    Renewals, RenewalsBuilder, ShortIds, Sketch, WireRecord, decode,
+    Content, Decoded, Message, Nodes, Records, RecordsBuilder, Refusals, RefusalsBuilder, ShortIds,
+    Sketch, WireRecord, decode,
 };
 use peer_exchange::{Multiaddr, NodeId, RequestId, Sequence};
 
@@ -154,25 +154,10 @@ impl Cast {
             }
             _ => {
                 let address = address(source);
-                let lifetime = source.maybe(Source::u16).map(u64::from);
+                let lifetime = source.maybe(Source::u16).map(|n| u64::from(n) * 10);
                 body(&[address.as_bytes()], &source.bytes(4), lifetime)
             }
         }
-    }
-
-    pub fn renewals(&self, source: &mut Source<'_>) -> Renewals {
-        let mut batch = RenewalsBuilder::default();
-        for _ in 0..source.below(4) {
-            let node = self.node(source);
-            let [a, b, c, d, ..] = *node.as_bytes();
-            batch.push(Renewal {
-                prefix: [a, b, c, d],
-                sequence: self.sequence(source),
-                remaining_s: remaining(source),
-                check: source.u16(),
-            });
-        }
-        batch.finish()
     }
 
     pub fn refusals(&self, source: &mut Source<'_>) -> Refusals {
@@ -187,7 +172,7 @@ impl Cast {
     pub fn prefixes(&self, source: &mut Source<'_>) -> Bytes {
         let mut out = Vec::new();
         for _ in 0..source.below(5) {
-            out.extend_from_slice(&self.node(source).as_bytes()[..4]);
+            out.extend_from_slice(&self.node(source).as_bytes()[..8]);
         }
         out.into()
     }

@@ -54,10 +54,12 @@ pub const REPUTATIONS: usize = 4_096;
 pub const BANS: usize = 1_024;
 /// Expired peers kept as dial hints (R28).
 pub const HINTS: usize = 64;
-/// Renewals waiting for the next batch.
-pub const RENEWALS: usize = 8_192;
-/// Renewals in one batch, overdue records in one request, fetches by prefix in one request.
-pub const BATCH: usize = 256;
+/// Records named as overdue in one request (R2).
+pub const OVERDUE: usize = 64;
+/// Bytes of records in the answer to that, beside whatever else it has.
+pub const RENEWED_BYTES: usize = 4 * 1024;
+/// Refusals in one message.
+pub const REFUSALS: usize = 256;
 /// Nodes named to a node whose table is full, in one delta (R22).
 pub const SAMPLE: usize = 256;
 /// Records in an answer that a node without room for the link gives (R22).

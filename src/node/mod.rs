@@ -91,9 +91,8 @@ impl Node {
         let base = &mut node.base;
         base.publish_own()?;
         let first = now + base.cx.jitter(base.cx.config.start_jitter, 0);
-        let renewal = now + base.cx.config.renewal();
         base.cx.timers.set(Timer::Round, first);
-        base.cx.timers.set(Timer::Renew, renewal);
+        base.schedule_renewal();
         base.cx.timers.set(Timer::Sweep, now + timers::SWEEP);
         base.traces.schedule(&mut base.cx);
         base.schedule_redial();
@@ -177,7 +176,9 @@ impl Node {
     /// Everything that is due. Each handler sets its own timer into the future, or waits for
     /// input; the bound is for a clock that has jumped far.
     fn run_due(&mut self) {
-        self.base.expire();
+        if self.base.expire() {
+            self.exchange.look_for_renewals(&mut self.base);
+        }
         for _ in 0..MAX_DUE {
             if self.over {
                 break;
@@ -196,7 +197,6 @@ impl Node {
         match timer {
             Timer::Round => self.exchange.start_round(base),
             Timer::Renew => base.renew_own(),
-            Timer::Batch => base.flush_renewals(),
             Timer::Trace => base.on_trace_timer(),
             Timer::Redial => base.redial(),
             Timer::Fetch => self.exchange.on_fetch_timeout(base),

@@ -16,8 +16,6 @@ pub(crate) enum Timer {
     Round,
     /// The own record's renewal.
     Renew,
-    /// The next batch of renewals.
-    Batch,
     /// The next periodic trace, or one for an upstream that has come up.
     Trace,
     /// The next dial of an upstream or a hint.
@@ -30,10 +28,9 @@ pub(crate) enum Timer {
     Sweep,
 }
 
-const TIMERS: [Timer; 8] = [
+const TIMERS: [Timer; 7] = [
     Timer::Round,
     Timer::Renew,
-    Timer::Batch,
     Timer::Trace,
     Timer::Redial,
     Timer::Fetch,

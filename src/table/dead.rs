@@ -1,11 +1,18 @@
 //! Dead certificates: what has expired stays dead (R3).
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
 
 use crate::id::NodeId;
 use crate::limits::caps;
 use crate::record::Sequence;
 use crate::time::Instant;
+
+/// How long a certificate is kept of what has lived for so long: whatever is below it has ended
+/// by then, also where clocks stood still for a while.
+pub(crate) fn certificate_life(life: Duration) -> Duration {
+    life + life / 16
+}
 
 #[derive(Default)]
 pub(super) struct Dead {
@@ -32,13 +39,11 @@ impl Dead {
             .map(|(node, (sequence, until))| (*node, *sequence, *until))
     }
 
-    /// Refuses `sequence` and all below it until `until`. The highest version leaves none: it
-    /// would lock the node out of its own identity (R6).
+    /// Refuses `sequence` and all below it until `until`, or what is refused already for longer: of
+    /// what is below, some may have been announced for a longer life.
     pub(super) fn insert(&mut self, node: NodeId, sequence: Sequence, until: Instant) {
-        if sequence.version == u64::MAX || self.get(&node).is_some_and(|s| s >= sequence) {
-            return;
-        }
-        self.remove(&node);
+        let known = self.remove(&node).unwrap_or((sequence, until));
+        let (sequence, until) = (sequence.max(known.0), until.max(known.1));
         if self.len() >= caps::CERTIFICATES {
             if let Some((_, first)) = self.by_end.pop_first() {
                 self.by_node.remove(&first);
@@ -48,10 +53,10 @@ impl Dead {
         self.by_end.insert((until, node));
     }
 
-    pub(super) fn remove(&mut self, node: &NodeId) {
-        if let Some((_, until)) = self.by_node.remove(node) {
-            self.by_end.remove(&(until, *node));
-        }
+    fn remove(&mut self, node: &NodeId) -> Option<(Sequence, Instant)> {
+        let (sequence, until) = self.by_node.remove(node)?;
+        self.by_end.remove(&(until, *node));
+        Some((sequence, until))
     }
 
     pub(super) fn expire(&mut self, now: Instant) {

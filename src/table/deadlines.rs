@@ -1,11 +1,30 @@
-//! When entries expire: a binary heap of slot numbers whose positions the entries know, so that a
-//! renewal moves its place and leaves no tombstone behind.
+//! When entries are overdue, and when they expire: a binary heap of slot numbers whose positions the
+//! entries know, so that a renewal moves its place and leaves no tombstone behind.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::table::slab::Slab;
 use crate::table::{Entry, Slot};
 use crate::time::Instant;
+
+/// Records whose renewal has not come by, by the seconds of the lifetime: the shortest life is in the greatest hurry.
+#[derive(Default)]
+pub(super) struct Overdue(pub(super) BTreeSet<(u32, Slot)>);
+
+impl Overdue {
+    pub(super) fn insert(&mut self, entry: &Entry, slot: Slot) {
+        self.0.insert((entry.lifetime_s(), slot));
+    }
+
+    pub(super) fn remove(&mut self, entry: &Entry, slot: Slot) {
+        self.0.remove(&(entry.lifetime_s(), slot));
+    }
+
+    pub(super) fn check(&self, overdue: impl Iterator<Item = (u32, Slot)>) {
+        assert_eq!(self.0, overdue.collect());
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Deadlines {
@@ -49,36 +68,11 @@ impl Deadlines {
         }
     }
 
-    /// The entry's deadline has changed.
+    /// It is due at another time.
     pub(super) fn moved(&mut self, entries: &mut Slab, slot: Slot) {
         if let Some(pos) = position(entries, slot) {
             self.settle(entries, pos);
         }
-    }
-
-    /// Up to `most` entries for which `due` holds; `due` holds for no entry below one for which
-    /// it does not.
-    pub(super) fn collect(
-        &self,
-        entries: &Slab,
-        most: usize,
-        mut due: impl FnMut(&Entry) -> bool,
-    ) -> Vec<Slot> {
-        let mut found = Vec::new();
-        let mut open = alloc::vec![0];
-        while let Some(pos) = open.pop() {
-            let Some(&slot) = self.heap.get(pos) else {
-                continue;
-            };
-            let Some(entry) = entries.get(slot) else {
-                continue;
-            };
-            if found.len() < most && due(entry) {
-                found.push(slot);
-                open.extend([2 * pos + 1, 2 * pos + 2]);
-            }
-        }
-        found
     }
 
     fn settle(&mut self, entries: &mut Slab, pos: usize) {
@@ -91,11 +85,11 @@ impl Deadlines {
 
     fn up(&mut self, entries: &mut Slab, mut pos: usize) {
         let slot = self.heap[pos];
-        let deadline = at(entries, slot);
+        let due = at(entries, slot);
         while pos > 0 {
             let parent = (pos - 1) / 2;
             let other = self.heap[parent];
-            if at(entries, other) <= deadline {
+            if at(entries, other) <= due {
                 break;
             }
             self.heap[pos] = other;
@@ -108,7 +102,7 @@ impl Deadlines {
 
     fn down(&mut self, entries: &mut Slab, mut pos: usize) {
         let slot = self.heap[pos];
-        let deadline = at(entries, slot);
+        let due = at(entries, slot);
         loop {
             let left = 2 * pos + 1;
             let children = [left, left + 1]
@@ -118,7 +112,7 @@ impl Deadlines {
                 break;
             };
             let other = self.heap[child];
-            if at(entries, other) >= deadline {
+            if at(entries, other) >= due {
                 break;
             }
             self.heap[pos] = other;
@@ -131,7 +125,7 @@ impl Deadlines {
 }
 
 fn at(entries: &Slab, slot: Slot) -> Instant {
-    entries.get(slot).map_or(Instant::ZERO, |e| e.deadline)
+    entries.get(slot).map_or(Instant::ZERO, Entry::due)
 }
 
 fn position(entries: &Slab, slot: Slot) -> Option<usize> {

@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use crate::id::NodeId;
-use crate::limits::caps;
 use crate::sketch::{Plan, Strata, Syndromes};
 use crate::table::sets::IdSet;
 use crate::table::{Entry, Slot, Table};
@@ -174,18 +173,5 @@ impl Table {
     /// What another node needs to estimate how much its table differs from this one.
     pub(crate) fn strata(&self) -> Strata {
         self.strata
-    }
-
-    /// The entries whose renewal is overdue: half of a life has passed without one, where the
-    /// author renews after a third.
-    pub(crate) fn overdue(&self, now: Instant) -> Vec<Slot> {
-        let due = |e: &Entry| e.deadline.saturating_since(now) < e.lifetime() / 2;
-        // The heap is ordered by deadline, not by this; with lifetimes of one length it is the
-        // same, and with others some are found at a later round.
-        let slots = self.deadlines.collect(&self.entries, caps::BATCH / 4, due);
-        slots
-            .into_iter()
-            .filter(|s| self.get(*s).is_some_and(|e| !e.is_tombstone()))
-            .collect()
     }
 }

@@ -9,7 +9,7 @@ use crate::id::NodeId;
 use crate::record::{self, Body, BodyInfo, Sequence, Signature};
 use crate::rng;
 use crate::time::Instant;
-use crate::wire::{Renewal, WireRecord};
+use crate::wire::WireRecord;
 
 /// The number of an entry in the slab.
 pub(crate) type Slot = u32;
@@ -34,8 +34,10 @@ pub(crate) struct Entry {
     pub(crate) via: Via,
     /// Since when its node has been known, in seconds.
     first_seen_s: u32,
-    lifetime_s: u16,
+    lifetime_s: u32,
     tombstone: bool,
+    /// Its renewal has not come by.
+    pub(super) overdue: bool,
     /// No dial to it has failed since the last that succeeded.
     pub(crate) reachable: bool,
     body: Body,
@@ -59,6 +61,7 @@ impl Entry {
             first_seen_s: 0,
             lifetime_s: info.lifetime_s,
             tombstone: info.tombstone,
+            overdue: false,
             reachable: true,
             body: Body::copy_from(record.body),
             signature: record.signature.map(|signature| Box::new(*signature)),
@@ -72,15 +75,25 @@ impl Entry {
         }
     }
 
-    /// The signature is that of the record with this beat.
-    pub(super) fn set_beat(&mut self, beat: u32, deadline: Instant, signature: Option<&Signature>) {
-        self.beat = beat;
+    /// Takes over a higher beat of the same content. The signature is that of this beat.
+    pub(super) fn renew(&mut self, record: WireRecord<'_>, deadline: Instant) {
+        self.beat = record.sequence.beat;
         self.deadline = deadline;
-        self.signature = signature.map(|signature| Box::new(*signature));
+        self.signature = record.signature.map(|signature| Box::new(*signature));
     }
 
     pub(crate) fn is_signed(&self) -> bool {
         self.signature.is_some()
+    }
+
+    /// When there is something to do about it: its renewal is overdue from its last eighth on, and
+    /// a tombstone awaits none.
+    pub(super) fn due(&self) -> Instant {
+        if self.overdue || self.tombstone {
+            self.deadline
+        } else {
+            self.deadline.saturating_sub(self.lifetime() / 8)
+        }
     }
 
     /// Since when its node has been known, rounded down to a second.
@@ -98,6 +111,10 @@ impl Entry {
 
     pub(crate) fn is_tombstone(&self) -> bool {
         self.tombstone
+    }
+
+    pub(super) fn lifetime_s(&self) -> u32 {
+        self.lifetime_s
     }
 
     pub(crate) fn lifetime(&self) -> Duration {
@@ -128,16 +145,6 @@ impl Entry {
             remaining_s: self.remaining_s(now)?,
             body: self.body(),
             signature: self.signature.as_deref(),
-        })
-    }
-
-    /// Its renewal as it goes on the wire.
-    pub(crate) fn to_renewal(&self, now: Instant) -> Option<Renewal> {
-        Some(Renewal {
-            prefix: self.node.prefix().0,
-            sequence: self.sequence(),
-            remaining_s: self.remaining_s(now)?,
-            check: rng::body_check(self.body()),
         })
     }
 }

@@ -2,10 +2,9 @@
 
 use core::time::Duration;
 
-use crate::contract;
 use crate::id::NodeId;
 use crate::record::{BodyInfo, RecordError, Sequence, Signature, check_body};
-use crate::table::{Entry, Slot, Table, Via};
+use crate::table::{Entry, Slot, Table, Via, certificate_life};
 use crate::time::Instant;
 use crate::wire::WireRecord;
 
@@ -44,6 +43,14 @@ enum Step {
     Insert(BodyInfo),
     Replace(Slot, BodyInfo),
     Renew(Slot),
+}
+
+/// What was due.
+pub(crate) enum Due {
+    /// The renewal of a record, which has not come by.
+    Renewal,
+    /// The end of its life.
+    Ended(Entry),
 }
 
 impl Table {
@@ -89,13 +96,19 @@ impl Table {
         if record.sequence.version == 0 {
             return Err(Merged::Bad(RecordError::NoVersion));
         }
-        if let Some(slot) = self.find(&record.node) {
+        let slot = self.find(&record.node);
+        let known = match slot.and_then(|slot| self.get(slot)) {
+            Some(entry) => Some(entry.sequence()),
+            None => self.certificate(&record.node),
+        };
+        if !record.sequence.is_credible(known.map_or(0, |s| s.version)) {
+            return Err(Merged::Bad(RecordError::VersionTooHigh));
+        }
+        if let Some(slot) = slot {
             return self.judge_known(slot, record);
         }
-        if let Some(refusing) = self.certificate(&record.node) {
-            if record.sequence <= refusing {
-                return Err(Merged::Refused(refusing));
-            }
+        if let Some(refusing) = known.filter(|refusing| record.sequence <= *refusing) {
+            return Err(Merged::Refused(refusing));
         }
         // In a crowded cluster most records end here.
         if self.is_full() && self.evictor.is_outranked(&record.node) && !is_pinned(&record.node) {
@@ -148,18 +161,16 @@ impl Table {
     ) -> Merged {
         match step {
             Step::Insert(info) => {
-                let deadline = deadline(now, record.remaining_s, info);
+                let deadline = deadline(now, record.remaining_s, info.lifetime_s);
                 let mut entry = Entry::new(record, info, deadline, via);
                 entry.set_first_seen(now);
                 if self.is_full() && !self.make_room(&entry, is_pinned) {
                     return Merged::Full;
                 }
-                self.dead.remove(&record.node);
                 Merged::New(self.insert(entry))
             }
             Step::Renew(slot) => {
-                let beat = record.sequence.beat;
-                self.renew(now, slot, beat, record.remaining_s, record.signature);
+                self.renew(now, slot, record);
                 Merged::Renewed(slot)
             }
             Step::Replace(slot, info) => {
@@ -183,12 +194,17 @@ impl Table {
         via: Via,
     ) -> Slot {
         let before = self.remove(slot);
+        let deadline = deadline(now, record.remaining_s, info.lifetime_s);
+        if let Some(longer) = before.as_ref().filter(|e| e.deadline > deadline) {
+            // It may go on elsewhere when its successor has ended.
+            let until = now + certificate_life(longer.deadline.saturating_since(now));
+            self.dead.insert(longer.node, longer.sequence(), until);
+        }
         let reachable = before.as_ref().is_some_and(|e| e.reachable);
         let returns = |e: &Entry| e.is_tombstone() && !info.tombstone;
         let first_seen = before
             .filter(|e| !returns(e))
             .map_or(now, |e| e.first_seen());
-        let deadline = deadline(now, record.remaining_s, info);
         let mut entry = Entry::new(record, info, deadline, via);
         entry.reachable = reachable;
         entry.set_first_seen(first_seen);
@@ -196,20 +212,14 @@ impl Table {
     }
 
     /// A higher beat of the same content. It is no change of the set: the log stays (R1).
-    pub(super) fn renew(
-        &mut self,
-        now: Instant,
-        slot: Slot,
-        beat: u32,
-        remaining_s: u32,
-        signature: Option<&Signature>,
-    ) {
+    fn renew(&mut self, now: Instant, slot: Slot, record: WireRecord<'_>) {
         if let Some(entry) = self.entries.get_mut(slot) {
-            let info = BodyInfo {
-                lifetime_s: entry.lifetime().as_secs() as u16,
-                tombstone: entry.is_tombstone(),
-            };
-            entry.set_beat(beat, deadline(now, remaining_s, info), signature);
+            entry.renew(
+                record,
+                deadline(now, record.remaining_s, entry.lifetime_s()),
+            );
+            self.overdue.remove(entry, slot);
+            entry.overdue = false;
             self.deadlines.moved(&mut self.entries, slot);
         }
     }
@@ -223,26 +233,25 @@ impl Table {
         signature: Option<&Signature>,
     ) -> Result<(), RecordError> {
         let info = check_body(body)?;
-        let lifetime = Duration::from_secs(u64::from(info.lifetime_s));
+        let record = WireRecord {
+            node: self.own,
+            sequence,
+            remaining_s: info.lifetime_s,
+            body,
+            signature,
+        };
         if let Some(slot) = self.own_slot {
             let unchanged = self
                 .get(slot)
                 .is_some_and(|e| e.sequence().version == sequence.version && e.body() == body);
             if unchanged {
-                let life = u32::from(info.lifetime_s);
-                self.renew(now, slot, sequence.beat, life, signature);
+                self.renew(now, slot, record);
                 return Ok(());
             }
             self.remove(slot);
         }
-        let record = WireRecord {
-            node: self.own,
-            sequence,
-            remaining_s: u32::from(info.lifetime_s),
-            body,
-            signature,
-        };
-        let entry = Entry::new(record, info, now + lifetime, Via::default());
+        let deadline = deadline(now, info.lifetime_s, info.lifetime_s);
+        let entry = Entry::new(record, info, deadline, Via::default());
         if self.is_full() {
             // The own record is never refused room.
             self.make_room(&entry, &|_| false);
@@ -251,27 +260,34 @@ impl Table {
         Ok(())
     }
 
-    /// Leaves the certificate of a node that has left and was not known.
-    pub(crate) fn bury(&mut self, now: Instant, node: NodeId, sequence: Sequence) {
+    /// Leaves a certificate of what has lived for so long.
+    pub(crate) fn bury(&mut self, now: Instant, node: NodeId, sequence: Sequence, life: Duration) {
         self.dead
-            .insert(node, sequence, now + contract::TOMBSTONE_LIFETIME);
+            .insert(node, sequence, now + certificate_life(life));
     }
 
-    /// Takes out the next entry whose life has ended, and leaves its certificate.
-    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<Entry> {
+    /// The next entry that is due. One whose life has ended is taken out, and leaves its
+    /// certificate.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Due> {
         self.dead.expire(now);
         let slot = self.deadlines.first_slot()?;
-        if self.get(slot)?.deadline > now {
+        let entry = self.entries.get_mut(slot)?;
+        if entry.due() > now {
             return None;
         }
+        if entry.deadline > now {
+            entry.overdue = true;
+            self.overdue.insert(entry, slot);
+            self.deadlines.moved(&mut self.entries, slot);
+            return Some(Due::Renewal);
+        }
         let entry = self.remove(slot)?;
-        self.bury(now, entry.node, entry.sequence());
-        Some(entry)
+        self.bury(now, entry.node, entry.sequence(), entry.lifetime());
+        Some(Due::Ended(entry))
     }
 }
 
 /// When a record received now ends: never later than its author could have meant.
-fn deadline(now: Instant, remaining_s: u32, info: BodyInfo) -> Instant {
-    let seconds = u64::from(remaining_s).min(u64::from(info.lifetime_s));
-    now + Duration::from_secs(seconds)
+fn deadline(now: Instant, remaining_s: u32, lifetime_s: u32) -> Instant {
+    now + Duration::from_secs(u64::from(remaining_s.min(lifetime_s)))
 }

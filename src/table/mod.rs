@@ -12,7 +12,7 @@ mod entry;
 mod evictor;
 mod log;
 mod merge;
-mod renew;
+mod overdue;
 mod ring;
 mod sample;
 mod sets;
@@ -21,8 +21,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::dead::certificate_life;
 pub(crate) use self::delta::{Differences, Listed};
 pub(crate) use self::entry::{Entry, Slot, Via};
-pub(crate) use self::merge::Merged;
-pub(crate) use self::renew::Renewed;
+pub(crate) use self::merge::{Due, Merged};
 pub(crate) use self::store::Table;

@@ -2,18 +2,11 @@
 
 use alloc::vec::Vec;
 
-use crate::id::{NodeId, Prefix};
+use crate::id::Prefix;
 use crate::limits::caps;
 use crate::rng::Stream;
 use crate::table::{Entry, Listed, Slot, Table};
 use crate::wire::Nodes;
-
-/// The first bytes of a node ID, as a number: those are quicker to compare.
-fn beginning(node: &NodeId) -> u64 {
-    let mut bytes = [0; Nodes::PREFIX];
-    bytes.copy_from_slice(&node.as_bytes()[..Nodes::PREFIX]);
-    u64::from_be_bytes(bytes)
-}
 
 /// The lowest byte of a record's version.
 fn low(entry: &Entry) -> u8 {
@@ -66,7 +59,7 @@ impl Table {
     pub(crate) fn unnamed(&self, slots: &[Slot], named: &Nodes) -> Vec<Slot> {
         let named = sorted(named);
         let is_news = |e: &Entry| {
-            let found = named.binary_search_by_key(&beginning(&e.node), |(b, _)| *b);
+            let found = named.binary_search_by_key(&e.node.prefix().number(), |(b, _)| *b);
             found.map_or(true, |i| is_newer(low(e), named[i].1))
         };
         let unnamed = |slot: &Slot| self.get(*slot).is_some_and(is_news);
@@ -81,7 +74,7 @@ impl Table {
             .map(|(beginning, version)| (beginning, version, Wish::Unknown))
             .collect();
         for (_, entry) in self.entries.iter() {
-            let it = beginning(&entry.node);
+            let it = entry.node.prefix().number();
             if let Ok(i) = named.binary_search_by_key(&it, |(b, _, _)| *b) {
                 let (_, version, wish) = &mut named[i];
                 *wish = if is_newer(*version, low(entry)) {
@@ -104,8 +97,8 @@ impl Table {
                 ranks || fits
             }
         });
-        let prefix = |beginning: u64| Prefix(((beginning >> 32) as u32).to_be_bytes());
-        named.iter().map(|(b, _, _)| prefix(*b)).collect()
+        let prefixes = named.iter().map(|(b, _, _)| Prefix(b.to_be_bytes()));
+        prefixes.collect()
     }
 }
 

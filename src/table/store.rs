@@ -9,7 +9,7 @@ use crate::record::Sequence;
 use crate::rng::{Keyed, Purpose, Stream};
 use crate::sketch::Strata;
 use crate::table::dead::Dead;
-use crate::table::deadlines::Deadlines;
+use crate::table::deadlines::{Deadlines, Overdue};
 use crate::table::entry::{Entry, Slot};
 use crate::table::evictor::Evictor;
 use crate::table::log::Log;
@@ -24,6 +24,7 @@ pub(crate) struct Table {
     pub(super) index: HashTable<Slot>,
     pub(super) keyed: Keyed,
     pub(super) deadlines: Deadlines,
+    pub(super) overdue: Overdue,
     pub(super) log: Log,
     pub(super) dead: Dead,
     pub(super) evictor: Evictor,
@@ -46,6 +47,7 @@ impl Table {
             index: HashTable::new(),
             keyed: Keyed::new(seed, Purpose::Index),
             deadlines: Deadlines::default(),
+            overdue: Overdue::default(),
             log: Log::default(),
             dead: Dead::default(),
             evictor: Evictor::new(Keyed::new(seed, Purpose::Eviction), capacity),
@@ -156,7 +158,7 @@ impl Table {
         self.dead.insert(node, sequence, until);
     }
 
-    /// The next time at which an entry expires.
+    /// The next time at which an entry is overdue or expires.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first(&self.entries)
     }
@@ -253,6 +255,7 @@ impl Table {
             found.remove();
         }
         let entry = self.entries.take(slot)?;
+        self.overdue.remove(&entry, slot);
         self.fingerprint = self.fingerprint.wrapping_sub(entry.hash);
         self.strata.toggle(entry.hash);
         self.evictor.removed(&entry);
@@ -287,7 +290,10 @@ impl Table {
         let mut strata = Strata::default();
         self.entries().for_each(|e| strata.toggle(e.hash));
         assert_eq!(self.strata, strata);
-        assert_eq!(self.next_deadline(), entries().map(|e| e.deadline).min());
+        assert_eq!(self.next_deadline(), entries().map(Entry::due).min());
+        let overdue = self.entries.iter().filter(|(_, e)| e.overdue);
+        self.overdue
+            .check(overdue.map(|(slot, e)| (e.lifetime_s(), slot)));
         let mut ring: Vec<_> = entries()
             .filter(|e| !e.is_tombstone())
             .map(|e| e.node)

@@ -18,13 +18,28 @@ fn node(n: u64) -> NodeId {
     NodeId::new(id)
 }
 
-fn body(n: u64) -> Vec<u8> {
+const FIRST: Sequence = Sequence {
+    version: 1,
+    beat: 0,
+};
+
+fn address(n: u64) -> Multiaddr {
     let ip = [10, (n >> 16) as u8, (n >> 8) as u8, n as u8];
-    write_body(
-        &[Multiaddr::tcp((ip, 7000).into())],
-        b"",
-        contract::DEFAULT_LIFETIME,
-    )
+    Multiaddr::tcp((ip, 7000).into())
+}
+
+fn body(n: u64) -> Vec<u8> {
+    write_body(&[address(n)], b"", contract::DEFAULT_LIFETIME)
+}
+
+/// The nodes whose records end now.
+fn ended(w: &mut Writer) -> Vec<NodeId> {
+    let due = core::iter::from_fn(|| w.table.pop_due(w.now));
+    let ended = due.filter_map(|due| match due {
+        Due::Ended(entry) => Some(entry.node),
+        Due::Renewal => None,
+    });
+    ended.collect()
 }
 
 fn table(capacity: usize) -> Table {
@@ -73,15 +88,15 @@ fn random_operations_keep_every_index_in_step() {
     for _ in 0..3_000 {
         let n = random.below(90) as u64;
         match random.below(10) {
-            0 => w.now = w.now + Duration::from_secs(random.below(300) as u64),
-            1 => while w.table.pop_expired(w.now).is_some() {},
+            0 => w.now = w.now + Duration::from_secs(random.below(12_000) as u64),
+            1 => while w.table.pop_due(w.now).is_some() {},
             2 => w.table.relax(),
             3 => {
                 let s = Sequence {
                     version: 9 + random.below(3) as u64,
                     beat: 0,
                 };
-                w.put_body(n, s, 3_825, b"");
+                w.put_body(n, s, 91_800, b"");
             }
             _ => {
                 let version = 1 + random.below(8) as u64;
@@ -89,7 +104,7 @@ fn random_operations_keep_every_index_in_step() {
                     n,
                     version,
                     random.below(4) as u32,
-                    random.below(2_000) as u32,
+                    random.below(86_400) as u32,
                 );
             }
         }
@@ -140,7 +155,7 @@ fn the_deadline_of_a_sequence_never_moves() {
     w.put(1, 1, 0, 60);
     let deadline = w.table.next_deadline();
     w.now = w.now + Duration::from_secs(10);
-    for remaining_s in [1, 60, 3_600, u32::MAX] {
+    for remaining_s in [1, 60, 86_400, u32::MAX] {
         assert_eq!(w.put(1, 1, 0, remaining_s), Merged::Known);
         assert_eq!(w.table.next_deadline(), deadline);
     }
@@ -150,22 +165,22 @@ fn the_deadline_of_a_sequence_never_moves() {
 #[test]
 fn every_hop_takes_a_second() {
     let mut w = writer(10);
-    let Merged::New(slot) = w.put(1, 1, 0, 60) else {
+    let Merged::New(slot) = w.put(1, 1, 0, 600) else {
         panic!()
     };
     assert_eq!(
         w.table.get(slot).and_then(|e| e.remaining_s(w.now)),
-        Some(59)
+        Some(599)
     );
     w.now = w.now + Duration::from_millis(500);
     assert_eq!(
         w.table.get(slot).and_then(|e| e.remaining_s(w.now)),
-        Some(59)
+        Some(599)
     );
     w.now = w.now + Duration::from_millis(600);
     assert_eq!(
         w.table.get(slot).and_then(|e| e.remaining_s(w.now)),
-        Some(58)
+        Some(598)
     );
 }
 
@@ -173,46 +188,39 @@ fn every_hop_takes_a_second() {
 fn a_century_is_cut_to_what_the_author_said() {
     let mut w = writer(10);
     w.put(1, 1, 0, 100 * 365 * 86_400);
-    assert_eq!(
-        w.table.next_deadline(),
-        Some(w.now + contract::DEFAULT_LIFETIME)
-    );
+    w.put_body(2, FIRST, u32::MAX, b"");
     w.put_body(
-        2,
-        Sequence {
-            version: 1,
-            beat: 0,
-        },
+        3,
+        FIRST,
         u32::MAX,
-        b"",
+        &write_body(&[], b"", contract::LIFETIME),
     );
-    assert!(
-        w.table
-            .lookup(&node(2))
-            .is_some_and(|e| e.deadline == w.now + contract::TOMBSTONE_LIFETIME)
-    );
+    let left = [1, 2, 3].map(|n| {
+        let entry = w.table.lookup(&node(n));
+        entry.map(|e| e.deadline.saturating_since(w.now).as_secs())
+    });
+    let day = 86_400;
+    let tombstones = [day, 7 * day].map(|life| Some(life + life / 16));
+    assert_eq!(left, [Some(day), tombstones[0], tombstones[1]]);
 }
 
 /// R3: what has expired is refused at or below its sequence, and welcome above it.
 #[test]
 fn what_has_expired_stays_dead() {
     let mut w = writer(10);
-    w.put(1, 3, 2, 30);
+    w.put(1, 3, 2, 200);
     let Some(slot) = w.table.find(&node(1)) else {
         panic!()
     };
-    w.now = w.now + Duration::from_secs(27);
+    w.now = w.now + Duration::from_secs(28);
     assert_eq!(
         w.table.get(slot).and_then(|e| e.remaining_s(w.now)),
         None,
         "quiet at the end"
     );
-    w.now = w.now + Duration::from_secs(4);
-    assert!(
-        w.table
-            .pop_expired(w.now)
-            .is_some_and(|e| e.node == node(1))
-    );
+    assert_eq!(ended(&mut w), []);
+    w.now = w.now + Duration::from_secs(172);
+    assert_eq!(ended(&mut w), [node(1)]);
     let dead = Sequence {
         version: 3,
         beat: 2,
@@ -220,17 +228,45 @@ fn what_has_expired_stays_dead() {
     assert_eq!(w.put(1, 3, 2, 900), Merged::Refused(dead));
     assert_eq!(w.put(1, 2, 9, 900), Merged::Refused(dead));
     assert!(matches!(w.put(1, 3, 3, 900), Merged::New(_)));
-    assert_eq!(w.table.certificate(&node(1)), None);
 }
 
-/// R6: the highest version leaves no certificate.
+/// R3: what was announced for longer than its successor stays dead for as long as it might live.
 #[test]
-fn a_forged_maximum_is_forgotten_with_its_record() {
+fn a_short_life_after_a_long_one_leaves_the_longer_certificate() {
     let mut w = writer(10);
-    w.put(1, u64::MAX, u32::MAX, 30);
-    w.now = w.now + Duration::from_secs(31);
-    assert!(w.table.pop_expired(w.now).is_some());
+    let short = |version| write_body(&[address(version)], b"", contract::SHORTEST_LIFETIME);
+    w.put(1, 1, 0, 86_400);
+    let second = Sequence {
+        version: 2,
+        beat: 0,
+    };
+    w.put_body(1, second, 600, &short(2));
+    w.now = w.now + Duration::from_secs(600);
+    assert_eq!(ended(&mut w), [node(1)]);
+    w.now = w.now + Duration::from_secs(86_399);
+    while w.table.pop_due(w.now).is_some() {}
+    assert_eq!(w.put(1, 1, 0, 900), Merged::Refused(second));
+    w.now = w.now + Duration::from_secs(86_400 / 16);
+    while w.table.pop_due(w.now).is_some() {}
     assert!(matches!(w.put(1, 1, 0, 900), Merged::New(_)));
+}
+
+/// R51: also where only a certificate tells what is known.
+#[test]
+fn a_version_far_above_the_known_one_is_refused() {
+    let mut w = writer(10);
+    let (first, step, end) = (1 << 40, 1 << 32, 1 << 63);
+    let too_high = Merged::Bad(RecordError::VersionTooHigh);
+    for version in [first + 1, end, u64::MAX] {
+        assert_eq!(w.put(1, version, 0, 900), too_high);
+    }
+    assert!(matches!(w.put(1, first, 0, 200), Merged::New(_)));
+    assert_eq!(w.put(1, first + step + 1, 0, 900), too_high);
+    assert!(matches!(w.put(1, first + step, 0, 200), Merged::Newer(_)));
+    w.now = w.now + Duration::from_secs(201);
+    assert_eq!(ended(&mut w), [node(1)]);
+    assert_eq!(w.put(1, first + 2 * step + 1, 0, 900), too_high);
+    assert!(matches!(w.put(1, first + 2 * step, 0, 900), Merged::New(_)));
 }
 
 #[test]

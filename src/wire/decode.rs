@@ -12,7 +12,7 @@ use crate::contract;
 use crate::id::{NodeId, Prefix, RequestId};
 use crate::record::Sequence;
 use crate::sketch::Strata;
-use crate::wire::columns::{Refusals, Renewals};
+use crate::wire::columns::Refusals;
 use crate::wire::message::{
     Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message,
     Request, Response, Trace, Update, Walk,
@@ -207,28 +207,6 @@ pub(super) fn records(page: &Bytes) -> Result<Records, DecodeError> {
     Ok(page::unpack(page)?)
 }
 
-fn renewals(m: Option<pb::Renewals>) -> Result<Renewals, DecodeError> {
-    let Some(m) = m else {
-        return Ok(Renewals::default());
-    };
-    let pb::Renewals {
-        prefixes,
-        versions,
-        beats,
-        lifetimes,
-        checks,
-    } = m;
-    let renewals = Renewals {
-        prefixes,
-        versions,
-        beats,
-        lifetimes,
-        checks,
-    };
-    let ok = renewals.is_consistent();
-    checked(renewals, ok, "renewals")
-}
-
 pub(super) fn refusals(m: Option<pb::Refusals>) -> Result<Refusals, DecodeError> {
     let Some(m) = m else {
         return Ok(Refusals::default());
@@ -332,7 +310,7 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
         digest: m.digest.map(digest).unwrap_or_default(),
         cursor: m.cursor.map(cursor),
         delta: m.delta.map(delta).transpose()?,
-        renewals: renewals(m.renewals)?,
+        renewed: records(&m.renewed)?,
         refusals: refusals(m.refusals)?,
         busy,
     })
@@ -343,7 +321,6 @@ fn update(m: pb::Update) -> Result<Update, DecodeError> {
         request: (m.request != 0).then_some(RequestId::new(m.request)),
         digest: m.digest.map(digest),
         delta: m.delta.map(delta).transpose()?,
-        renewals: renewals(m.renewals)?,
         refusals: refusals(m.refusals)?,
     })
 }

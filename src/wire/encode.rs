@@ -10,7 +10,7 @@ use super::generated as pb;
 use super::generated::envelope::Kind;
 use crate::id::NodeId;
 use crate::record::Sequence;
-use crate::wire::columns::{Refusals, Renewals};
+use crate::wire::columns::Refusals;
 use crate::wire::message::{
     Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
     Response, Trace, Update,
@@ -91,24 +91,6 @@ fn cursor(m: Cursor) -> pb::Cursor {
 
 pub(super) fn records(m: &Records) -> Bytes {
     page::pack(m).into()
-}
-
-fn renewals(m: Renewals) -> Option<pb::Renewals> {
-    let Renewals {
-        prefixes,
-        versions,
-        beats,
-        lifetimes,
-        checks,
-    } = m;
-    let some = !prefixes.is_empty();
-    some.then_some(pb::Renewals {
-        prefixes,
-        versions,
-        beats,
-        lifetimes,
-        checks,
-    })
 }
 
 pub(super) fn refusals(m: Refusals) -> Option<pb::Refusals> {
@@ -192,7 +174,7 @@ fn response(m: Response) -> pb::Response {
         digest: shown(m.digest),
         cursor: m.cursor.map(cursor),
         delta: m.delta.map(delta),
-        renewals: renewals(m.renewals),
+        renewed: records(&m.renewed),
         refusals: refusals(m.refusals),
         busy: m.busy.map(|(wait, sample)| pb::Busy {
             retry_after_ms: millis(wait),
@@ -206,7 +188,6 @@ fn update(m: Update) -> pb::Update {
         request: m.request.map_or(0, |id| id.get()),
         digest: m.digest.map(digest),
         delta: m.delta.map(delta),
-        renewals: renewals(m.renewals),
         refusals: refusals(m.refusals),
     }
 }

@@ -77,23 +77,6 @@ pub struct Cursor {
 // A page of records is `bytes` in the format that ../../README.md describes:
 // sorted by node ID and packed. Empty: no records.
 
-/// A batch of renewals, by column. Columns may be shorter than the batch: the
-/// last value stands for all that follow, and an empty column reads as zeros.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Renewals {
-    /// The first four bytes of each node ID.
-    #[prost(bytes = "bytes", tag = "1")]
-    pub prefixes: ::prost::bytes::Bytes,
-    #[prost(uint64, repeated, tag = "2")]
-    pub versions: ::prost::alloc::vec::Vec<u64>,
-    #[prost(uint32, repeated, tag = "3")]
-    pub beats: ::prost::alloc::vec::Vec<u32>,
-    #[prost(uint32, repeated, tag = "4")]
-    pub lifetimes: ::prost::alloc::vec::Vec<u32>,
-    /// Two bytes each: the lowest 16 bits of the hash of the record's body.
-    #[prost(bytes = "bytes", tag = "5")]
-    pub checks: ::prost::bytes::Bytes,
-}
 /// Short IDs of records: an announcement, or what is wanted of one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ShortIds {
@@ -199,10 +182,10 @@ pub struct Request {
     /// `fetch` is answered with those records and is never forwarded.
     #[prost(message, optional, tag = "10")]
     pub want: ::core::option::Option<ShortIds>,
-    /// Fetch by the first four bytes of the node ID.
+    /// Fetch by the first eight bytes of the node ID.
     #[prost(bytes = "bytes", tag = "11")]
     pub fetch: ::prost::bytes::Bytes,
-    /// Records whose renewal is overdue at the asker, by the first four bytes.
+    /// Records whose renewal is overdue at the asker, by the first eight bytes.
     #[prost(bytes = "bytes", tag = "12")]
     pub overdue: ::prost::bytes::Bytes,
     /// The lowest 16 bits of the hash of the own record's body, so that another
@@ -235,8 +218,9 @@ pub struct Response {
     pub cursor: ::core::option::Option<Cursor>,
     #[prost(message, optional, tag = "4")]
     pub delta: ::core::option::Option<Delta>,
-    #[prost(message, optional, tag = "5")]
-    pub renewals: ::core::option::Option<Renewals>,
+    /// A page: of what the request says is overdue, what has been renewed.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub renewed: ::prost::bytes::Bytes,
     #[prost(message, optional, tag = "6")]
     pub refusals: ::core::option::Option<Refusals>,
     #[prost(message, optional, tag = "7")]
@@ -259,12 +243,10 @@ pub struct Update {
     pub request: u64,
     #[prost(message, optional, tag = "2")]
     pub digest: ::core::option::Option<Digest>,
-    /// Without `to`, its records are a rumour: passed on, once, by whoever had
-    /// not known them.
+    /// Without `to`, its records are a rumour: a change or a renewal, passed on,
+    /// once, by whoever had not known it.
     #[prost(message, optional, tag = "3")]
     pub delta: ::core::option::Option<Delta>,
-    #[prost(message, optional, tag = "4")]
-    pub renewals: ::core::option::Option<Renewals>,
     #[prost(message, optional, tag = "5")]
     pub refusals: ::core::option::Option<Refusals>,
 }
@@ -368,8 +350,9 @@ pub struct RecordBody {
     /// Opaque to the protocol; at most 256 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub metadata: ::prost::bytes::Bytes,
-    /// The full lifetime in seconds, 10 to 3,600; absent: 1,800. A record without
-    /// addresses lives 3,825 seconds.
+    /// The full lifetime in seconds, 600 to 604,800; absent: 86,400. Without
+    /// addresses, the longest that the node has announced: the record lives for
+    /// that and a sixteenth of it.
     #[prost(uint32, tag = "3")]
     pub lifetime: u32,
 }
@@ -399,4 +382,7 @@ pub struct Snapshot {
     /// That of the Hello. Records of another cluster are dial hints.
     #[prost(fixed64, tag = "9")]
     pub cluster: u64,
+    /// The longest lifetime that the node has announced, in seconds.
+    #[prost(uint32, tag = "10")]
+    pub longest_lifetime: u32,
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::id::{NodeId, RequestId};
 use crate::record::Sequence;
 use crate::wire::Kind;
-use crate::wire::columns::{Refusals, Renewals};
+use crate::wire::columns::Refusals;
 use crate::wire::page::Records;
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
@@ -187,9 +187,9 @@ pub struct Request {
     pub push: Option<Delta>,
     /// Records wanted of an announcement.
     pub want: Option<ShortIds>,
-    /// Records wanted by the first four bytes of the node ID, concatenated.
+    /// Records wanted by the first eight bytes of the node ID, concatenated.
     pub fetch: Bytes,
-    /// Overdue renewals, likewise.
+    /// Records whose renewal is overdue, likewise.
     pub overdue: Bytes,
     /// To estimate how much the tables differ: 40 bytes or none.
     pub strata: Bytes,
@@ -216,15 +216,15 @@ pub struct Response {
     pub cursor: Option<Cursor>,
     /// What has changed since the asker's cursor.
     pub delta: Option<Delta>,
-    /// The renewals asked for.
-    pub renewals: Renewals,
+    /// Of what is overdue at the asker, what has been renewed.
+    pub renewed: Records,
     /// What the answerer refuses, and below which sequence.
     pub refusals: Refusals,
     /// Not now: wait for this long. The records are a random sample.
     pub busy: Option<(Duration, Records)>,
 }
 
-/// Pushed records, renewals, announcements.
+/// Pushed records and announcements.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Update {
     /// The request that this is late knowledge for (R9).
@@ -233,8 +233,6 @@ pub struct Update {
     pub digest: Option<Digest>,
     /// Records or an announcement.
     pub delta: Option<Delta>,
-    /// A batch of renewals (R26).
-    pub renewals: Renewals,
     /// What the sender refuses.
     pub refusals: Refusals,
 }

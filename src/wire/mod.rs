@@ -28,7 +28,7 @@ mod page;
 mod sets;
 mod snapshot;
 
-pub use columns::{Refusals, RefusalsBuilder, Renewal, Renewals, RenewalsBuilder};
+pub use columns::{Refusals, RefusalsBuilder};
 pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub use encode::encode;
 pub use kind::Kind;

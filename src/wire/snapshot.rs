@@ -1,6 +1,7 @@
 //! The encoded form of a snapshot.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use prost::Message as _;
 
@@ -16,6 +17,8 @@ use crate::wire::{decode, encode};
 pub(crate) struct Snapshot {
     pub(crate) node: NodeId,
     pub(crate) own: Sequence,
+    /// The longest life that the node has announced, in whole seconds.
+    pub(crate) longest_life: Duration,
     pub(crate) records: Records,
     pub(crate) dead: Refusals,
     pub(crate) dead_lifetimes: Vec<u32>,
@@ -51,6 +54,7 @@ impl Snapshot {
             node: encode::path(&[self.node]),
             own_version: self.own.version,
             own_beat: self.own.beat,
+            longest_lifetime: self.longest_life.as_secs() as u32,
             records: encode::records(&self.records),
             dead: encode::refusals(self.dead),
             dead_lifetimes: self.dead_lifetimes,
@@ -72,6 +76,7 @@ impl Snapshot {
                 version: m.own_version,
                 beat: m.own_beat,
             },
+            longest_life: Duration::from_secs(u64::from(m.longest_lifetime)),
             records: decode::records(&m.records).map_err(SnapshotError::Inconsistent)?,
             dead: decode::refusals(m.dead).map_err(SnapshotError::Inconsistent)?,
             dead_lifetimes: m.dead_lifetimes,

@@ -32,25 +32,12 @@ fn a_retry_after_is_honoured_on_a_link_that_has_held_for_long() {
 fn a_retry_after_holds_for_fetches_too() {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(2);
-    let renew = |n: u32| {
-        let mut batch = peer_exchange::wire::RenewalsBuilder::default();
-        batch.push(peer_exchange::wire::Renewal {
-            prefix: n.to_be_bytes(),
-            sequence: seq(1, 1),
-            remaining_s: 100,
-            check: 1,
-        });
-        Message::Update(peer_exchange::wire::Update {
-            renewals: batch.finish(),
-            ..Default::default()
-        })
-    };
     rig.take(link);
-    rig.message(link, renew(77));
+    rig.message(link, crate::forged::announce(1, 1));
     let fetch = rig.take_requests(link).into_iter().find(|r| r.is_fetch());
     rig.message(link, busy(fetch.unwrap().id, Duration::from_secs(90)));
     // Neither another fetch nor an exchange.
-    rig.message(link, renew(78));
+    rig.message(link, crate::forged::announce(2, 2));
     leaves_alone(&mut rig, link);
 }
 

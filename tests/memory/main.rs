@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peak_alloc::PeakAlloc;
-use peer_exchange::wire::{self, Message, Renewal, RenewalsBuilder, Trace, Update};
+use peer_exchange::wire::{self, Message, Request, Trace};
 use peer_exchange::{Config, Effect, Input, Instant, LinkId, Node};
 
 use support::build::*;
@@ -28,7 +28,7 @@ fn memory_is_bounded() {
     what_a_record_costs();
     a_record_pins_no_message();
     announcements_that_wait_pin_little();
-    a_batch_of_one_prefix_costs_no_product();
+    a_list_of_one_prefix_costs_no_product();
     floods_leave_little_behind();
     a_transport_that_never_reports();
 }
@@ -140,13 +140,13 @@ fn announcements_that_wait_pin_little() {
     assert!(kept < 10 * 65_536, "{kept} bytes");
 }
 
-/// 10,000 renewals of one prefix against 10,000 nodes with that prefix.
-fn a_batch_of_one_prefix_costs_no_product() {
+/// 8,000 prefixes, all the same, against 10,000 nodes with that prefix.
+fn a_list_of_one_prefix_costs_no_product() {
     let mut node = Plain::new(Config::default());
     let link = node.link(2);
     let twin = |n: u32| {
         let mut bytes = [9; 32];
-        bytes[4..8].copy_from_slice(&n.to_be_bytes());
+        bytes[8..12].copy_from_slice(&n.to_be_bytes());
         Rec {
             node: bytes.into(),
             ..rec(n)
@@ -157,22 +157,13 @@ fn a_batch_of_one_prefix_costs_no_product() {
         node.message(link, push(u64::from(first) + 1, &page));
     }
     assert_eq!(node.0.peer_count(), 10_000);
-    let mut batch = RenewalsBuilder::default();
-    for _ in 0..8_000 {
-        batch.push(Renewal {
-            prefix: [9; 4],
-            sequence: seq(1, 1),
-            remaining_s: 900,
-            check: 1,
-        });
-    }
-    let message = Message::Update(Update {
-        renewals: batch.finish(),
-        ..Update::default()
-    });
+    let asked = Request {
+        overdue: vec![9; 8 * 8_000].into(),
+        ..request(3)
+    };
     let before = heap();
     HEAP.reset_peak_usage();
-    node.message(link, message);
+    node.message(link, Message::Request(asked));
     let peak = HEAP.peak_usage() - before;
     assert!(peak < 4 << 20, "{peak} bytes at the peak");
 }

@@ -74,7 +74,7 @@ fn names(nodes: impl IntoIterator<Item = (NodeId, u64)>) -> Message {
 fn wanted(rig: &mut Rig, link: LinkId) -> Vec<Vec<u8>> {
     let fetch = rig.take_requests(link).pop();
     let bytes = fetch.map(|f| f.fetch).unwrap_or_default();
-    bytes.chunks(4).map(<[u8]>::to_vec).collect()
+    bytes.chunks(8).map(<[u8]>::to_vec).collect()
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn of_nodes_that_are_named_a_full_table_wants_those_it_would_keep() {
     // Each of them is taken in, and none of the others would have been.
     let fetched: Vec<_> = offered
         .iter()
-        .filter(|n| wanted.contains(&far_id(**n).as_bytes()[..4].to_vec()))
+        .filter(|n| wanted.contains(&far_id(**n).as_bytes()[..8].to_vec()))
         .collect();
     let stays = |rig: &Rig, n: u32| rig.node.peer(&far_id(n)).is_some();
     for n in &offered {
@@ -166,7 +166,7 @@ fn of_known_nodes_a_newer_version_is_wanted() {
     rig.message(link, names(known.iter().copied().zip(versions)));
     let wanted = wanted(&mut rig, link);
     let expected: Vec<_> = [1, 3, 4]
-        .map(|i: usize| known[i].as_bytes()[..4].to_vec())
+        .map(|i: usize| known[i].as_bytes()[..8].to_vec())
         .into();
     let sorted = |mut list: Vec<Vec<u8>>| {
         list.sort();

@@ -275,7 +275,7 @@ fn want_and_fetch_are_answered_with_those_records_and_never_forwarded() {
     rig.message(teller, push(1, &(20..60).map(rec).collect::<Vec<_>>()));
     let prefixes: Vec<u8> = [21_u32, 33, 999]
         .iter()
-        .flat_map(|n| n.to_be_bytes())
+        .flat_map(|n| id(*n).as_bytes()[..8].to_vec())
         .collect();
     let asked = Request {
         fetch: prefixes.into(),

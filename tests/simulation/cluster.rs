@@ -116,12 +116,12 @@ impl Graph {
     }
 }
 
-/// Lifetimes and intervals of seconds, so that minutes of virtual time show what hours would.
+/// Intervals of seconds and the shortest lifetime, so that minutes of virtual time show what days
+/// would.
 pub(crate) fn brisk() -> Config {
     let mut config = Config::default();
-    config.lifetime = Duration::from_secs(30);
+    config.lifetime = Duration::from_secs(600);
     config.quiet_round = Duration::from_secs(3);
-    config.renewal_batch = Duration::from_secs(1);
     config.backoff_cap = Duration::from_secs(5);
     config.trace_interval = Duration::from_secs(20);
     config.report_interval = Duration::from_secs(20);

@@ -9,7 +9,7 @@ use crate::checkers::Checkers;
 use crate::cluster::{Graph, brisk, knows, start};
 
 const NODES: usize = 24;
-const LIFETIME: Duration = Duration::from_secs(30);
+const LIFETIME: Duration = Duration::from_secs(600);
 
 /// A ring that has converged and come to rest.
 fn calm(seed: u64) -> Network<Checkers> {

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use peer_exchange::wire::{
-    Content, Delta, Message, Records, RecordsBuilder, Renewal, RenewalsBuilder, Request, Response,
-    Update, WireRecord,
+    Content, Delta, Message, Records, RecordsBuilder, Request, Response, Update, WireRecord,
 };
 use peer_exchange::{Instant, LinkId, NodeId, RequestId, Sequence, Stats};
 use peer_exchange_memory::HostId;
@@ -186,21 +185,6 @@ pub(crate) fn rumour(host: usize, sequence: Sequence, remaining_s: u32) -> Messa
     rumour_of(page(host, sequence, remaining_s, &body(1)))
 }
 
-/// A batch of one renewal. Its check is not that of the record.
-pub(crate) fn renewal(host: usize, sequence: Sequence) -> Message {
-    let mut batch = RenewalsBuilder::default();
-    batch.push(Renewal {
-        prefix: [host as u8 + 1; 4],
-        sequence,
-        remaining_s: 50,
-        check: 0,
-    });
-    Message::Update(Update {
-        renewals: batch.finish(),
-        ..Update::default()
-    })
-}
-
 pub(crate) fn rumour_of(records: Records) -> Message {
     Message::Update(Update {
         delta: Some(delta(0, 0, records)),
@@ -233,7 +217,7 @@ pub(crate) fn response(number: u64) -> Response {
         digest: Default::default(),
         cursor: None,
         delta: None,
-        renewals: Default::default(),
+        renewed: Default::default(),
         refusals: Default::default(),
         busy: None,
     }

@@ -80,7 +80,7 @@ fn incident() -> impl Strategy<Value = Incident> {
         2 => (host(), any::<bool>()).prop_map(|(h, known)| Incident::Restore(h, known)),
         2 => (0_u8..3).prop_map(Incident::Partition),
         2 => Just(Incident::Heal),
-        1 => (host(), 1_u64..40).prop_map(|(h, s)| Incident::Jump(h, s)),
+        1 => (host(), 1_u64..900).prop_map(|(h, s)| Incident::Jump(h, s)),
         1 => host().prop_map(Incident::Leave),
         1 => host().prop_map(Incident::Discover),
         2 => (host(), any::<u8>()).prop_map(|(h, m)| Incident::Change(h, m)),
@@ -176,7 +176,7 @@ impl Plan {
 
 /// Long enough for every lifetime, backoff and probe of a load balancer of the brisk
 /// configuration.
-const CALM: Duration = Duration::from_secs(400);
+const CALM: Duration = Duration::from_secs(1_400);
 
 struct Run {
     network: Network<Checkers>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peer_exchange::wire::{Content, Message, Records, Renewals, WireRecord};
+use peer_exchange::wire::{Content, Message, Records, WireRecord};
 use peer_exchange::{Event, Input, Instant, LinkId, Node, NodeId, Sequence, Stats};
 use peer_exchange_memory::HostId;
 
@@ -95,31 +95,24 @@ impl Facts for Node {
 
 /// Every page of records in a message.
 pub(crate) fn pages(message: &Message) -> impl Iterator<Item = &Records> {
-    let (delta, sample) = match message {
+    let (delta, response) = match message {
         Message::Request(m) => (m.push.as_ref(), None),
-        Message::Response(m) => (m.delta.as_ref(), m.busy.as_ref().map(|(_, r)| r)),
+        Message::Response(m) => (m.delta.as_ref(), Some(m)),
         Message::Update(m) => (m.delta.as_ref(), None),
         _ => (None, None),
     };
+    let sample = response.and_then(|m| m.busy.as_ref()).map(|(_, r)| r);
+    let renewed = response.map(|m| &m.renewed);
     let delta = delta.and_then(|d| match &d.content {
         Content::Records(records) => Some(records),
         _ => None,
     });
-    delta.into_iter().chain(sample)
+    delta.into_iter().chain(sample).chain(renewed)
 }
 
 /// Every record in a message.
 pub(crate) fn records(message: &Message) -> impl Iterator<Item = WireRecord<'_>> {
     pages(message).flat_map(Records::iter)
-}
-
-/// The renewals in a message.
-pub(crate) fn renewals(message: &Message) -> Option<&Renewals> {
-    match message {
-        Message::Response(m) => Some(&m.renewals),
-        Message::Update(m) => Some(&m.renewals),
-        _ => None,
-    }
 }
 
 /// A record without addresses says that its node has left (R4).

@@ -11,9 +11,6 @@ use peer_exchange_memory::HostId;
 
 use crate::step::{Step, What, is_tombstone, records};
 
-/// The initial life of a tombstone (R4).
-pub(crate) const TOMBSTONE: Duration = Duration::from_secs(3_825);
-
 /// What is true beside what nodes say.
 #[derive(Default)]
 pub(crate) struct World {
@@ -84,7 +81,7 @@ impl World {
         if let What::Sent { message, .. } = step.what {
             for record in records(message).filter(|r| r.node == id) {
                 let life = match is_tombstone(record.body) {
-                    true => TOMBSTONE,
+                    true => self.tombstone(),
                     false => self.lifetime,
                 };
                 if !self.authored.contains_key(&(id, record.sequence)) {
@@ -92,6 +89,11 @@ impl World {
                 }
             }
         }
+    }
+
+    /// The initial life of a tombstone (R4).
+    pub(crate) fn tombstone(&self) -> Duration {
+        self.lifetime + self.lifetime / 16
     }
 
     fn author(&mut self, id: NodeId, sequence: Sequence, end: Duration) {
@@ -108,11 +110,5 @@ impl World {
     /// When the life of what a node has said ends.
     pub(crate) fn end_of(&self, node: NodeId, sequence: Sequence) -> Option<Duration> {
         self.authored.get(&(node, sequence)).copied()
-    }
-
-    /// The node whose ID begins with these bytes. IDs in tests have no prefix in common.
-    pub(crate) fn by_prefix(&self, prefix: [u8; 4]) -> Option<NodeId> {
-        let begins = |n: &&NodeId| n.as_bytes().starts_with(&prefix);
-        self.ids.iter().find(begins).copied()
     }
 }

@@ -65,12 +65,12 @@ pub(crate) struct Rec {
     pub(crate) signature: Option<Signature>,
 }
 
-/// Node `n` at version 1 with half an hour to live.
+/// Node `n` at version 1 with a day to live.
 pub(crate) fn rec(n: u32) -> Rec {
     Rec {
         node: id(n),
         sequence: seq(1, 0),
-        remaining_s: 1_799,
+        remaining_s: 86_399,
         body: body_of(n),
         signature: None,
     }
@@ -219,7 +219,7 @@ pub(crate) fn response(id: RequestId) -> Response {
         digest: Digest::default(),
         cursor: None,
         delta: None,
-        renewals: Default::default(),
+        renewed: Default::default(),
         refusals: Default::default(),
         busy: None,
     }

@@ -56,6 +56,7 @@ fn cluster(n: usize, upstreams: usize, place: fn(u64) -> Vec<u8>) -> Vec<Rec> {
             bytes_field(2, &beginnings, &mut body);
         }
         Rec {
+            signature: None,
             node: NodeId::new(id),
             sequence: seq(1, 0),
             remaining_s: 1_799 - random.next() as u32 % 4,

@@ -56,21 +56,12 @@ pub(super) fn core(judge: &mut Judge<'_>) -> Config {
         (&mut config.backoff_base, pace.backoff_base),
         (&mut config.backoff_cap, pace.backoff_cap),
         (&mut config.link_idle, pace.link_idle),
-        (&mut config.renewal_batch, pace.renewal_batch),
         (&mut config.trace_interval, pace.trace_interval),
         (&mut config.report_interval, pace.report_interval),
     ] {
         if let Some(value) = value {
             *field = value.0;
         }
-    }
-    // A record that lives shortly is renewed often, which has to get around in time.
-    if pace.renewal_batch.is_none() {
-        config.renewal_batch = config.renewal_batch.min(config.lifetime / 30);
-    }
-    if pace.quiet_round.is_none() {
-        let quiet = config.quiet_round.min(config.lifetime / 10);
-        config.quiet_round = quiet.max(config.round);
     }
     config.burst = pace.burst.unwrap_or(config.burst);
     config.capacity = limits.capacity.unwrap_or(config.capacity);

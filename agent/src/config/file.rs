@@ -114,7 +114,6 @@ pub(crate) struct Pace {
     pub(crate) backoff_base: Option<Time>,
     pub(crate) backoff_cap: Option<Time>,
     pub(crate) link_idle: Option<Time>,
-    pub(crate) renewal_batch: Option<Time>,
     pub(crate) trace_interval: Option<Time>,
     pub(crate) report_interval: Option<Time>,
 }

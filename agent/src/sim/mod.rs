@@ -61,6 +61,9 @@ pub(crate) struct SimArgs {
     /// Afterwards one node leaves: measure how fast it is forgotten
     #[arg(long)]
     leave: bool,
+    /// Lifetime of every record in seconds [default: 86400]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(600..=604_800))]
+    lifetime: Option<u64>,
     /// Measure so many virtual seconds afterwards, in which nothing changes
     #[arg(long, value_name = "SECONDS")]
     steady: Option<u32>,

@@ -55,7 +55,6 @@ pub(super) struct ByKind {
     pub(super) fetches: u64,
     pub(super) requests: u64,
     pub(super) unchanged: u64,
-    pub(super) renewals: u64,
     pub(super) traces: u64,
     pub(super) other: u64,
 }

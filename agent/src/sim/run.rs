@@ -118,6 +118,9 @@ fn build(args: &SimArgs, graph: &Graph) -> Network<Watch> {
         // Every node has room for all.
         None => config.capacity.max(graph.len() + 1),
     };
+    if let Some(seconds) = args.lifetime {
+        config.lifetime = Duration::from_secs(seconds);
+    }
     let mut net = Network::with_observer(
         Setup {
             seed: args.seed,

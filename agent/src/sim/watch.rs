@@ -49,7 +49,6 @@ impl Watch {
             Message::Request(m) if m.is_fetch() => (None, &mut self.by_kind.fetches),
             Message::Request(m) => (m.push.as_ref(), &mut self.by_kind.requests),
             Message::Response(m) => (m.delta.as_ref(), &mut self.by_kind.unchanged),
-            Message::Update(m) if !m.renewals.is_empty() => (None, &mut self.by_kind.renewals),
             Message::Update(m) => (m.delta.as_ref(), &mut self.by_kind.other),
             Message::Trace(_) | Message::LoopFound(_) => (None, &mut self.by_kind.traces),
             Message::Hello(_) | Message::Goodbye(_) => (None, &mut self.by_kind.other),

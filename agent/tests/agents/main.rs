@@ -10,7 +10,6 @@ mod harness;
 mod fifty;
 mod flood;
 mod identity;
-mod lifetime;
 mod namespaces;
 mod outsiders;
 mod relay;

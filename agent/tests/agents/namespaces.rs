@@ -29,19 +29,18 @@ fn eventually_know(network: &Network, nodes: &[usize]) {
 }
 
 #[test]
-fn a_partition_longer_than_any_life_heals() {
+fn a_partition_heals() {
     let Some(network) = Network::new(N) else {
         return;
     };
     let lab = Lab::new();
     let mut ring = ring(&lab, &network);
     for agent in &mut ring {
-        agent.short_lived().spawn();
+        agent.impatient().spawn();
     }
     eventually_know(&network, &[1, 2, 3, 4]);
     network.trunk("down");
-    eventually_know(&network, &[1, 2]);
-    eventually_know(&network, &[3, 4]);
+    std::thread::sleep(std::time::Duration::from_secs(15));
     let marks: Vec<_> = ring.iter().map(Agent::mark).collect();
     network.trunk("up");
     eventually_know(&network, &[1, 2, 3, 4]);

@@ -136,7 +136,7 @@ fn what_needs_a_restart_is_named_until_there_is_one() {
     let mut agent = lab.agent("server1");
     agent.start();
     agent
-        .set_text("pace.lifetime", "1m")
+        .set_text("pace.lifetime", "11m")
         .set_text("log.level", "debug")
         .set("transports", "[\"tcp\"]");
     for _ in 0..2 {

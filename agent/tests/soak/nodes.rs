@@ -71,8 +71,7 @@ impl Plan {
         let mut config = Config::default();
         config.upstreams.clone_from(&self.upstreams);
         config.local = true;
-        config.lifetime = Duration::from_secs(10);
-        config.renewal_batch = Duration::from_millis(200);
+        config.lifetime = Duration::from_secs(600);
         config.quiet_round = Duration::from_millis(500);
         config.link_idle = Duration::from_secs(1);
         config.request_timeout = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Composing: what a request shows, and what an answer tells (R5, R15, R26, R27).
+//! Composing: what a request shows, and what an answer tells (R2, R5, R15, R27).
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -14,8 +14,8 @@ use crate::rng;
 use crate::sketch::{self, Plan, Strata};
 use crate::table::{Listed, Slot};
 use crate::wire::{
-    Brief, Content, Cursor, Delta, Digest, Records, Refusals, RefusalsBuilder, Renewals,
-    RenewalsBuilder, Request, ShortIdScheme, Walk,
+    Brief, Content, Cursor, Delta, Digest, Records, Refusals, RefusalsBuilder, Request,
+    ShortIdScheme, Walk,
 };
 
 /// Records that go along with a request or an answer instead of being announced.
@@ -39,14 +39,14 @@ fn knows_little(theirs: u32, n: usize) -> bool {
 impl Base {
     /// A request for what is new; with a walk, a forwarded one. `None` where one is under way.
     pub(crate) fn pull_request(
-        &self,
+        &mut self,
         link: LinkId,
         id: RequestId,
         hop_limit: u8,
         walk: Option<Walk>,
     ) -> Option<Request> {
         let l = self.links.get(link).filter(|l| l.is_idle())?;
-        let node = l.node();
+        let (node, epoch) = (l.node(), l.epoch());
         if walk.is_none() && l.is_in_step() && self.is_at_rest(&node) {
             let state = self.state_with(self.own.sequence(), self.own.check());
             let brief = Some(Brief::new(state, self.table.version()));
@@ -62,8 +62,8 @@ impl Base {
             hop_limit,
             walk,
             digest: self.digest(),
-            cursor: self.peers.cursor(&node, l.epoch()),
-            push: self.small_push(&node, l.epoch()),
+            cursor: self.peers.cursor(&node, epoch),
+            push: self.small_push(&node, epoch),
             overdue: self.overdue(),
             strata: self.strata_for(&node),
             plain: self.pace.wants_plain(),
@@ -113,7 +113,7 @@ impl Base {
         !self.is_hot(node)
             && !self.table.is_crowded()
             && self.own.is_published()
-            && self.table.overdue(self.cx.now).is_empty()
+            && self.table.shortest_overdue().is_none()
     }
 
     /// What a brief request says of a table like this one, of an asker whose record is that.
@@ -157,14 +157,11 @@ impl Base {
         self.table.page(self.cx.now, &own, None, PAGE_BYTES).0
     }
 
-    /// The first four bytes of nodes whose renewal is overdue.
-    fn overdue(&self) -> Bytes {
-        let slots = self.table.overdue(self.cx.now);
-        let mut out = Vec::with_capacity(4 * slots.len());
-        for entry in slots.iter().filter_map(|slot| self.table.get(*slot)) {
-            out.extend_from_slice(&entry.node.prefix().0);
-        }
-        out.into()
+    /// Nodes whose renewal has not come by.
+    fn overdue(&mut self) -> Bytes {
+        let prefixes = self.table.overdue(caps::OVERDUE, &mut self.cx.choices);
+        let bytes: Vec<_> = prefixes.into_iter().flat_map(|p| p.0).collect();
+        bytes.into()
     }
 }
 
@@ -302,19 +299,12 @@ impl Base {
         about.finish()
     }
 
-    /// The renewals of the nodes whose IDs begin so.
-    pub(crate) fn renewals_of(&self, prefixes: &[u8]) -> Renewals {
-        let mut batch = RenewalsBuilder::default();
-        if !prefixes.is_empty() {
-            let slots = self.table.by_prefix(prefixes);
-            let entries = slots
-                .iter()
-                .take(caps::BATCH)
-                .filter_map(|slot| self.table.get(*slot));
-            entries
-                .filter_map(|e| e.to_renewal(self.cx.now))
-                .for_each(|r| batch.push(r));
-        }
-        batch.finish()
+    /// Of what the asker calls overdue, what has been renewed.
+    pub(crate) fn renewed_page(&self, overdue: &[u8]) -> Records {
+        let slots = self.table.renewed(self.cx.now, overdue);
+        let page = self
+            .table
+            .page(self.cx.now, &slots, None, caps::RENEWED_BYTES);
+        page.0
     }
 }

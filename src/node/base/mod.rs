@@ -10,7 +10,6 @@ mod dial;
 mod own;
 mod push_half;
 mod read;
-mod renewals;
 mod rumours;
 mod speak;
 
@@ -24,13 +23,12 @@ use crate::node::state::links::Links;
 use crate::node::state::own::Own;
 use crate::node::state::pace::Pace;
 use crate::node::state::peers::Peers;
-use crate::node::state::renewals::Renewals;
 use crate::node::state::reports::Reports;
 use crate::node::state::rumours::Rumours;
 use crate::node::state::traces::Traces;
 use crate::node::state::upstreams::Upstreams;
 use crate::seal::Sealer;
-use crate::table::Table;
+use crate::table::{Due, Table};
 
 /// What a node is without the exchanges that it has under way.
 pub(crate) struct Base {
@@ -45,7 +43,6 @@ pub(crate) struct Base {
     pub(crate) upstreams: Upstreams,
     pub(crate) pace: Pace,
     pub(crate) rumours: Rumours,
-    pub(crate) renewals: Renewals,
     pub(crate) traces: Traces,
     pub(crate) cycles: Cycles,
     pub(crate) reports: Reports,
@@ -64,7 +61,6 @@ impl Base {
             upstreams: Upstreams::new(&mut cx),
             pace: Pace::new(cx.config.round),
             rumours: Rumours::default(),
-            renewals: Renewals::default(),
             traces: Traces::default(),
             cycles: Cycles::default(),
             reports: Reports::default(),
@@ -72,15 +68,21 @@ impl Base {
         }
     }
 
-    /// What has reached the end of its life.
-    pub(crate) fn expire(&mut self) {
-        while let Some(entry) = self.table.pop_expired(self.cx.now) {
+    /// What has reached the end of its life; and whether a renewal has not come by.
+    pub(crate) fn expire(&mut self) -> bool {
+        let mut overdue = false;
+        while let Some(due) = self.table.pop_due(self.cx.now) {
+            let Due::Ended(entry) = due else {
+                overdue = true;
+                continue;
+            };
             self.cx.stats.records_expired += 1;
             if !entry.is_tombstone() {
                 self.cx.event(Event::PeerExpired { node: entry.node });
                 self.add_hint(entry.node, entry.addresses(self.cx.config.local));
             }
         }
+        overdue
     }
 
     /// After every record that the table took in: who had to make room for it.

@@ -15,7 +15,7 @@ impl Base {
         if let Some((sequence, body)) = self.own.next_version(&self.cx)? {
             self.put_own(sequence, &body)?;
             self.report_evicted();
-            self.own.published(sequence, &body);
+            self.own.published(sequence, &body, &self.cx);
         }
         Ok(())
     }
@@ -30,8 +30,7 @@ impl Base {
     fn announce_own(&mut self) {
         // It does not fail: addresses and metadata were checked when they were set.
         if self.publish_own().is_ok() && self.own.is_published() {
-            let renewal = self.cx.now + self.cx.config.renewal();
-            self.cx.timers.set(Timer::Renew, renewal);
+            self.schedule_renewal();
             self.spread(&[self.cx.id], None);
         }
     }
@@ -50,10 +49,16 @@ impl Base {
         Ok(())
     }
 
-    /// The beat rises, the content stays (R26).
-    pub(crate) fn renew_own(&mut self) {
-        let wait = self.cx.jitter(self.cx.config.renewal(), 90);
+    /// In the last quarter of the record's life; jittered, since many may have started at once, and
+    /// early enough to have gone round before others miss it in the last eighth (R2).
+    pub(crate) fn schedule_renewal(&mut self) {
+        let wait = self.cx.jitter(self.cx.config.lifetime * 27 / 32, 89);
         self.cx.timers.set(Timer::Renew, self.cx.now + wait);
+    }
+
+    /// The beat rises, the content stays: the record goes round again, whole (R2).
+    pub(crate) fn renew_own(&mut self) {
+        self.schedule_renewal();
         if !self.own.is_published() {
             return;
         }
@@ -66,19 +71,21 @@ impl Base {
         };
         if self.put_own(sequence, &body).is_ok() {
             self.own.renewed(sequence);
-            self.pass_renewal_on(self.cx.id);
+            self.spread(&[self.cx.id], None);
         }
     }
 
     /// Puts the own tombstone into the table; whether there is one to be told (R4).
     pub(crate) fn bury_own(&mut self) -> bool {
-        let sequence = self.own.sequence().next_version();
-        self.own.is_published() && self.put_own(sequence, &[]).is_ok()
+        let (sequence, body) = self.own.tombstone(&self.cx);
+        self.own.is_published() && self.put_own(sequence, &body).is_ok()
     }
 
     /// A record under this node's own ID, from elsewhere (R5).
     pub(crate) fn on_own_record(&mut self, record: WireRecord<'_>) {
-        if self.is_challenge(record) {
+        if !record.sequence.is_credible(self.own.sequence().version) {
+            self.cx.stats.records_bad += 1;
+        } else if self.is_challenge(record) {
             self.recover(record.sequence);
         }
     }
@@ -91,7 +98,8 @@ impl Base {
 
     /// Somebody refuses the own record at or below this sequence.
     pub(crate) fn on_refused(&mut self, sequence: Sequence) {
-        if sequence >= self.own.sequence() {
+        let own = self.own.sequence();
+        if sequence >= own && sequence.is_credible(own.version) {
             self.recover(sequence);
         }
     }

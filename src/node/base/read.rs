@@ -41,6 +41,14 @@ impl Base {
         self.table.len() > SMALL && self.pace.is_bursting(&self.cx.config)
     }
 
+    /// How soon to ask because a renewal has not come by: 16 times in the eighth of a life that is
+    /// left. With the default life, quiet rounds are more frequent than that.
+    pub(crate) fn overdue_wait(&mut self) -> Option<Duration> {
+        let life = self.table.shortest_overdue()?;
+        let wait = (life / 128).max(self.cx.config.round);
+        Some(self.cx.jitter(wait, 50))
+    }
+
     /// `trips` round trips on this link and a margin, doubled with every timeout in a row (R17).
     pub(crate) fn patience(&self, link: LinkId, trips: u32) -> Duration {
         let link = self.links.get(link);

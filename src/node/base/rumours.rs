@@ -83,7 +83,8 @@ impl Base {
                 continue;
             }
             if info.tombstone {
-                self.table.bury(now, rumour.node, rumour.sequence);
+                self.table
+                    .bury(now, rumour.node, rumour.sequence, info.life());
             }
             let passed = WireRecord {
                 remaining_s,

@@ -5,14 +5,12 @@
 use alloc::vec::Vec;
 
 use crate::contract;
-use crate::id::{LinkId, Prefix};
-use crate::limits::caps;
+use crate::id::LinkId;
 use crate::node::base::Base;
 use crate::node::exchange::Exchange;
 use crate::node::state::fetches::{Enqueued, Offer, Wanted};
 use crate::node::state::pace::Outcome;
-use crate::table::Renewed;
-use crate::wire::{Renewals, Request, ShortIds};
+use crate::wire::{Request, ShortIds};
 
 /// Bytes of wanted IDs in one request.
 const WANT_BYTES: usize = contract::MESSAGE_BYTES / 2;
@@ -38,38 +36,6 @@ impl Exchange {
                 base.cx.stats.pushes_skipped += 1;
                 false
             }
-        }
-    }
-
-    /// Takes a batch of renewals, and asks for the records that are not here (R26).
-    pub(crate) fn take_renewals(&mut self, base: &mut Base, link: LinkId, renewals: &Renewals) {
-        if renewals.is_empty() {
-            return;
-        }
-        let mut missing = Vec::new();
-        for renewed in base.table.apply_renewals(base.cx.now, renewals) {
-            match renewed {
-                Renewed::Applied(slot) => {
-                    base.cx.stats.renewals_applied += 1;
-                    if let Some(node) = base.table.get(slot).map(|e| e.node) {
-                        base.pass_renewal_on(node);
-                    }
-                }
-                Renewed::Known => {}
-                // Of those for whom there is no room, a full table hears all the time.
-                Renewed::Unknown(_) if base.table.is_crowded() => {}
-                Renewed::Unknown(prefix) | Renewed::Missing(prefix) => missing.push(prefix),
-            }
-        }
-        self.offer_prefixes(base, link, &missing);
-    }
-
-    fn offer_prefixes(&mut self, base: &mut Base, link: LinkId, prefixes: &[Prefix]) {
-        let some = prefixes.iter().take(caps::BATCH);
-        let bytes: Vec<u8> = some.flat_map(|p| p.0).collect();
-        if !bytes.is_empty() {
-            let wanted = Wanted::Prefixes(bytes.into());
-            self.offer(base, Offer::new(link, wanted, None), false);
         }
     }
 }
@@ -168,10 +134,6 @@ fn name_missing(base: &Base, wanted: &Wanted, request: &mut Request) -> usize {
             let bytes: Vec<_> = wanted.iter().flat_map(|p| p.0).collect();
             request.fetch = bytes.into();
             wanted.len()
-        }
-        Wanted::Prefixes(prefixes) => {
-            request.fetch = prefixes.clone();
-            prefixes.len() / Prefix::LEN
         }
     }
 }

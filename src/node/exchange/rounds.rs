@@ -53,6 +53,15 @@ impl Exchange {
         }
     }
 
+    /// A renewal has not come by: somebody may have it.
+    pub(crate) fn look_for_renewals(&self, base: &mut Base) {
+        if self.round.is_idle() {
+            if let Some(wait) = base.overdue_wait() {
+                base.cx.timers.at_latest(Timer::Round, base.cx.now + wait);
+            }
+        }
+    }
+
     /// A fetch was not answered: somebody else is asked soon.
     pub(crate) fn fetch_missed(&self, base: &mut Base) {
         base.pace.fetch_missed();
@@ -121,6 +130,7 @@ impl Exchange {
         let (news, exchanges) = (self.round.has_news(), self.round.exchanges());
         let wait = base.pace.round_over(&mut base.cx, news, last, exchanges);
         base.cx.timers.set(Timer::Round, base.cx.now + wait);
+        self.look_for_renewals(base);
         if !base.is_bursting() {
             base.send_pending_traces();
         }

@@ -24,7 +24,7 @@ pub(crate) enum Origin {
     Pull,
     /// The other end's news, by its cursor.
     Push,
-    /// One change on its way through the cluster (R21).
+    /// One change or renewal on its way through the cluster (R21).
     Rumour,
 }
 
@@ -48,7 +48,7 @@ impl Taken {
 
     /// A refusal is longer than the record that it refuses: a whole page of them is no message.
     fn refuse(&mut self, node: NodeId, sequence: Sequence) {
-        if self.refusals.len() < caps::BATCH {
+        if self.refusals.len() < caps::REFUSALS {
             self.refusals.push(&node, sequence);
         }
     }
@@ -150,10 +150,7 @@ impl Node {
                 stats.records_learned += 1;
                 self.report_change(node, merged, slot);
             }
-            Merged::Renewed(_) => {
-                stats.renewals_applied += 1;
-                base.pass_renewal_on(node);
-            }
+            Merged::Renewed(_) => stats.renewals_applied += 1,
             Merged::Known | Merged::Dying => stats.records_known += 1,
             Merged::Stale(sequence) => {
                 stats.records_known += 1;
@@ -263,7 +260,9 @@ impl<'a> Gathered<'a> {
         // A joiner's record, from itself, becomes a rumour where things are quiet; in a cold start
         // everybody is pulling anyway.
         let announces = joins && !crowded && origin == Origin::Push;
-        if changed && (rumour || announces) {
+        // A renewal keeps nobody fast (R16), and goes on all the same.
+        let renewed = matches!(merged, Merged::Renewed(_));
+        if (rumour && (changed || renewed)) || (announces && changed) {
             self.relay.push(record.node);
         }
         if rumour && merged == Merged::Full {

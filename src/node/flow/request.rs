@@ -213,7 +213,7 @@ impl Node {
             response.cursor = base.peers.cursor(&node, epoch);
         }
         response.refusals = base.refusals_about(&node, request.own, request.own_check);
-        response.renewals = base.renewals_of(&request.overdue);
+        response.renewed = base.renewed_page(&request.overdue);
         response
     }
 
@@ -226,7 +226,7 @@ impl Node {
         if request.brief.is_none() {
             response.refusals = base.refusals_about(&node, request.own, request.own_check);
         }
-        response.renewals = base.renewals_of(&request.overdue);
+        response.renewed = base.renewed_page(&request.overdue);
         self.respond(id, response);
         self.goodbye(id, GoodbyeReason::Full, CloseReason::Full);
     }
@@ -239,7 +239,8 @@ impl Node {
         };
         let before = base.cx.stats.bytes_sent;
         let sample = response.busy.as_ref().map_or(0, |(_, s)| s.len() as u64);
-        let records = sample + records_in(response.delta.as_ref());
+        let renewed = response.renewed.len() as u64;
+        let records = sample + renewed + records_in(response.delta.as_ref());
         // The request of a busy answer was not admitted, and so not charged.
         let messages = u64::from(response.busy.is_some());
         base.send(id, Message::Response(response), Class::Answer);
@@ -267,7 +268,7 @@ fn empty_response(request: &Request, digest: Digest) -> Response {
         digest,
         cursor: None,
         delta: None,
-        renewals: Default::default(),
+        renewed: Records::default(),
         refusals: Default::default(),
         busy: None,
     }

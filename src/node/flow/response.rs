@@ -9,7 +9,7 @@ use crate::limits::caps;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
 use crate::node::state::checks::Carrier;
-use crate::node::state::fetches::{Offer, Wanted};
+use crate::node::state::fetches::Offer;
 use crate::node::state::pace::Outcome;
 use crate::node::timers::Timer;
 use crate::table::Differences;
@@ -67,14 +67,13 @@ impl Node {
     fn take_late(&mut self, link: LinkId, response: Response) {
         self.base.cx.stats.late_responses += 1;
         self.take_refusals(&response.refusals);
+        self.merge_records(link, &response.renewed, Origin::Pull);
         if let Some(Content::Records(records)) = response.delta.map(|d| d.content) {
             let taken = self.merge_records(link, &records, Origin::Pull);
             if taken.has_news() {
                 self.exchange.hurry(&mut self.base);
             }
         }
-        let renewals = &response.renewals;
-        self.exchange.take_renewals(&mut self.base, link, renewals);
     }
 
     /// The answer to the fetch of this offer (R27).
@@ -102,7 +101,7 @@ impl Node {
             offer.news |= taken.has_news();
         }
         let more = bytes >= FULL_PAGE && got < offer.missing_before;
-        if more && !matches!(offer.wanted, Wanted::Prefixes(_)) {
+        if more {
             // Page by page, in turns: a slow announcer holds up nobody.
             self.exchange.fetches.take_turns(offer);
         } else {
@@ -148,8 +147,8 @@ impl Node {
             Some(delta) => self.take_delta(link, delta, Origin::Pull, true),
             None => Default::default(),
         };
+        self.merge_records(link, &response.renewed, Origin::Pull);
         let (base, exchange) = (&mut self.base, &mut self.exchange);
-        exchange.take_renewals(base, link, &response.renewals);
         match half {
             Some(half) if fetching && base.pace.may_be_stale() => {
                 exchange.fetches.push_afterwards(half);
@@ -237,7 +236,7 @@ impl Node {
 
     /// Refusals about this node raise its version; those about another are passed to it.
     pub(crate) fn take_refusals(&mut self, refusals: &Refusals) {
-        for (node, sequence) in refusals.iter().take(caps::BATCH) {
+        for (node, sequence) in refusals.iter().take(caps::REFUSALS) {
             if node == self.base.cx.id {
                 self.base.on_refused(sequence);
             } else {

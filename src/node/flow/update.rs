@@ -29,8 +29,6 @@ impl Node {
             return;
         };
         self.take_refusals(&update.refusals);
-        self.exchange
-            .take_renewals(&mut self.base, link, &update.renewals);
         let Some(delta) = update.delta else { return };
         let origin = if delta.to == 0 {
             Origin::Rumour

@@ -5,8 +5,6 @@
 
 use alloc::collections::VecDeque;
 
-use bytes::Bytes;
-
 use crate::id::{LinkId, RequestId};
 use crate::limits::caps;
 use crate::table::Listed;
@@ -16,8 +14,6 @@ use crate::wire::{Cursor, Nodes, ShortIdScheme, ShortIds};
 pub(crate) enum Wanted {
     Announced(ShortIds),
     Named(Nodes),
-    /// By the first four bytes of the node ID.
-    Prefixes(Bytes),
 }
 
 impl Wanted {
@@ -25,7 +21,6 @@ impl Wanted {
         match self {
             Self::Announced(ids) => ids.byte_len(),
             Self::Named(nodes) => nodes.byte_len(),
-            Self::Prefixes(bytes) => bytes.len(),
         }
     }
 }
@@ -190,12 +185,12 @@ impl Fetches {
 mod tests {
     use super::*;
     use crate::node::testing::node;
-    use alloc::vec;
     use alloc::vec::Vec;
 
     /// An announcement over this link of so many bytes.
     fn offer_of(link: u64, bytes: usize) -> Offer {
-        let wanted = Wanted::Prefixes(vec![0; bytes].into());
+        let ids = core::iter::repeat_n(1, bytes / 2);
+        let wanted = Wanted::Announced(ShortIds::of(ShortIdScheme::plain(0, 2), ids));
         Offer::new(LinkId::new(link), wanted, None)
     }
 
@@ -260,15 +255,14 @@ mod tests {
         for (wanted, bytes) in [
             (Wanted::Announced(ids), 8_000),
             (Wanted::Named(nodes), 9_000),
-            (Wanted::Prefixes(vec![0; 4_000].into()), 4_000),
         ] {
             let mut fetches = Fetches::default();
             let first = Offer::new(LinkId::new(1), wanted, None);
             assert!(is_queued(&fetches.enqueue(first)));
             let left = caps::OFFER_BYTES - bytes;
-            assert!(is_refused(&fetches.enqueue(offer_of(2, left + 1))));
+            assert!(is_refused(&fetches.enqueue(offer_of(2, left + 2))));
             assert!(is_queued(&fetches.enqueue(offer_of(2, left))));
-            assert!(is_refused(&fetches.enqueue(offer_of(3, 1))));
+            assert!(is_refused(&fetches.enqueue(offer_of(3, 2))));
         }
     }
 

@@ -14,7 +14,6 @@ pub(crate) mod links;
 pub(crate) mod own;
 pub(crate) mod pace;
 pub(crate) mod peers;
-pub(crate) mod renewals;
 pub(crate) mod reports;
 pub(crate) mod round;
 pub(crate) mod rumours;

@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
+use core::time::Duration;
+
 use crate::addr::Multiaddr;
+use crate::contract;
 use crate::effect::Event;
 use crate::limits::bucket::{Bucket, Rate};
 use crate::node::cx::Cx;
@@ -18,6 +21,8 @@ pub(crate) struct Own {
     /// The own record, or its tombstone, is in the table.
     published: bool,
     check: u16,
+    /// The longest life of a record that it has announced, in any of its lives.
+    longest_life: Duration,
     recoveries: Bucket,
     /// Recoveries in a row, and when the last one was.
     row: (u64, Instant),
@@ -26,8 +31,9 @@ pub(crate) struct Own {
     reported: Option<Instant>,
 }
 
-/// Higher versions at once; afterwards one in each renewal period (R6).
+/// Higher versions at once; afterwards one in each interval (R6).
 const RECOVERIES: u64 = 3;
+const RECOVERY_INTERVAL: Duration = Duration::from_secs(600);
 
 impl Own {
     pub(crate) fn new(addresses: Vec<Multiaddr>, metadata: Vec<u8>) -> Self {
@@ -37,6 +43,7 @@ impl Own {
             metadata,
             published: false,
             check: 0,
+            longest_life: Duration::ZERO,
             recoveries: Bucket::default(),
             row: (0, Instant::ZERO),
             pending: None,
@@ -62,9 +69,17 @@ impl Own {
         self.published
     }
 
-    /// Continues an earlier life: the next version is above it.
-    pub(crate) fn resume(&mut self, sequence: Sequence) {
+    /// Continues an earlier life: the next version is above it, and a tombstone outlives what that
+    /// has announced.
+    pub(crate) fn resume(&mut self, sequence: Sequence, longest_life: Duration) {
         self.sequence = self.sequence.max(sequence);
+        let longest_life = longest_life.min(contract::LIFETIME);
+        self.longest_life = self.longest_life.max(longest_life);
+    }
+
+    /// The longest life of a record that it has announced; none where that was none.
+    pub(crate) fn longest_life(&self) -> Duration {
+        self.longest_life
     }
 
     /// Takes other addresses, if they fit into a record; whether they are others.
@@ -73,7 +88,7 @@ impl Own {
         addresses: Vec<Multiaddr>,
         cx: &Cx,
     ) -> Result<bool, RecordError> {
-        check_body(&write_body(&addresses, &self.metadata, cx.config.lifetime))?;
+        check_body(&self.body(&addresses, &self.metadata, cx))?;
         let changed = self.addresses != addresses;
         self.addresses = addresses;
         Ok(changed)
@@ -81,7 +96,7 @@ impl Own {
 
     /// Takes other metadata, if it fits into a record; whether it is another.
     pub(crate) fn set_metadata(&mut self, metadata: Vec<u8>, cx: &Cx) -> Result<bool, RecordError> {
-        check_body(&write_body(&self.addresses, &metadata, cx.config.lifetime))?;
+        check_body(&self.body(&self.addresses, &metadata, cx))?;
         let changed = self.metadata != metadata;
         self.metadata = metadata;
         Ok(changed)
@@ -89,7 +104,7 @@ impl Own {
 
     /// The record of the next version; nothing where there is nothing to announce.
     pub(crate) fn next_version(&self, cx: &Cx) -> Result<Option<(Sequence, Vec<u8>)>, RecordError> {
-        let body = write_body(&self.addresses, &self.metadata, cx.config.lifetime);
+        let body = self.body(&self.addresses, &self.metadata, cx);
         check_body(&body)?;
         if self.addresses.is_empty() && !self.published {
             return Ok(None);
@@ -97,10 +112,25 @@ impl Own {
         Ok(Some((self.sequence.next_version(), body)))
     }
 
+    /// Without addresses it withdraws all that was announced, and lives as long (R4).
+    fn body(&self, addresses: &[Multiaddr], metadata: &[u8], cx: &Cx) -> Vec<u8> {
+        let life = match addresses {
+            [] => self.longest_life.max(cx.config.lifetime),
+            _ => cx.config.lifetime,
+        };
+        write_body(addresses, metadata, life)
+    }
+
+    /// The record by which it leaves: the next version, without addresses.
+    pub(crate) fn tombstone(&self, cx: &Cx) -> (Sequence, Vec<u8>) {
+        (self.sequence.next_version(), self.body(&[], &[], cx))
+    }
+
     /// The table has this as the own record.
-    pub(crate) fn published(&mut self, sequence: Sequence, body: &[u8]) {
+    pub(crate) fn published(&mut self, sequence: Sequence, body: &[u8], cx: &Cx) {
         self.sequence = sequence;
         self.published = true;
+        self.longest_life = self.longest_life.max(cx.config.lifetime);
         self.check = rng::body_check(body);
     }
 
@@ -127,16 +157,10 @@ impl Own {
         by > self.sequence || other_content
     }
 
-    /// Takes the next version above `above`: three times at once, then once in a renewal period.
+    /// Takes the next version above `above`: three times at once, then once in ten minutes.
     /// Whether the own record is to be announced now, and then to be [counted](Self::recovered).
     pub(crate) fn recover(&mut self, above: Sequence, cx: &mut Cx) -> bool {
-        if above.version == u64::MAX {
-            // Nothing is above it. That record expires and leaves no certificate; until then one
-            // waits.
-            self.report_duplicate(cx);
-            return false;
-        }
-        let rate = Rate::new(RECOVERIES, cx.config.renewal());
+        let rate = Rate::new(RECOVERIES, RECOVERY_INTERVAL);
         match self.recoveries.take(rate, cx.now, 1) {
             Ok(()) => {
                 self.pending = None;
@@ -159,7 +183,7 @@ impl Own {
     /// rate; that they do not stop is what gives them away.
     pub(crate) fn recovered(&mut self, cx: &mut Cx) {
         let (steps, last) = self.row;
-        let goes_on = cx.now.saturating_since(last) < cx.config.renewal() * 2;
+        let goes_on = cx.now.saturating_since(last) < RECOVERY_INTERVAL * 2;
         let steps = if goes_on { steps.saturating_add(1) } else { 1 };
         self.row = (steps, cx.now);
         if steps > RECOVERIES {
@@ -187,11 +211,9 @@ impl Own {
 mod tests {
     use super::*;
     use crate::addr::Protocol;
-    use crate::contract;
     use crate::node::testing::{at, cx, events};
     use alloc::vec;
     use core::net::SocketAddr;
-    use core::time::Duration;
 
     fn address() -> Multiaddr {
         Multiaddr::tcp(SocketAddr::from(([192, 0, 2, 1], 4_000)))
@@ -210,7 +232,7 @@ mod tests {
 
     fn publish(own: &mut Own, cx: &Cx) -> Sequence {
         let (sequence, body) = own.next_version(cx).unwrap().unwrap();
-        own.published(sequence, &body);
+        own.published(sequence, &body, cx);
         sequence
     }
 
@@ -240,9 +262,9 @@ mod tests {
     fn an_earlier_life_is_continued_above_its_sequence() {
         let cx = cx(at(0));
         let mut own = announced(&cx);
-        own.resume(sequence(9, 4));
+        own.resume(sequence(9, 4), Duration::ZERO);
         assert_eq!(publish(&mut own, &cx), sequence(10, 0));
-        own.resume(sequence(3, 0));
+        own.resume(sequence(3, 0), Duration::ZERO);
         assert_eq!(own.sequence(), sequence(10, 0));
     }
 
@@ -288,7 +310,7 @@ mod tests {
         assert!(check_body(&body).unwrap().tombstone);
     }
 
-    /// R26: the check that goes with the sequence tells contents of one version apart.
+    /// R5: the check that goes with the sequence tells contents of one version apart.
     #[test]
     fn the_check_follows_the_content() {
         let cx = cx(at(0));
@@ -342,19 +364,19 @@ mod tests {
 
     /// R6.
     #[test]
-    fn three_recoveries_at_once_and_then_one_in_a_renewal_period() {
+    fn three_recoveries_at_once_and_then_one_in_ten_minutes() {
         let mut cx = cx(at(1_000));
-        let renewal = cx.config.renewal();
+        let ten_minutes = Duration::from_secs(600);
         let mut own = announced(&cx);
         let mut recoveries = |cx: &mut Cx| {
             let challenges = (0..10).map(|i| own.recover(sequence(100 + i, 0), cx));
             challenges.filter(|recovered| *recovered).count()
         };
         assert_eq!(recoveries(&mut cx), 3);
-        cx.now = at(1_000) + renewal - Duration::from_millis(1);
+        cx.now = at(1_000) + ten_minutes - Duration::from_millis(1);
         assert_eq!(recoveries(&mut cx), 0);
         for period in 1..4 {
-            cx.now = at(1_000) + renewal * period;
+            cx.now = at(1_000) + ten_minutes * period;
             assert_eq!(recoveries(&mut cx), 1, "period {period}");
         }
     }
@@ -367,7 +389,7 @@ mod tests {
         for version in [2, 3, 4, 90, 70] {
             own.recover(sequence(version, 0), &mut cx);
         }
-        let due = at(1_000) + cx.config.renewal();
+        let due = at(1_600);
         assert!(cx.timers.is_set(Timer::Recover));
         assert_eq!(cx.timers.next(), Some(due));
         assert_eq!(own.take_pending(), Some(sequence(90, 0)));
@@ -382,7 +404,7 @@ mod tests {
         for version in [2, 3, 4, 5] {
             own.recover(sequence(version, 0), &mut cx);
         }
-        own.published(sequence(6, 0), &[]);
+        own.published(sequence(6, 0), &[], &cx);
         assert_eq!(own.take_pending(), None);
     }
 
@@ -394,22 +416,9 @@ mod tests {
         for version in [2, 3, 4, 5] {
             own.recover(sequence(version, 0), &mut cx);
         }
-        cx.now = cx.now + cx.config.renewal();
+        cx.now = at(1_600);
         assert!(own.recover(sequence(5, 0), &mut cx));
         assert_eq!(own.take_pending(), None);
-    }
-
-    /// R6: nothing is above the highest version, so it is reported and waited out.
-    #[test]
-    fn the_highest_version_is_waited_out() {
-        let mut cx = cx(at(1_000));
-        let mut own = announced(&cx);
-        assert!(!own.recover(sequence(u64::MAX, 0), &mut cx));
-        assert_eq!(events(&mut cx), [Event::DuplicateIdentity]);
-        assert_eq!(own.sequence(), sequence(1, 0));
-        assert_eq!(own.take_pending(), None);
-        assert!(!cx.timers.is_set(Timer::Recover));
-        assert_eq!(cx.stats.recoveries, 0);
     }
 
     /// R6: what goes on is reported once in an interval, however often it happens.
@@ -427,7 +436,9 @@ mod tests {
             (interval * 2 - last, 0),
         ] {
             cx.now = at(1_000) + after;
-            own.recover(sequence(u64::MAX, 0), &mut cx);
+            for _ in 0..5 {
+                own.recover(sequence(9, 0), &mut cx);
+            }
             assert_eq!(events(&mut cx).len(), reports, "after {after:?}");
         }
     }
@@ -450,22 +461,21 @@ mod tests {
     #[test]
     fn steps_that_go_on_within_the_rate_are_reported() {
         let mut cx = cx(at(1_000));
-        let renewal = cx.config.renewal();
         let mut own = announced(&cx);
         for step in 0..4 {
-            cx.now = at(1_000) + renewal * step;
+            cx.now = at(1_000 + 600 * step);
             own.recovered(&mut cx);
             assert_eq!(events(&mut cx).len(), usize::from(step == 3), "step {step}");
         }
     }
 
-    /// R6: steps with two renewal periods between them are not one conflict that goes on.
+    /// R6: steps with twenty minutes between them are not one conflict that goes on.
     #[test]
     fn steps_far_apart_are_not_reported() {
         let mut cx = cx(at(1_000));
         let mut own = announced(&cx);
         for step in 0..8 {
-            cx.now = at(1_000) + cx.config.renewal() * 2 * step;
+            cx.now = at(1_000 + 1_200 * step);
             own.recovered(&mut cx);
         }
         assert_eq!(events(&mut cx), []);

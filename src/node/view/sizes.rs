@@ -64,7 +64,6 @@ impl Node {
             ("buckets", guard.limits.len(), caps::BUCKETS),
             ("reputations", guard.reputation.len(), caps::REPUTATIONS),
             ("bans", guard.bans.len(), caps::BANS),
-            ("renewals", base.renewals.len(), caps::RENEWALS),
             ("parked rumours", parked, caps::PARKED_RUMOURS),
             ("passed rumours", passed, caps::PASSED_RUMOURS),
             (

@@ -12,9 +12,9 @@ use crate::id::NodeId;
 use crate::limits::caps;
 use crate::node::Node;
 use crate::node::base::Base;
-use crate::record::{Sequence, usable_addresses, write_body};
+use crate::record::{BodyInfo, Sequence, check_body, usable_addresses, write_body};
 use crate::rng;
-use crate::table::{Merged, Via};
+use crate::table::{Merged, Via, certificate_life};
 use crate::time::Instant;
 use crate::wire::{RecordsBuilder, RefusalsBuilder, Snapshot, WireRecord};
 
@@ -63,7 +63,8 @@ impl Node {
                 records.push(record, usize::MAX);
                 continue;
             }
-            dead.push(&entry.node, entry.sequence(), contract::TOMBSTONE_LIFETIME);
+            let life = certificate_life(entry.lifetime());
+            dead.push(&entry.node, entry.sequence(), life);
             let addresses = entry.addresses(base.cx.config.local);
             if !addresses.is_empty() {
                 push_hint(&mut hints, entry.node, &addresses);
@@ -78,6 +79,7 @@ impl Node {
         let snapshot = Snapshot {
             node: base.cx.id,
             own: base.own.sequence(),
+            longest_life: base.own.longest_life(),
             records: records.finish(),
             dead: dead.list.finish(),
             dead_lifetimes: dead.lifetimes,
@@ -110,7 +112,7 @@ impl Node {
         }
         let mut node = Self::new(config, identity, seed, now)?;
         let base = &mut node.base;
-        base.own.resume(snapshot.own);
+        base.own.resume(snapshot.own, snapshot.longest_life);
         base.publish_own()?;
         for hint in snapshot.hints.iter() {
             base.restore_hint(hint);
@@ -122,8 +124,9 @@ impl Node {
             }
             return Ok(node);
         };
+        let longest = certificate_life(contract::TOMBSTONE_LIFETIME);
         for ((dead, sequence), left) in snapshot.dead.iter().zip(snapshot.dead_lifetimes) {
-            let left = Duration::from_secs(u64::from(left)).min(contract::TOMBSTONE_LIFETIME);
+            let left = Duration::from_secs(u64::from(left)).min(longest);
             if left > elapsed {
                 let until = now + (left - elapsed);
                 base.table.restore_certificate(dead, sequence, until);
@@ -158,8 +161,8 @@ impl Base {
         let passed = elapsed.as_secs().saturating_add(1);
         let left = u64::from(record.remaining_s).saturating_sub(passed);
         if left == 0 {
-            let until = self.cx.now + contract::TOMBSTONE_LIFETIME;
-            self.table.restore_certificate(node, record.sequence, until);
+            let life = check_body(record.body).map_or(contract::TOMBSTONE_LIFETIME, BodyInfo::life);
+            self.table.bury(self.cx.now, node, record.sequence, life);
             self.restore_hint(record);
             return;
         }

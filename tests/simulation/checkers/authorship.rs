@@ -6,7 +6,7 @@ use peer_exchange::NodeId;
 use peer_exchange_memory::HostId;
 
 use super::{Checker, Complaints};
-use crate::step::{Step, What, records, renewals};
+use crate::step::{Step, What, records};
 use crate::world::World;
 
 /// Contents that a node has written, and in which life of which host.
@@ -39,13 +39,6 @@ impl Checker for Authorship {
                     format!("two contents under version {}", sequence.version)
                 }),
                 None => known.push((step.host, step.life, record.body.to_vec())),
-            }
-        }
-        for renewal in renewals(message).iter().flat_map(|r| r.iter()) {
-            if let Some(node) = world.by_prefix(renewal.prefix) {
-                complaints.expect(renewal.sequence <= world.highest(&node), "R1", || {
-                    format!("{node:?} has not renewed to {:?}", renewal.sequence)
-                });
             }
         }
     }

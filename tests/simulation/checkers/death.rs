@@ -39,7 +39,7 @@ impl Checker for Death {
                 for record in records(message) {
                     let (node, sequence) = (record.node, record.sequence);
                     let life = match is_tombstone(record.body) {
-                        true => crate::world::TOMBSTONE,
+                        true => world.tombstone(),
                         false => world.lifetime,
                     };
                     let quiet = Duration::from_secs(2).max(life / 500);

@@ -8,7 +8,7 @@ use peer_exchange::{Instant, NodeId, Sequence};
 use peer_exchange_memory::HostId;
 
 use super::{Checker, Complaints};
-use crate::step::{Step, What, records, renewals};
+use crate::step::{Step, What, records};
 use crate::world::World;
 
 #[derive(Default)]
@@ -24,14 +24,9 @@ impl Checker for Lifetimes {
         let (What::Sent { message, .. } | What::Received { message, .. }) = &step.what else {
             return;
         };
-        let renewed = renewals(message).into_iter().flat_map(|r| r.iter());
-        let renewed = renewed.filter_map(|r| {
-            let node = world.by_prefix(r.prefix)?;
-            Some((node, r.sequence, r.remaining_s))
-        });
         let all = records(message).map(|r| (r.node, r.sequence, r.remaining_s));
         let own = step.facts.id();
-        for (node, sequence, remaining_s) in all.chain(renewed) {
+        for (node, sequence, remaining_s) in all {
             let end = step.now + Duration::from_secs(u64::from(remaining_s));
             let key = (step.host, node, sequence);
             if matches!(step.what, What::Received { .. }) {

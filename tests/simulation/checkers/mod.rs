@@ -11,7 +11,6 @@ pub(crate) mod exchanges;
 pub(crate) mod leaving;
 pub(crate) mod lifetimes;
 pub(crate) mod recovery;
-pub(crate) mod renewals;
 pub(crate) mod walks;
 
 use std::collections::BTreeMap;
@@ -69,7 +68,6 @@ impl Checkers {
                 Box::<cycles::Cycles>::default(),
                 Box::<exchanges::Exchanges>::default(),
                 Box::<cursors::Cursors>::default(),
-                Box::<renewals::Renewed>::default(),
                 Box::<caps::Caps>::default(),
             ],
             links: BTreeMap::new(),

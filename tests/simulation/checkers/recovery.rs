@@ -1,5 +1,5 @@
 //! R5 and R6: a node takes a higher version only because of what it was told of itself, three
-//! times at once and then once in a renewal period; and an asker is told what is above it.
+//! times at once and then once in ten minutes; and an asker is told what is above it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use peer_exchange::{Input, LinkId, RequestId, Sequence};
 use peer_exchange_memory::HostId;
 
 use super::{Checker, Complaints};
-use crate::step::{Step, What, records, renewals};
+use crate::step::{Step, What, records};
 use crate::world::World;
 
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub(crate) struct Recovery {
 }
 
 impl Checker for Recovery {
-    fn see(&mut self, step: &Step<'_>, world: &World, complaints: &mut Complaints) {
+    fn see(&mut self, step: &Step<'_>, _: &World, complaints: &mut Complaints) {
         let me = (step.host, step.life);
         match &step.what {
             What::Received { link, message, .. } => {
@@ -83,7 +83,7 @@ impl Checker for Recovery {
         complaints.expect(told, "R5", || {
             format!("version {} without a reason", sequence.version)
         });
-        self.recovers(step, world, complaints);
+        self.recovers(step, complaints);
     }
 }
 
@@ -98,22 +98,18 @@ impl Recovery {
         let refused = refusals.into_iter().flat_map(|r| r.iter());
         let refused = refused.filter(|(node, _)| *node == id).map(|(_, s)| s);
         let named = records(message).filter(|r| r.node == id);
-        let renewed = renewals(message).into_iter().flat_map(|r| r.iter());
-        let renewed = renewed.filter(|r| id.as_bytes().starts_with(&r.prefix));
-        let all = refused
-            .chain(named.map(|r| r.sequence))
-            .chain(renewed.map(|r| r.sequence));
+        let all = refused.chain(named.map(|r| r.sequence));
         if let Some(highest) = all.max() {
             let told = self.told.entry((step.host, step.life)).or_default();
             *told = highest.max(*told);
         }
     }
 
-    fn recovers(&mut self, step: &Step<'_>, world: &World, complaints: &mut Complaints) {
+    fn recovers(&mut self, step: &Step<'_>, complaints: &mut Complaints) {
         let at = self.at.entry((step.host, step.life)).or_default();
         // By its own clock, which may jump ahead of the network's.
         at.push(step.facts.now().as_duration());
-        let period = world.lifetime / 3;
+        let period = Duration::from_secs(600);
         let last = at[at.len() - 1];
         for (i, first) in at.iter().enumerate() {
             let most = 3.0 + (last - *first).as_secs_f64() / period.as_secs_f64();

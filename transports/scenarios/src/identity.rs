@@ -14,7 +14,6 @@ pub async fn two_nodes_of_one_key_say_so_and_disturb_nobody<K: Kind>() {
     let hub = Plan::new().start::<K>();
     let other = Plan::new().upstream(&hub.address).start::<K>();
     let mut plan = Plan::new().upstream(&hub.address);
-    plan.config.lifetime = Duration::from_secs(10);
     // They come back soon, so that the test is short.
     plan.config.backoff_base = Duration::from_millis(50);
     let mut twins = [(); 2].map(|()| plan.start::<K>());
@@ -24,15 +23,10 @@ pub async fn two_nodes_of_one_key_say_so_and_disturb_nobody<K: Kind>() {
             .await;
     }
     for twin in &twins {
-        // It never stops: another version, a renewal period later.
-        eventually("it goes on", async || {
-            state(twin).await.0.recoveries > AT_ONCE
-        })
-        .await;
-        // And never storms.
+        // It never storms.
         let (stats, since) = state(twin).await;
-        let periods = since.as_nanos() / (plan.config.lifetime / 3).as_nanos();
-        let most = AT_ONCE + periods as u64;
+        let periods = since.as_secs() / 600;
+        let most = AT_ONCE + periods;
         assert!(
             stats.recoveries <= most,
             "{} in {since:?}",

@@ -86,10 +86,9 @@ impl Agent {
         self.set("upstreams", &format!("{upstreams:?}"))
     }
 
-    /// Records that live ten seconds, the least there is.
-    pub(crate) fn short_lived(&mut self) -> &mut Self {
-        self.set_text("pace.lifetime", "10s")
-            .set_text("pace.backoff_cap", "2s")
+    /// It tries again soon whom it cannot reach.
+    pub(crate) fn impatient(&mut self) -> &mut Self {
+        self.set_text("pace.backoff_cap", "2s")
     }
 
     pub(crate) fn argument(&mut self, argument: &str) -> &mut Self {

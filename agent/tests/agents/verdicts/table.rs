@@ -93,7 +93,7 @@ pub(super) const FAULTY: &[Case] = &[
     plain("long-name", "token_file = \"token\"\nnode_name = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n", &["1 to 128 bytes"]),
     plain("labels", "token_file = \"token\"\n[labels]\nzone = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n", &["peerx.toml:2: the node's name and labels", "256 at most"]),
     plain("level", "token_file = \"token\"\n[log]\nlevel = \"loud\"\n", &["peerx.toml:3: `log.level` has \"loud\"", "debug"]),
-    plain("lifetime", "token_file = \"token\"\n[pace]\nlifetime = \"2h\"\n", &["peerx.toml:3: `lifetime` is out of range: 10 s to 1 h"]),
+    plain("lifetime", "token_file = \"token\"\n[pace]\nlifetime = \"5m\"\n", &["peerx.toml:3: `lifetime` is out of range: 10 min to 7 days"]),
     plain("no-unit", "token_file = \"token\"\n[pace]\nround = 200\n", &["peerx.toml:3: ", "200ms"]),
     plain("capacity", "token_file = \"token\"\n[limits]\ncapacity = 1\n", &["peerx.toml:3: `capacity` is out of range: 2 to"]),
     plain("interval", "token_file = \"token\"\n[dns]\ninterval = \"1s\"\n[libp2p]\ninterval = \"0s\"\n", &["peerx.toml:5: `libp2p.interval`", "1 s to 1 day"]),

@@ -144,8 +144,8 @@ impl System for PeerExchange {
     type Timer = Timer;
 
     const NAME: &'static str = "peer-exchange";
-    /// A whole lifetime, in which every record is renewed three times.
-    const STEADY: Duration = Duration::from_secs(1_800);
+    /// A whole lifetime, in which every record is renewed.
+    const STEADY: Duration = Duration::from_secs(86_400);
 
     fn new(cluster: &Cluster) -> Self {
         Self {
