@@ -110,7 +110,7 @@ fn a_hello_says_the_epoch_and_what_the_other_end_takes() {
 #[test]
 fn a_request_is_whole_until_it_is_answered() {
     let mut link = link();
-    let mut ask = |link: &mut LinkState, id, answer: bool| {
+    let ask = |link: &mut LinkState, id, answer: bool| {
         link.asked(RequestId::new(id), 40, at(id), at(id + 9));
         let answered = answer.then(|| link.answered(RequestId::new(id), at(id + 1)));
         answered.flatten().map(|a| a.in_full)
