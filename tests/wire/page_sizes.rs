@@ -8,8 +8,11 @@ use peer_exchange::wire::{self, Message};
 
 use crate::support::build::*;
 
+/// An address drawn from a network, as a body.
+type Place = fn(u64) -> Vec<u8>;
+
 /// Where the nodes are.
-const PLACES: [(&str, fn(u64) -> Vec<u8>); 4] = [
+const PLACES: [(&str, Place); 4] = [
     ("one /16", |r| ip4([10, 244, r as u8, (r >> 8) as u8])),
     ("10/8", |r| {
         ip4([10, (r >> 16) as u8, r as u8, (r >> 8) as u8])
@@ -41,7 +44,7 @@ impl Random {
 }
 
 /// So many nodes that started together, each with the beginnings of so many IDs in its metadata.
-fn cluster(n: usize, upstreams: usize, place: fn(u64) -> Vec<u8>) -> Vec<Rec> {
+fn cluster(n: usize, upstreams: usize, place: Place) -> Vec<Rec> {
     let mut random = Random(n as u64);
     let mut node = || {
         let mut id = [0; 32];

@@ -47,7 +47,8 @@ impl Base {
     ) -> Option<Request> {
         let l = self.links.get(link).filter(|l| l.is_idle())?;
         let (node, epoch) = (l.node(), l.epoch());
-        if walk.is_none() && l.is_in_step() && self.is_at_rest(&node) {
+        let met = self.peers.acked(&node, epoch) > 0;
+        if walk.is_none() && met && !l.asks_in_full() && self.is_at_rest(&node) {
             let state = self.state_with(self.own.sequence(), self.own.check());
             let brief = Some(Brief::new(state, self.table.version()));
             let all = self.fetch_request(id);

@@ -160,13 +160,6 @@ impl Base {
         }
     }
 
-    /// An exchange on this link has found both tables to be the same, or not.
-    pub(crate) fn set_in_step(&mut self, link: LinkId, in_step: bool) {
-        if let Some(link) = self.links.get_mut(link) {
-            link.set_in_step(in_step);
-        }
-    }
-
     /// An exchange with this node is over: each knows what the other knew.
     pub(crate) fn set_in_sync(&mut self, node: NodeId) {
         self.peers

@@ -4,7 +4,7 @@ use crate::contract;
 use crate::effect::Effect;
 use crate::id::{LinkId, NodeId, RequestId};
 use crate::node::base::Base;
-use crate::node::state::links::Class;
+use crate::node::state::links::{Answered, Class};
 use crate::node::timers::Timer;
 use crate::rng;
 use crate::seal::Signing;
@@ -170,13 +170,12 @@ impl Base {
         }
     }
 
-    /// Takes the request off its link if this is its answer. Says the version of the own log that
-    /// it showed.
-    pub(crate) fn take_answered(&mut self, id: LinkId, request: RequestId) -> Option<u64> {
+    /// Takes the request off its link if this is its answer.
+    pub(crate) fn take_answered(&mut self, id: LinkId, request: RequestId) -> Option<Answered> {
         let answered = self.links.get_mut(id)?.answered(request, self.cx.now)?;
         self.peers.measured(answered.round_trip);
         self.cx.timers.clear_request(id, answered.deadline);
-        Some(answered.shown)
+        Some(answered)
     }
 
     /// Neither dials this node nor asks it before then.

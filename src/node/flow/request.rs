@@ -180,7 +180,6 @@ impl Node {
         } else {
             response.cursor = cursor;
         }
-        base.set_in_step(id, same);
         self.respond(id, response);
     }
 
@@ -206,7 +205,6 @@ impl Node {
         if same {
             response.digest = same_as_shown(ours);
             base.advance_to(id, request.digest.version);
-            base.set_in_step(id, true);
         } else {
             response.delta = Some(base.delta_for(&node, request, before));
             let epoch = base.links.get(id).and_then(|link| link.epoch());

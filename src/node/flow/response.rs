@@ -10,6 +10,7 @@ use crate::node::Node;
 use crate::node::flow::merge::Origin;
 use crate::node::state::checks::Carrier;
 use crate::node::state::fetches::Offer;
+use crate::node::state::links::Answered;
 use crate::node::state::pace::Outcome;
 use crate::node::timers::Timer;
 use crate::table::Differences;
@@ -54,10 +55,10 @@ impl Node {
         if let Some(offer) = self.exchange.fetches.answered(link, response.id) {
             self.take_fetched(link, offer, &response);
             self.exchange.pump(&mut self.base);
-        } else if let Some(shown) = self.base.take_answered(link, response.id) {
+        } else if let Some(answered) = self.base.take_answered(link, response.id) {
             self.base.cx.stats.responses_received += 1;
             self.take_refusals(&response.refusals);
-            self.take_answer(link, shown, response);
+            self.take_answer(link, answered, response);
         } else {
             self.take_late(link, response);
         }
@@ -109,8 +110,7 @@ impl Node {
         }
     }
 
-    /// The answer to the request that has shown the version `shown` of the own log.
-    fn take_answer(&mut self, link: LinkId, shown: u64, mut response: Response) {
+    fn take_answer(&mut self, link: LinkId, answered: Answered, mut response: Response) {
         let Some(node) = self.base.links.node(link) else {
             return;
         };
@@ -120,17 +120,11 @@ impl Node {
         }
         let digest = response.digest;
         let same = digest.count == 0 && digest.fingerprint == 0 && response.delta.is_none();
-        let was_in_step = self.base.links.get(link).is_some_and(|l| l.is_in_step());
-        self.base.set_in_step(link, same);
-        if was_in_step && !same && response.delta.is_none() {
-            // The tables are not the same any more: now in full.
-            let (base, exchange) = (&mut self.base, &mut self.exchange);
-            if !exchange.ask_in_full(base, link) {
-                exchange.answered(base, link, Outcome::NoNews, false);
-            }
+        self.take_acked(link, node, answered.shown, same, &response);
+        if !same && !answered.in_full && response.delta.is_none() {
+            self.ask_in_full(link);
             return;
         }
-        self.take_acked(link, node, shown, same, &response);
         let differences = self.read_sketch(&mut response);
         // What goes back is chosen before what comes in is merged.
         let half = if same {
@@ -166,6 +160,17 @@ impl Node {
         }
         if !(pages && news && exchange.ask_next_page(base, link)) {
             exchange.answered(base, link, Outcome::of(news), fetching);
+        }
+    }
+
+    /// A brief request has found another table.
+    fn ask_in_full(&mut self, link: LinkId) {
+        if let Some(link) = self.base.links.get_mut(link) {
+            link.ask_in_full();
+        }
+        let (base, exchange) = (&mut self.base, &mut self.exchange);
+        if !exchange.ask_in_full(base, link) {
+            exchange.answered(base, link, Outcome::NoNews, false);
         }
     }
 

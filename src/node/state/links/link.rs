@@ -65,6 +65,8 @@ pub(crate) struct Answered {
     pub(crate) shown: u64,
     pub(crate) deadline: Instant,
     pub(crate) round_trip: Duration,
+    /// It was whole because a brief one had found another table (R45).
+    pub(crate) in_full: bool,
 }
 
 /// Requests in a row that were not answered.
@@ -93,8 +95,8 @@ pub(crate) struct LinkState {
     sketches: bool,
     /// The peer takes nodes in a delta.
     names: bool,
-    /// The last exchange has found both tables to be the same.
-    in_step: bool,
+    /// A brief request has found another table: the next one is whole.
+    in_full: bool,
     outstanding: Option<Outstanding>,
     /// Half of the IDs of finished requests, the latest first, and how many there are.
     recent: ([u32; caps::RECENT_REQUESTS], u8),
@@ -130,7 +132,7 @@ impl LinkState {
             in_flight: 0,
             epoch: None,
             traced: false,
-            in_step: false,
+            in_full: false,
             sketches: false,
             names: false,
             outstanding: None,
@@ -301,14 +303,14 @@ impl LinkState {
         self.outstanding.is_none()
     }
 
-    /// An exchange has found both tables to be the same, or not.
-    pub(crate) fn set_in_step(&mut self, in_step: bool) {
-        self.in_step = in_step;
+    /// The tables differ: the next request is whole.
+    pub(crate) fn ask_in_full(&mut self) {
+        self.in_full = true;
     }
 
-    /// Whether they are believed to be the same still.
-    pub(crate) fn is_in_step(&self) -> bool {
-        self.in_step
+    /// Whether the next request, or the one under way, is whole.
+    pub(crate) fn asks_in_full(&self) -> bool {
+        self.in_full
     }
 
     /// A request was sent that shows this version of the own log.
@@ -337,6 +339,7 @@ impl LinkState {
     /// Takes the request off if this is the ID of the one under way.
     pub(crate) fn answered(&mut self, id: RequestId, now: Instant) -> Option<Answered> {
         let asked = self.outstanding.take_if(|o| o.id == id)?;
+        let in_full = core::mem::take(&mut self.in_full);
         self.finish(id);
         let round_trip = now.saturating_since(asked.sent_at);
         self.round_trip = Some(time::smoothed(self.round_trip, round_trip));
@@ -345,6 +348,7 @@ impl LinkState {
             shown: asked.shown,
             deadline: asked.deadline,
             round_trip,
+            in_full,
         })
     }
 

@@ -13,7 +13,7 @@ use crate::rng::Stream;
 use crate::time::Instant;
 use crate::wire::GoodbyeReason;
 
-pub(crate) use self::link::{Class, LinkState, NewLink};
+pub(crate) use self::link::{Answered, Class, LinkState, NewLink};
 
 /// A second link, or one beyond the cap, goes when so much time has passed without its Hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);

@@ -107,6 +107,24 @@ fn a_hello_says_the_epoch_and_what_the_other_end_takes() {
     assert_eq!(takes(&link), (false, true));
 }
 
+/// R45: one answer long, and what is asked in the meantime is whole too.
+#[test]
+fn a_request_is_whole_until_it_is_answered() {
+    let mut link = link();
+    let ask = |link: &mut LinkState, id, answer: bool| {
+        link.asked(RequestId::new(id), 40, at(id), at(id + 9));
+        let answered = answer.then(|| link.answered(RequestId::new(id), at(id + 1)));
+        answered.flatten().map(|a| a.in_full)
+    };
+    assert_eq!(ask(&mut link, 1, true), Some(false));
+    link.ask_in_full();
+    assert!(link.asks_in_full());
+    assert_eq!(ask(&mut link, 2, false), None, "it is lost");
+    assert_eq!(ask(&mut link, 3, true), Some(true));
+    assert!(!link.asks_in_full());
+    assert_eq!(ask(&mut link, 4, true), Some(false));
+}
+
 /// R14.
 #[test]
 fn an_answer_ends_the_request_of_its_id_and_no_other() {
@@ -120,6 +138,7 @@ fn an_answer_ends_the_request_of_its_id_and_no_other() {
         shown: 40,
         deadline: at(14),
         round_trip: Duration::from_secs(2),
+        in_full: false,
     };
     assert_eq!(link.answered(RequestId::new(7), at(12)), Some(answered));
     assert!(link.is_idle());
