@@ -27,9 +27,14 @@ pub(crate) enum Renewed {
 const TWINS: usize = 4;
 
 impl Table {
-    /// Applies a batch, in one pass over the table: no index by prefix is worth its memory, since
+    /// Applies a batch, but where records are `signed`: in one pass over the table: no index by prefix is worth its memory, since
     /// batches are few and large.
-    pub(crate) fn apply_renewals(&mut self, now: Instant, batch: &Renewals) -> Vec<Renewed> {
+    pub(crate) fn apply_renewals(
+        &mut self,
+        now: Instant,
+        batch: &Renewals,
+        signed: bool,
+    ) -> Vec<Renewed> {
         let mut wanted: Vec<(Prefix, Renewal, Renewed)> = batch
             .iter()
             .take(caps::BATCH)
@@ -45,7 +50,7 @@ impl Table {
             let same = wanted[first..].iter_mut().take(TWINS);
             for (_, renewal, outcome) in same.take_while(|(p, _, _)| *p == prefix) {
                 // Of two nodes with one prefix, the one that fits decides.
-                let found = self.apply_renewal(now, slot, *renewal);
+                let found = self.apply_renewal(now, slot, *renewal, signed);
                 let fits = !matches!(found, Renewed::Missing(_) | Renewed::Unknown(_));
                 if fits || matches!(outcome, Renewed::Unknown(_)) {
                     *outcome = found;
@@ -55,7 +60,13 @@ impl Table {
         wanted.into_iter().map(|(_, _, outcome)| outcome).collect()
     }
 
-    fn apply_renewal(&mut self, now: Instant, slot: Slot, renewal: Renewal) -> Renewed {
+    fn apply_renewal(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        renewal: Renewal,
+        signed: bool,
+    ) -> Renewed {
         let missing = Renewed::Missing(Prefix(renewal.prefix));
         let Some(entry) = self.get(slot) else {
             return missing;
@@ -80,7 +91,7 @@ impl Table {
         if renewal.sequence.beat <= sequence.beat || renewal.remaining_s == 0 {
             return Renewed::Known;
         }
-        if entry.is_signed() {
+        if signed {
             // A beat is its node's word, too: the record itself brings it (R50).
             return missing;
         }

@@ -47,7 +47,8 @@ impl Exchange {
             return;
         }
         let mut missing = Vec::new();
-        for renewed in base.table.apply_renewals(base.cx.now, renewals) {
+        let signed = !base.sealer.is_off();
+        for renewed in base.table.apply_renewals(base.cx.now, renewals, signed) {
             match renewed {
                 Renewed::Applied(slot) => {
                     base.cx.stats.renewals_applied += 1;

@@ -12,6 +12,7 @@ pub(crate) mod leaving;
 pub(crate) mod lifetimes;
 pub(crate) mod recovery;
 pub(crate) mod renewals;
+pub(crate) mod signed;
 pub(crate) mod walks;
 
 use std::collections::BTreeMap;
@@ -60,6 +61,7 @@ impl Checkers {
             all: vec![
                 Box::<conduct::Conduct>::default(),
                 Box::<authorship::Authorship>::default(),
+                Box::<signed::Signed>::default(),
                 Box::<lifetimes::Lifetimes>::default(),
                 Box::<death::Death>::default(),
                 Box::<leaving::Leaving>::default(),
