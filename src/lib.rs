@@ -101,7 +101,7 @@
 //! the node a [`Input::Wake`] first where lifetimes matter. [`Node::snapshot`] is what to keep
 //! across a restart.
 //!
-//! The rules (R1 to R29) that comments and documentation cite are listed in [`protocol`].
+//! The rules (R1, R2, …) that comments and documentation cite are listed in [`protocol`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -2,6 +2,7 @@
 //! what comes out of it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +11,11 @@ use peer_exchange::limits::caps;
 use peer_exchange::wire::{self, Decoded, Message};
 use peer_exchange::{
     Config, DialId, Effect, Identity, Input, Instant, LinkId, Node, NodeId, RequestId, Sequence,
-    StartError, Target, UsageError,
+    Signing, StartError, Target, UsageError,
 };
 
 use super::checks;
-use super::parts::{address, place};
+use super::parts::{LooseSeal, address, place};
 use super::source::Source;
 
 /// A link as the embedder sees it.
@@ -239,6 +240,7 @@ fn identity(node: NodeId, number: u8, source: &mut Source<'_>) -> Identity {
     Identity::new(node)
         .with_addresses(addresses)
         .with_metadata(source.bytes(8).to_vec())
+        .with_seal(Arc::new(LooseSeal))
 }
 
 /// Small tables and few links, so that the caps are met.
@@ -259,7 +261,14 @@ fn config(source: &mut Source<'_>) -> Config {
     config.link_idle = millis([90_000, 1000][source.below(2)]);
     config.trace_interval = millis([600_000, 1000][source.below(2)]);
     config.report_interval = millis([600_000, 1000][source.below(2)]);
-    config.local = source.flag();
+    // One byte for both, so that older entries of the corpus mean what they meant.
+    let flags = source.u8();
+    config.local = flags & 1 == 1;
+    config.signing = match flags >> 1 & 3 {
+        2 => Signing::Accept,
+        3 => Signing::Require,
+        _ => Signing::Off,
+    };
     config.messages_per_second = [50, 1, 100_000][source.below(3)];
     config.bytes_per_second = [256 * 1024, 1024][source.below(2)];
     config.upstreams = (0..source.below(5)).map(|_| address(source)).collect();

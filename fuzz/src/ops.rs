@@ -258,7 +258,7 @@ fn gossip(world: &mut World, at: usize, source: &mut Source<'_>) {
             },
             remaining_s: 1_799,
             body: &body,
-            signature: None,
+            signature: Some(&parts::GOOD),
         };
         page.push(record, contract::MESSAGE_BYTES);
     }

@@ -9,7 +9,7 @@ use peer_exchange::wire::{
     Content, Decoded, Message, Nodes, Records, RecordsBuilder, Refusals, RefusalsBuilder, ShortIds,
     Sketch, WireRecord, decode,
 };
-use peer_exchange::{Multiaddr, NodeId, RequestId, Sequence};
+use peer_exchange::{Multiaddr, NodeId, RequestId, Seal, Sequence, Signature};
 
 use super::source::Source;
 
@@ -126,12 +126,14 @@ impl Cast {
         let mut page = RecordsBuilder::default();
         for _ in 0..source.below(6) {
             let body = self.body(source);
+            let (node, sequence) = (self.node(source), self.sequence(source));
+            let remaining_s = remaining(source);
             let record = WireRecord {
-                node: self.node(source),
-                sequence: self.sequence(source),
-                remaining_s: remaining(source),
+                node,
+                sequence,
+                remaining_s,
                 body: &body,
-                signature: None,
+                signature: signature(remaining_s),
             };
             page.push(record, PAGE);
         }
@@ -204,9 +206,35 @@ fn many(source: &mut Source<'_>, page: &mut RecordsBuilder) {
             },
             remaining_s,
             body: &body,
-            signature: None,
+            signature: signature(remaining_s),
         };
         page.push(record, PAGE);
+    }
+}
+
+/// What [`LooseSeal`] takes.
+pub const GOOD: Signature = [1; 64];
+
+/// None, a good one or a bad one, without a byte more of the source.
+fn signature(choice: u32) -> Option<&'static Signature> {
+    match choice % 4 {
+        0 => None,
+        3 => Some(&[2; 64]),
+        _ => Some(&GOOD),
+    }
+}
+
+/// A seal that takes one signature for every message, so that the fuzzer finds it.
+#[derive(Debug)]
+pub struct LooseSeal;
+
+impl Seal for LooseSeal {
+    fn sign(&self, _: &[u8]) -> Signature {
+        GOOD
+    }
+
+    fn verify(&self, _: &NodeId, _: &[u8], signature: &Signature) -> bool {
+        *signature == GOOD
     }
 }
 

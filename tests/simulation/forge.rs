@@ -6,7 +6,7 @@ use std::time::Duration;
 use peer_exchange::wire::{
     Content, Delta, Message, Records, RecordsBuilder, Request, Response, Update, WireRecord,
 };
-use peer_exchange::{Instant, LinkId, NodeId, RequestId, Sequence, Stats};
+use peer_exchange::{Instant, LinkId, NodeId, RequestId, Sequence, Signature, Stats};
 use peer_exchange_memory::HostId;
 
 use crate::checkers::{Checker, Complaints};
@@ -59,7 +59,7 @@ impl Facts for Forged {
 /// One checker before forged nodes: four hosts in a ring, a lifetime of 60 s, reports every 30 s.
 pub(crate) struct Stage<C> {
     checker: C,
-    world: World,
+    pub(crate) world: World,
     pub(crate) nodes: Vec<Forged>,
     now: Duration,
 }
@@ -159,6 +159,26 @@ pub(crate) fn body(port: u8) -> Vec<u8> {
 
 /// A page of one record.
 pub(crate) fn page(host: usize, sequence: Sequence, remaining_s: u32, body: &[u8]) -> Records {
+    page_with(host, sequence, remaining_s, body, None)
+}
+
+/// A page of one record with this signature, or none.
+pub(crate) fn signed_page(
+    host: usize,
+    sequence: Sequence,
+    body: &[u8],
+    signature: Option<&Signature>,
+) -> Records {
+    page_with(host, sequence, 58, body, signature)
+}
+
+fn page_with(
+    host: usize,
+    sequence: Sequence,
+    remaining_s: u32,
+    body: &[u8],
+    signature: Option<&Signature>,
+) -> Records {
     let mut page = RecordsBuilder::default();
     let node = id(host);
     let fits = page.push(
@@ -167,7 +187,7 @@ pub(crate) fn page(host: usize, sequence: Sequence, remaining_s: u32, body: &[u8
             sequence,
             remaining_s,
             body,
-            signature: None,
+            signature,
         },
         usize::MAX,
     );

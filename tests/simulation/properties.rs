@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use peer_exchange::Input;
+use peer_exchange::{Input, Signing};
 use peer_exchange_memory::{FaultCounts, Faults, HostId, Network, Restart};
 use proptest::prelude::*;
 
@@ -101,6 +101,14 @@ fn plan() -> impl Strategy<Value = Plan> {
     )
 }
 
+/// Half of the runs are signed (R50).
+fn signing(seed: u64) -> Signing {
+    match seed % 2 {
+        0 => Signing::Off,
+        _ => Signing::Require,
+    }
+}
+
 impl Plan {
     fn faults(&self) -> Faults {
         Faults {
@@ -113,7 +121,9 @@ impl Plan {
 
     /// Runs it, with all checkers, until long after calm.
     fn run(&self, seed: u64) -> Run {
-        let mut network = self.graph.network(seed, brisk(), self.faults());
+        let mut network =
+            self.graph
+                .network(seed, brisk().with_signing(signing(seed)), self.faults());
         network.start_all();
         let mut left = BTreeSet::new();
         for (seconds, incident) in &self.incidents {
@@ -260,7 +270,8 @@ fn everybody_learns_everybody_without_faults() {
         60,
         &graph(),
         |seed, graph| {
-            let mut network = graph.network(seed, brisk(), Faults::default());
+            let config = brisk().with_signing(signing(seed));
+            let mut network = graph.network(seed, config, Faults::default());
             network.start_all();
             network.run_for(Duration::from_secs(60));
             let hosts = (0..graph.len()).filter_map(|h| network.node(HostId(h)));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peer_exchange::wire::{Decoded, Message, decode};
-use peer_exchange::{Config, Multiaddr, NodeId, Sequence};
+use peer_exchange::{Config, Multiaddr, NodeId, Sequence, Signing};
 use peer_exchange_memory::HostId;
 
 use crate::step::{Step, What, is_tombstone, records};
@@ -26,6 +26,8 @@ pub(crate) struct World {
     highest: HashMap<NodeId, Sequence>,
     pub(crate) lifetime: Duration,
     pub(crate) report_interval: Duration,
+    /// Records are signed (R50).
+    pub(crate) signed: bool,
 }
 
 impl World {
@@ -38,6 +40,7 @@ impl World {
             ids,
             lifetime: config.lifetime,
             report_interval: config.report_interval,
+            signed: config.signing != Signing::Off,
             ..Self::default()
         }
     }

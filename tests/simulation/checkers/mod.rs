@@ -11,6 +11,7 @@ pub(crate) mod exchanges;
 pub(crate) mod leaving;
 pub(crate) mod lifetimes;
 pub(crate) mod recovery;
+pub(crate) mod signed;
 pub(crate) mod walks;
 
 use std::collections::BTreeMap;
@@ -59,6 +60,7 @@ impl Checkers {
             all: vec![
                 Box::<conduct::Conduct>::default(),
                 Box::<authorship::Authorship>::default(),
+                Box::<signed::Signed>::default(),
                 Box::<lifetimes::Lifetimes>::default(),
                 Box::<death::Death>::default(),
                 Box::<leaving::Leaving>::default(),
