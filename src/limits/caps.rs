@@ -8,6 +8,11 @@ use crate::contract;
 pub const PAGE_BYTES: usize = contract::MESSAGE_BYTES - 8 * 1024;
 /// Records in a table: what `Config::capacity` may be at most.
 pub const CAPACITY: usize = 1 << 20;
+/// Tombstones in a table with room for so many living: a quarter of that, and 64 at least (R55).
+#[must_use]
+pub const fn tombstones(capacity: usize) -> usize {
+    if capacity < 256 { 64 } else { capacity / 4 }
+}
 /// Links of a node: what `Config::max_links` may be at most.
 pub const LINKS: usize = 1 << 16;
 /// Upstreams of a node.

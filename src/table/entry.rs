@@ -38,6 +38,8 @@ pub(crate) struct Entry {
     tombstone: bool,
     /// Its renewal has not come by.
     pub(super) overdue: bool,
+    /// A tombstone's node was known alive.
+    pub(super) was_alive: bool,
     /// No dial to it has failed since the last that succeeded.
     pub(crate) reachable: bool,
     body: Body,
@@ -62,6 +64,7 @@ impl Entry {
             lifetime_s: info.lifetime_s,
             tombstone: info.tombstone,
             overdue: false,
+            was_alive: false,
             reachable: true,
             body: Body::copy_from(record.body),
             signature: record.signature.map(|signature| Box::new(*signature)),

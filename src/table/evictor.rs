@@ -63,6 +63,11 @@ impl Counts {
     }
 }
 
+/// Tombstones have places of their own.
+fn living(entries: &Slab) -> impl Iterator<Item = (Slot, &Entry)> {
+    entries.iter().filter(|(_, e)| !e.is_tombstone())
+}
+
 /// The groups are secret hashes already; the table wants their bits on top as well.
 fn spread(group: u32) -> u64 {
     u64::from(group).wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -140,7 +145,7 @@ impl Evictor {
     }
 
     pub(super) fn added(&mut self, slot: Slot, entries: &Slab) {
-        let Some(entry) = entries.get(slot) else {
+        let Some(entry) = entries.get(slot).filter(|e| !e.is_tombstone()) else {
             return;
         };
         let Some(mut active) = self.active.take() else {
@@ -150,7 +155,7 @@ impl Evictor {
         self.count(&mut active, entry, true);
         if active.ranked.len() + active.pinned.len() > 2 * self.capacity {
             // Most have gone in another way than by being evicted.
-            let all = entries.iter();
+            let all = living(entries);
             active.ranked = all.map(|(slot, e)| (self.rank(&e.node), slot)).collect();
             active.pinned = Vec::new();
         }
@@ -158,6 +163,9 @@ impl Evictor {
     }
 
     pub(super) fn removed(&mut self, entry: &Entry) {
+        if entry.is_tombstone() {
+            return;
+        }
         if let Some(mut active) = self.active.take() {
             self.count(&mut active, entry, false);
             self.active = Some(active);
@@ -201,7 +209,7 @@ impl Evictor {
         }
         let mut active = Box::<Active>::default();
         let mut ranked = Vec::with_capacity(self.capacity + 1);
-        for (slot, entry) in entries.iter() {
+        for (slot, entry) in living(entries) {
             self.count(&mut active, entry, true);
             ranked.push((self.rank(&entry.node), slot));
         }
@@ -249,7 +257,7 @@ impl Evictor {
     /// What was listed under this rank, if it is still there.
     fn ranked<'a>(&self, entries: &'a Slab, rank: Rank, slot: Slot) -> Option<&'a Entry> {
         let entry = entries.get(slot);
-        entry.filter(|e| self.rank(&e.node) == rank)
+        entry.filter(|e| !e.is_tombstone() && self.rank(&e.node) == rank)
     }
 
     fn excess_victim(

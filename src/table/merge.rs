@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::id::NodeId;
 use crate::record::{BodyInfo, RecordError, Sequence, Signature, check_body};
+use crate::table::tombstones::Place;
 use crate::table::{Entry, Slot, Table, Via, certificate_life};
 use crate::time::Instant;
 use crate::wire::WireRecord;
@@ -164,7 +165,12 @@ impl Table {
                 let deadline = deadline(now, record.remaining_s, info.lifetime_s);
                 let mut entry = Entry::new(record, info, deadline, via);
                 entry.set_first_seen(now);
-                if self.is_full() && !self.make_room(&entry, is_pinned) {
+                let has_room = if info.tombstone {
+                    self.make_grave(now, &entry)
+                } else {
+                    !self.is_full() || self.make_room(&entry, is_pinned)
+                };
+                if !has_room {
                     return Merged::Full;
                 }
                 Merged::New(self.insert(entry))
@@ -175,6 +181,14 @@ impl Table {
             }
             Step::Replace(slot, info) => {
                 let had_left = self.get(slot).is_some_and(Entry::is_tombstone);
+                if had_left && !info.tombstone && self.is_full() {
+                    // It has had none of the places of the living.
+                    let deadline = deadline(now, record.remaining_s, info.lifetime_s);
+                    let entry = Entry::new(record, info, deadline, via);
+                    if !self.make_room(&entry, is_pinned) {
+                        return Merged::Full;
+                    }
+                }
                 let slot = self.replace(now, slot, record, info, via);
                 match (had_left, info.tombstone) {
                     (false, true) => Merged::Left(slot),
@@ -201,6 +215,9 @@ impl Table {
             self.dead.insert(longer.node, longer.sequence(), until);
         }
         let reachable = before.as_ref().is_some_and(|e| e.reachable);
+        let was_alive = before
+            .as_ref()
+            .is_some_and(|e| !e.is_tombstone() || e.was_alive);
         let returns = |e: &Entry| e.is_tombstone() && !info.tombstone;
         let first_seen = before
             .filter(|e| !returns(e))
@@ -208,18 +225,38 @@ impl Table {
         let mut entry = Entry::new(record, info, deadline, via);
         entry.reachable = reachable;
         entry.set_first_seen(first_seen);
+        if info.tombstone {
+            entry.was_alive = was_alive;
+            self.make_grave(now, &entry);
+        }
         self.insert(entry)
+    }
+
+    /// Makes room for a tombstone beside the living; the one for which there is none leaves its
+    /// certificate.
+    fn make_grave(&mut self, now: Instant, entry: &Entry) -> bool {
+        let gone = match self.tombstones.makes_room_for(entry) {
+            Place::Free => return true,
+            Place::Of(slot) => self.remove(slot),
+            Place::None => None,
+        };
+        let buried = gone.as_ref().unwrap_or(entry);
+        let left = buried.deadline.saturating_since(now);
+        self.bury(now, buried.node, buried.sequence(), left);
+        gone.is_some()
     }
 
     /// A higher beat of the same content. It is no change of the set: the log stays (R1).
     fn renew(&mut self, now: Instant, slot: Slot, record: WireRecord<'_>) {
         if let Some(entry) = self.entries.get_mut(slot) {
-            entry.renew(
-                record,
-                deadline(now, record.remaining_s, entry.lifetime_s()),
-            );
             self.overdue.remove(entry, slot);
+            self.tombstones.remove(entry, slot);
+            let deadline = deadline(now, record.remaining_s, entry.lifetime_s());
+            entry.renew(record, deadline);
             entry.overdue = false;
+            if entry.is_tombstone() && entry.node != self.own {
+                self.tombstones.insert(entry, slot);
+            }
             self.deadlines.moved(&mut self.entries, slot);
         }
     }
@@ -252,7 +289,7 @@ impl Table {
         }
         let deadline = deadline(now, info.lifetime_s, info.lifetime_s);
         let entry = Entry::new(record, info, deadline, Via::default());
-        if self.is_full() {
+        if self.is_full() && !info.tombstone {
             // The own record is never refused room.
             self.make_room(&entry, &|_| false);
         }

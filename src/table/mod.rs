@@ -20,6 +20,7 @@ mod slab;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 
 pub(crate) use self::dead::certificate_life;
 pub(crate) use self::delta::{Differences, Listed};

@@ -85,7 +85,7 @@ impl Table {
             }
         }
         let worst = self.evictor.worst();
-        let mut room = self.capacity.saturating_sub(self.len());
+        let mut room = self.capacity.saturating_sub(self.live());
         named.retain(|(beginning, _, wish)| match wish {
             Wish::Known => false,
             Wish::Newer => true,

@@ -15,6 +15,7 @@ use crate::table::evictor::Evictor;
 use crate::table::log::Log;
 use crate::table::ring::Ring;
 use crate::table::slab::Slab;
+use crate::table::tombstones::Tombstones;
 use crate::time::Instant;
 
 pub(crate) struct Table {
@@ -28,6 +29,7 @@ pub(crate) struct Table {
     pub(super) log: Log,
     pub(super) dead: Dead,
     pub(super) evictor: Evictor,
+    pub(super) tombstones: Tombstones,
     pub(super) capacity: usize,
     pub(super) fingerprint: u64,
     pub(super) strata: Strata,
@@ -51,6 +53,7 @@ impl Table {
             log: Log::default(),
             dead: Dead::default(),
             evictor: Evictor::new(Keyed::new(seed, Purpose::Eviction), capacity),
+            tombstones: Tombstones::new(capacity),
             capacity,
             fingerprint: 0,
             strata: Strata::default(),
@@ -71,8 +74,14 @@ impl Table {
         self.live
     }
 
+    /// Number of tombstones of others.
+    pub(crate) fn tombstone_count(&self) -> usize {
+        self.tombstones.len()
+    }
+
+    /// There is no room for another that lives; tombstones have places of their own (R55).
     pub(crate) fn is_full(&self) -> bool {
-        self.len() >= self.capacity
+        self.live >= self.capacity
     }
 
     /// The wrapping sum of the hashes of all (node, version).
@@ -170,6 +179,7 @@ impl Table {
             + self.deadlines.heap_bytes()
             + self.dead.heap_bytes()
             + self.evictor.heap_bytes()
+            + self.tombstones.heap_bytes()
     }
 
     /// The live peer that had to go for the last record merged.
@@ -225,8 +235,12 @@ impl Table {
         self.fingerprint = self.fingerprint.wrapping_add(entry.hash);
         self.strata.toggle(entry.hash);
         let live = !entry.is_tombstone();
+        let buried = !live && node != self.own;
         let slot = self.entries.insert(entry);
         self.evictor.added(slot, &self.entries);
+        if let Some(entry) = self.entries.get(slot).filter(|_| buried) {
+            self.tombstones.insert(entry, slot);
+        }
         let hash = self.keyed.hash(node.as_bytes());
         let (keyed, entries) = (&self.keyed, &self.entries);
         self.index.insert_unique(hash, slot, |s| {
@@ -256,6 +270,7 @@ impl Table {
         }
         let entry = self.entries.take(slot)?;
         self.overdue.remove(&entry, slot);
+        self.tombstones.remove(&entry, slot);
         self.fingerprint = self.fingerprint.wrapping_sub(entry.hash);
         self.strata.toggle(entry.hash);
         self.evictor.removed(&entry);
@@ -273,16 +288,13 @@ impl Table {
     pub(crate) fn check(&self) {
         let entries = || self.entries().filter(|e| e.node != self.own);
         assert_eq!(self.len(), self.entries().count());
-        assert!(
-            self.len() <= self.capacity.max(1),
-            "{} > {}",
-            self.len(),
-            self.capacity
-        );
-        assert_eq!(
-            self.live,
-            self.entries().filter(|e| !e.is_tombstone()).count()
-        );
+        let (live, most) = (self.live, self.capacity.max(1));
+        assert!(live <= most, "{live} > {most}");
+        assert_eq!(live, self.entries().filter(|e| !e.is_tombstone()).count());
+        let own = self.own;
+        let others = self.entries.iter().filter(|(_, e)| e.node != own);
+        self.tombstones
+            .check(others.filter(|(_, e)| e.is_tombstone()));
         let sum = self
             .entries()
             .fold(0_u64, |sum, e| sum.wrapping_add(e.hash));
@@ -327,13 +339,13 @@ impl Table {
         let entries = &self.entries;
         let victim = self.evictor.victim(newcomer, must, entries, &stays);
         if let Some(entry) = victim.and_then(|slot| self.remove(slot)) {
-            self.evicted = (!entry.is_tombstone()).then_some(entry.node);
+            self.evicted = Some(entry.node);
         }
         victim.is_some()
     }
 
     /// Called now and then: who was kept for a reason may have none any more.
     pub(crate) fn relax(&mut self) {
-        self.evictor.relax(self.index.len());
+        self.evictor.relax(self.live);
     }
 }

@@ -7,6 +7,7 @@ mod checkers;
 mod cluster;
 mod departures;
 mod forge;
+mod lives;
 mod mixed;
 mod numbers;
 mod properties;

@@ -36,10 +36,16 @@ impl Node {
         let kept_traces = base.traces.kept_count().max(base.reports.len());
         let most_links = base.most_links() + caps::DIALS + caps::UPSTREAMS;
         let walks = &self.exchange.walks;
+        let buried = table.tombstone_count();
         let (certificates, hints) = (table.certificate_count(), base.hints.len());
         let (parked, passed) = (base.rumours.parked_count(), base.rumours.passed_count());
         alloc::vec![
-            ("records", table.len(), base.cx.config.capacity),
+            ("living", table.live(), base.cx.config.capacity),
+            (
+                "tombstones",
+                buried,
+                caps::tombstones(base.cx.config.capacity)
+            ),
             ("certificates", certificates, caps::CERTIFICATES),
             ("links", links.len(), most_links),
             ("peers", base.peers.len(), caps::PEERS),
