@@ -161,7 +161,7 @@ fn a_higher_beat_is_its_nodes_word_too() {
     let link = member(&mut rig, 2);
     let record = rec(3).life(100).signed();
     rig.message(link, rumour([&record]));
-    rig.message(link, rumour([&record.clone().beat(1).life(1_700)]));
+    rig.message(link, rumour([&record.beat(1).life(1_700)]));
     assert_eq!(rig.node.stats().records_unproven, 1);
     assert_eq!(rig.node.peer(&id(3)).unwrap().sequence, seq(1, 0));
     let renewed = rec(3).beat(1).life(1_700).signed();

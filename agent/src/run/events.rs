@@ -7,7 +7,7 @@ use crate::live::Agent;
 use crate::names;
 use crate::topology::canonical;
 use peer_exchange::driver::{Ended, Notices};
-use peer_exchange::{CloseReason, Event, Multiaddr, NodeId, Notice, PeerView, addr};
+use peer_exchange::{CloseReason, Event, Mismatch, Multiaddr, NodeId, Notice, PeerView, addr};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -166,16 +166,7 @@ impl Teller {
                     );
                 }
             }
-            Event::OtherCluster { node, what } => {
-                let condition = format!("other cluster {node} {what:?}");
-                if let Some(more) = self.seldom.due(&condition, Instant::now()) {
-                    warn!(
-                        "node {} is left alone: {what}; `cluster` and `signing` have to be the same on all nodes{}",
-                        self.shown(&node).await,
-                        again(more)
-                    );
-                }
-            }
+            Event::OtherCluster { node, what } => self.other_cluster(node, what).await,
             Event::Blamed { node, fault, .. } => {
                 let condition = format!("blamed {node} {}", fault.reason());
                 if let Some(more) = self.seldom.due(&condition, Instant::now()) {
@@ -187,6 +178,17 @@ impl Teller {
                 }
             }
             event => debug!("{event:?}"),
+        }
+    }
+
+    async fn other_cluster(&mut self, node: NodeId, what: Mismatch) {
+        let condition = format!("other cluster {node} {what:?}");
+        if let Some(more) = self.seldom.due(&condition, Instant::now()) {
+            warn!(
+                "node {} is left alone: {what}; `cluster` and `signing` have to be the same on all nodes{}",
+                self.shown(&node).await,
+                again(more)
+            );
         }
     }
 
