@@ -17,7 +17,9 @@ use peer_exchange::wire::{
 };
 use peer_exchange::{
     Config, Effect, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId, RequestId, Sequence,
+    Signing,
 };
+use peer_exchange_tls::NodeKey;
 use siphasher::sip::SipHasher13;
 
 #[global_allocator]
@@ -57,10 +59,17 @@ fn address(n: u32) -> Multiaddr {
 
 impl Bench {
     fn new(n: u32) -> Self {
-        let mut config = Config::default();
+        Self::of(n, Signing::Off)
+    }
+
+    fn of(n: u32, signing: Signing) -> Self {
+        let mut config = Config::default().with_signing(signing);
         config.messages_per_second = 100_000;
         config.bytes_per_second = 1 << 30;
-        let identity = Identity::new(id(n)).with_addresses(vec![address(n)]);
+        let seal = NodeKey::generate().expect("randomness").seal();
+        let identity = Identity::new(id(n))
+            .with_addresses(vec![address(n)])
+            .with_seal(seal);
         let now = Instant::from_millis(1_000);
         let node = Node::new(config, identity, [n as u8; 32], now).expect("in range");
         Self {
@@ -266,6 +275,83 @@ fn merge_a_full_page(bencher: Bencher<'_, '_>) {
             bench.message(bytes.clone());
             bench
         });
+}
+
+/// R50: a page with signatures, as many records as fit; each is checked with Ed25519. All inputs that
+/// it takes are in the time.
+#[divan::bench(sample_count = 10)]
+fn merge_a_full_signed_page(bencher: Bencher<'_, '_>) {
+    let page = signed_page();
+    let n = page.len();
+    let delta = Delta {
+        from: 0,
+        to: 1,
+        content: Content::Records(page),
+    };
+    let bytes = wire::encode(Message::Update(Update {
+        delta: Some(delta),
+        ..Update::default()
+    }));
+    bencher
+        .counter(ItemsCount::new(n))
+        .with_inputs(|| {
+            let mut bench = Bench::of(1, Signing::Require);
+            bench.link(2);
+            bench
+        })
+        .bench_local_values(|mut bench| {
+            bench.message(bytes.clone());
+            while bench.node.peer_count() < n {
+                bench.input(Input::Wake);
+            }
+            bench
+        });
+}
+
+/// R50: what all of its time goes to: as many checks alone.
+#[divan::bench]
+fn check_a_signature_alone(bencher: Bencher<'_, '_>) {
+    let key = NodeKey::generate().expect("randomness");
+    let (node, message) = (key.node(), [7; 96]);
+    let seal = key.seal();
+    let signature = seal.sign(&message);
+    bencher.bench_local(|| assert!(seal.verify(&node, black_box(&message), &signature)));
+}
+
+/// R50: for each change and each beat of the own record.
+#[divan::bench]
+fn sign_alone(bencher: Bencher<'_, '_>) {
+    let seal = NodeKey::generate().expect("randomness").seal();
+    bencher.bench_local(|| seal.sign(black_box(&[7; 96])));
+}
+
+/// Records of nodes with keys of their own, as many as fit.
+fn signed_page() -> Records {
+    let mut page = RecordsBuilder::default();
+    for i in 10.. {
+        let key = NodeKey::generate().expect("randomness");
+        let mut body = vec![0x0a, 8];
+        body.extend_from_slice(address(i).as_bytes());
+        let mut message = b"peer-exchange v1 record\0".to_vec();
+        message.extend_from_slice(key.node().as_bytes());
+        message.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
+        message.extend_from_slice(&body);
+        let sequence = Sequence {
+            version: 1,
+            beat: 0,
+        };
+        let record = WireRecord {
+            node: key.node(),
+            sequence,
+            remaining_s: 1_700,
+            body: &body,
+            signature: Some(&key.seal().sign(&message)),
+        };
+        if !page.push(record, 64 * 1024 - 256) {
+            break;
+        }
+    }
+    page.finish()
 }
 
 /// The same page, all of it known already.

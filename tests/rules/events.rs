@@ -85,10 +85,9 @@ fn two_contents_under_one_version_are_a_conflict_and_the_first_stays() {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(2);
     rig.message(link, rumour(&[rec(7)]));
-    rig.message(
-        link,
-        rumour(&[rec(7).body(body_of(66)), rec(7).beat(3).body(body_of(66))]),
-    );
+    for other in [rec(7), rec(7).beat(3)] {
+        rig.message(link, rumour(&[other.body(body_of(66))]));
+    }
     let view = rig.node.peer(&id(7)).unwrap();
     assert_eq!(
         (view.addresses, view.sequence),

@@ -149,6 +149,7 @@ fn every_fault_has_its_place_among_the_reasons() {
         PeerFault::PathNotItsOwn,
         PeerFault::Unsolicited,
         PeerFault::OwnRecord(peer_exchange::RecordError::NoVersion),
+        PeerFault::Unproven,
         PeerFault::IgnoredRetryAfter,
         PeerFault::NotMyLoop,
     ];

@@ -108,6 +108,9 @@ fn packed(field: u32, values: &[u64]) -> Vec<u8> {
     with(field, &list)
 }
 
+/// Bytes of a page with one record.
+const PAGE: usize = 47;
+
 /// R45: a page is in its one form, or the whole message is refused.
 #[test]
 fn a_page_is_whole_and_in_its_one_form() {
@@ -115,15 +118,11 @@ fn a_page_is_whole_and_in_its_one_form() {
     let refused = |error| Some(DecodeError::Page(error));
     // One record, of node 1, as it is in an update.
     let update = wire::encode(rumour(&[rec(1)]));
-    let at = update
-        .windows(2)
-        .position(|w| w == [0x1a, 46])
-        .expect("46 bytes");
-    let whole = &update[at + 2..];
-    assert_eq!(whole.len(), 46);
+    let whole = &update[update.len() - PAGE..];
+    assert_eq!(update[update.len() - PAGE - 2..][..2], [0x1a, PAGE as u8]);
     assert_eq!(page(whole), None);
     assert_eq!(page(&[]), None, "no records");
-    assert_eq!(page(&whole[..45]), refused(PageError::Truncated));
+    assert_eq!(page(&whole[..PAGE - 1]), refused(PageError::Truncated));
     assert_eq!(page(&[whole, &[0]].concat()), refused(PageError::TooLong));
     let count = [&[0x81, 0], &whole[1..]].concat();
     assert!(matches!(

@@ -7,7 +7,7 @@ use crate::live::Agent;
 use crate::names;
 use crate::topology::canonical;
 use peer_exchange::driver::{Ended, Notices};
-use peer_exchange::{CloseReason, Event, Multiaddr, NodeId, Notice, PeerView, addr};
+use peer_exchange::{CloseReason, Event, Mismatch, Multiaddr, NodeId, Notice, PeerView, addr};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -157,25 +157,8 @@ impl Teller {
                     );
                 }
             }
-            Event::Conflict { node, version } => {
-                if let Some(more) = self.seldom.due(&format!("conflict {node}"), Instant::now()) {
-                    warn!(
-                        "two different records of peer {} under version {version}: is its key in use twice?{}",
-                        self.shown(&node).await,
-                        again(more)
-                    );
-                }
-            }
-            Event::OtherCluster { node, what } => {
-                let condition = format!("other cluster {node} {what:?}");
-                if let Some(more) = self.seldom.due(&condition, Instant::now()) {
-                    warn!(
-                        "node {} is left alone: {what}; `cluster` and `signing` have to be the same on all nodes{}",
-                        self.shown(&node).await,
-                        again(more)
-                    );
-                }
-            }
+            Event::Conflict { node, version } => self.conflict(node, version).await,
+            Event::OtherCluster { node, what } => self.other_cluster(node, what).await,
             Event::Blamed { node, fault, .. } => {
                 let condition = format!("blamed {node} {}", fault.reason());
                 if let Some(more) = self.seldom.due(&condition, Instant::now()) {
@@ -187,6 +170,27 @@ impl Teller {
                 }
             }
             event => debug!("{event:?}"),
+        }
+    }
+
+    async fn conflict(&mut self, node: NodeId, version: u64) {
+        if let Some(more) = self.seldom.due(&format!("conflict {node}"), Instant::now()) {
+            warn!(
+                "two different records of peer {} under version {version}: is its key in use twice?{}",
+                self.shown(&node).await,
+                again(more)
+            );
+        }
+    }
+
+    async fn other_cluster(&mut self, node: NodeId, what: Mismatch) {
+        let condition = format!("other cluster {node} {what:?}");
+        if let Some(more) = self.seldom.due(&condition, Instant::now()) {
+            warn!(
+                "node {} is left alone: {what}; `cluster` and `signing` have to be the same on all nodes{}",
+                self.shown(&node).await,
+                again(more)
+            );
         }
     }
 

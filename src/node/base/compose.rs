@@ -12,7 +12,7 @@ use crate::node::state::links::LinkState;
 use crate::record::Sequence;
 use crate::rng;
 use crate::sketch::{self, Plan, Strata};
-use crate::table::{Listed, Slot};
+use crate::table::{Entry, Listed, Slot};
 use crate::wire::{
     Brief, Content, Cursor, Delta, Digest, Records, Refusals, RefusalsBuilder, Request,
     ShortIdScheme, Walk,
@@ -290,14 +290,21 @@ impl Base {
     pub(crate) fn refusals_about(&self, node: &NodeId, shown: Sequence, check: u16) -> Refusals {
         let mut about = RefusalsBuilder::default();
         if let Some(entry) = self.table.lookup(node) {
-            let other = entry.sequence() == shown && rng::body_check(entry.body()) != check;
-            if entry.sequence() > shown || other {
+            let other = rng::body_check(entry.body()) != check || self.lacks_signature(entry);
+            if entry.sequence() > shown || (entry.sequence() == shown && other) {
                 about.push(node, entry.sequence());
             }
         } else if let Some(dead) = self.table.certificate(node).filter(|dead| *dead >= shown) {
             about.push(node, dead);
         }
         about.finish()
+    }
+
+    /// Whether this record is one that its node has signed meanwhile: of its last life, or from a
+    /// relay that does not sign. The next version brings the signature (R50).
+    fn lacks_signature(&self, entry: &Entry) -> bool {
+        let signs = |node| self.links.link_of(node).is_some_and(LinkState::signs);
+        !self.sealer.is_off() && !entry.is_signed() && signs(&entry.node)
     }
 
     /// Of what the asker calls overdue, what has been renewed.

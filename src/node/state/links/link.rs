@@ -95,6 +95,8 @@ pub(crate) struct LinkState {
     sketches: bool,
     /// The peer takes nodes in a delta.
     names: bool,
+    /// The peer signs its records (R50).
+    signs: bool,
     /// A brief request has found another table: the next one is whole.
     in_full: bool,
     outstanding: Option<Outstanding>,
@@ -135,6 +137,7 @@ impl LinkState {
             in_full: false,
             sketches: false,
             names: false,
+            signs: false,
             outstanding: None,
             recent: ([0; caps::RECENT_REQUESTS], 0),
             backlog: None,
@@ -209,6 +212,7 @@ impl LinkState {
         self.epoch = Some(hello.epoch);
         self.sketches = hello.features & wire::SKETCHES != 0;
         self.names = hello.features & wire::NODES != 0;
+        self.signs = hello.features & wire::SIGNS != 0;
     }
 
     /// The other end's epoch, once its Hello has come.
@@ -222,6 +226,10 @@ impl LinkState {
 
     pub(crate) fn takes_names(&self) -> bool {
         self.names
+    }
+
+    pub(crate) fn signs(&self) -> bool {
+        self.signs
     }
 }
 
