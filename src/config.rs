@@ -1,5 +1,6 @@
 //! Configuration of a node.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -19,6 +20,10 @@ use crate::limits::rates::Rates;
 )]
 #[non_exhaustive]
 pub struct Config {
+    /// The cluster's name: at most 64 bytes, the same on every node. Default "". The places of the
+    /// nodes on the ring follow from it (R30); of two names, nodes still understand one another, but
+    /// news would take detours.
+    pub cluster: String,
     /// The upstreams: addresses that are asked, each on its own node. At most 1,024. What the graph
     /// of upstreams looks like does not matter, cycles included.
     pub upstreams: Vec<Multiaddr>,
@@ -89,6 +94,7 @@ macro_rules! setters {
 }
 
 setters! {
+        with_cluster, cluster: String;
         with_upstreams, upstreams: Vec<Multiaddr>;
         with_capacity, capacity: usize;
         with_max_links, max_links: usize;
@@ -114,6 +120,7 @@ setters! {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            cluster: String::new(),
             upstreams: Vec::new(),
             capacity: 16_384,
             max_links: 512,
@@ -210,6 +217,11 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let minute = SECOND * 60;
         let checks = [
+            (
+                "cluster",
+                "at most 64 bytes",
+                self.cluster.len() <= contract::CLUSTER_BYTES,
+            ),
             (
                 "upstreams",
                 "at most 1,024",

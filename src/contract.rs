@@ -21,3 +21,5 @@ pub const LIFETIME: Duration = Duration::from_secs(3_600);
 pub const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(3_600 + 3_600 / 16);
 /// Lifetime of a record that names none.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(1_800);
+/// Bytes of a cluster's name (R30).
+pub const CLUSTER_BYTES: usize = 64;

@@ -26,11 +26,13 @@ pub(crate) enum Timer {
     Fetch,
     /// A higher own version is allowed again (R6).
     Recover,
+    /// A look at the ranks of the ring.
+    Standing,
     /// Housekeeping of links and memories.
     Sweep,
 }
 
-const TIMERS: [Timer; 8] = [
+const TIMERS: [Timer; 9] = [
     Timer::Round,
     Timer::Renew,
     Timer::Batch,
@@ -38,6 +40,7 @@ const TIMERS: [Timer; 8] = [
     Timer::Redial,
     Timer::Fetch,
     Timer::Recover,
+    Timer::Standing,
     Timer::Sweep,
 ];
 

@@ -25,4 +25,5 @@ pub(crate) use self::delta::{Differences, Listed};
 pub(crate) use self::entry::{Entry, Slot, Via};
 pub(crate) use self::merge::Merged;
 pub(crate) use self::renew::Renewed;
+pub(crate) use self::ring::Ranked;
 pub(crate) use self::store::Table;

@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 
 use crate::id::NodeId;
 use crate::record::Sequence;
+use crate::ring::{Position, RingKey};
 use crate::rng::{Keyed, Purpose, Stream};
 use crate::sketch::Strata;
 use crate::table::dead::Dead;
@@ -13,7 +14,7 @@ use crate::table::deadlines::Deadlines;
 use crate::table::entry::{Entry, Slot};
 use crate::table::evictor::Evictor;
 use crate::table::log::Log;
-use crate::table::ring::Ring;
+use crate::table::ring::{Ranked, Ring};
 use crate::table::slab::Slab;
 use crate::time::Instant;
 
@@ -38,7 +39,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(own: NodeId, capacity: usize, seed: &[u8; 32]) -> Self {
+    pub(crate) fn new(own: NodeId, capacity: usize, seed: &[u8; 32], ring: RingKey) -> Self {
         Self {
             own,
             own_slot: None,
@@ -54,7 +55,7 @@ impl Table {
             strata: Strata::default(),
             set_key: Keyed::new(seed, Purpose::Index).hash(b"sets"),
             live: 0,
-            ring: Ring::new(own),
+            ring: Ring::new(own, ring),
             evicted: None,
         }
     }
@@ -133,9 +134,9 @@ impl Table {
         (0..n.min(64 * DRAWS)).find_map(|i| ok((start + i) % n))
     }
 
-    /// The next live node in the order of IDs, round the ring (R21).
+    /// The next live node round the ring (R30).
     pub(crate) fn successor(&self) -> Option<NodeId> {
-        self.ring.successor()
+        self.ring.next().first().map(|(_, node)| *node)
     }
 
     /// The sequence at or below which records of `node` are refused.
@@ -196,19 +197,56 @@ impl Table {
         !self.ring.is_between(node, self.live_peers())
     }
 
+    /// The next few live nodes round the ring, nearest first.
+    pub(crate) fn next_ranks(&self) -> &[Ranked] {
+        self.ring.next()
+    }
+
+    /// The live nodes of these ranks, as far as there are so many. Looks at every entry.
+    pub(crate) fn ranks(&mut self, ranks: impl Iterator<Item = usize>) -> Vec<Ranked> {
+        let key = RingKey::new("");
+        let mut ring = core::mem::replace(&mut self.ring, Ring::new(self.own, key));
+        let found = ring.look(self.live_peers(), ranks);
+        self.ring = ring;
+        found
+    }
+
+    /// The nearest live node that is further round the ring than `after` and not further than
+    /// `reach`. Looks at every entry.
+    pub(crate) fn first_beyond(&self, after: u64, reach: u64) -> Option<Ranked> {
+        self.ring.first_beyond(after, reach, self.live_peers())
+    }
+
+    /// Where this node stands on the ring.
+    pub(crate) fn position(&self) -> Position {
+        self.ring.at()
+    }
+
+    /// How far round the ring this node is from the own one.
+    pub(crate) fn distance(&self, node: &NodeId) -> u64 {
+        self.ring.distance(node)
+    }
+
+    /// A number that rises whenever a live node comes or goes.
+    pub(crate) fn ring_changes(&self) -> u64 {
+        self.ring.changes()
+    }
+
+    /// Number of live records of others.
+    pub(crate) fn others(&self) -> usize {
+        let own = self.own().is_some_and(|e| !e.is_tombstone());
+        self.live - usize::from(own)
+    }
+
     fn ring_added(&mut self, node: NodeId) {
         if node != self.own {
-            let own = self.own().is_some_and(|e| !e.is_tombstone());
-            let others = self.live.saturating_sub(1 + usize::from(own));
-            self.ring.added(node, others);
+            self.ring.added(node, self.others().saturating_sub(1));
         }
     }
 
     fn ring_removed(&mut self, node: NodeId) {
         if self.ring.removed(node) {
-            let mut ring = core::mem::replace(&mut self.ring, Ring::new(self.own));
-            ring.refill(self.live_peers());
-            self.ring = ring;
+            self.ranks(core::iter::empty());
         }
     }
 
@@ -288,12 +326,7 @@ impl Table {
         self.entries().for_each(|e| strata.toggle(e.hash));
         assert_eq!(self.strata, strata);
         assert_eq!(self.next_deadline(), entries().map(|e| e.deadline).min());
-        let mut ring: Vec<_> = entries()
-            .filter(|e| !e.is_tombstone())
-            .map(|e| e.node)
-            .collect();
-        ring.sort_unstable_by_key(|n| (*n < self.own, *n));
-        self.ring.check(&ring);
+        self.ring.check(self.live_peers());
         self.log.check(&self.entries);
     }
 }

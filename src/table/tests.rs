@@ -8,6 +8,7 @@ use crate::addr::Multiaddr;
 use crate::contract;
 use crate::id::NodeId;
 use crate::record::{RecordError, Sequence, write_body};
+use crate::ring::RingKey;
 use crate::rng::{Purpose, Stream};
 use crate::time::Instant;
 use crate::wire::{ShortIdScheme, ShortIds, WireRecord};
@@ -28,7 +29,7 @@ fn body(n: u64) -> Vec<u8> {
 }
 
 fn table(capacity: usize) -> Table {
-    Table::new(NodeId::new([0xff; 32]), capacity, &[9; 32])
+    Table::new(NodeId::new([0xff; 32]), capacity, &[9; 32], RingKey::new(""))
 }
 
 struct Writer {

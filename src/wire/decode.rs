@@ -11,11 +11,12 @@ use super::generated::envelope::Kind;
 use crate::contract;
 use crate::id::{NodeId, Prefix, RequestId};
 use crate::record::Sequence;
+use crate::ring::Position;
 use crate::sketch::Strata;
 use crate::wire::columns::{Records, Refusals, Renewals};
 use crate::wire::message::{
-    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
-    Response, Trace, Update, Walk,
+    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, News,
+    Request, Response, Trace, Update, Walk,
 };
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
@@ -370,12 +371,17 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
 }
 
 fn update(m: pb::Update) -> Result<Update, DecodeError> {
+    let news = m.news.map(records).transpose()?;
     Ok(Update {
         request: (m.request != 0).then_some(RequestId::new(m.request)),
         digest: m.digest.map(digest),
         delta: m.delta.map(delta).transpose()?,
         renewals: renewals(m.renewals)?,
         refusals: refusals(m.refusals)?,
+        news: news.map(|records| News {
+            records,
+            until: Position::new(m.until),
+        }),
     })
 }
 

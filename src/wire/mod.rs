@@ -35,8 +35,8 @@ pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub use encode::encode;
 pub use kind::Kind;
 pub use message::{
-    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
-    Response, Trace, Update, Walk,
+    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, News,
+    Request, Response, Trace, Update, Walk,
 };
 pub(crate) use sets::ShortIdScheme;
 pub use sets::{Nodes, ShortIds, Sketch};

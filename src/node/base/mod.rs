@@ -11,8 +11,9 @@ mod own;
 mod push_half;
 mod read;
 mod renewals;
-mod rumours;
 mod speak;
+mod standing;
+mod tree;
 
 use crate::config::Identity;
 use crate::effect::Event;
@@ -26,9 +27,11 @@ use crate::node::state::pace::Pace;
 use crate::node::state::peers::Peers;
 use crate::node::state::renewals::Renewals;
 use crate::node::state::reports::Reports;
-use crate::node::state::rumours::Rumours;
+use crate::node::state::standing::Standing;
 use crate::node::state::traces::Traces;
+use crate::node::state::tree::Tree;
 use crate::node::state::upstreams::Upstreams;
+use crate::ring::RingKey;
 use crate::table::Table;
 
 /// What a node is without the exchanges that it has under way.
@@ -42,7 +45,8 @@ pub(crate) struct Base {
     pub(crate) hints: Hints,
     pub(crate) upstreams: Upstreams,
     pub(crate) pace: Pace,
-    pub(crate) rumours: Rumours,
+    pub(crate) standing: Standing,
+    pub(crate) tree: Tree,
     pub(crate) renewals: Renewals,
     pub(crate) traces: Traces,
     pub(crate) cycles: Cycles,
@@ -52,7 +56,12 @@ pub(crate) struct Base {
 impl Base {
     pub(crate) fn new(mut cx: Cx, identity: Identity, seed: &[u8; 32]) -> Self {
         Self {
-            table: Table::new(cx.id, cx.config.capacity, seed),
+            table: Table::new(
+                cx.id,
+                cx.config.capacity,
+                seed,
+                RingKey::new(&cx.config.cluster),
+            ),
             own: Own::new(identity.addresses, identity.metadata),
             links: Links::default(),
             peers: Peers::default(),
@@ -60,7 +69,8 @@ impl Base {
             hints: Hints::default(),
             upstreams: Upstreams::new(&mut cx),
             pace: Pace::new(cx.config.round),
-            rumours: Rumours::default(),
+            standing: Standing::default(),
+            tree: Tree::new(seed),
             renewals: Renewals::default(),
             traces: Traces::default(),
             cycles: Cycles::default(),

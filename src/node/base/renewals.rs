@@ -24,7 +24,6 @@ impl Base {
 
     /// Sends the gathered renewals.
     pub(crate) fn flush_renewals(&mut self) {
-        self.keep_successor();
         let next = self.table.successor().and_then(|node| self.links.of(&node));
         let other = self.links.random(&mut self.cx.choices, |id, l| {
             Some(id) != next && !l.is_over_cap()

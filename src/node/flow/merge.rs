@@ -1,4 +1,4 @@
-//! What a page brings: records into the table, and what follows for each (R1, R5, R16, R21).
+//! What a page brings: records into the table, and what follows for each (R1, R5, R16, R46).
 
 use alloc::vec::Vec;
 
@@ -9,6 +9,7 @@ use crate::limits::caps;
 use crate::node::Node;
 use crate::node::state::fetches::{Offer, Wanted};
 use crate::record::{RecordError, Sequence};
+use crate::ring::Position;
 use crate::table::{Merged, Slot};
 use crate::wire::{Content, Delta, Records, Refusals, RefusalsBuilder, WireRecord};
 
@@ -24,8 +25,8 @@ pub(crate) enum Origin {
     Pull,
     /// The other end's news, by its cursor.
     Push,
-    /// One change on its way through the cluster (R21).
-    Rumour,
+    /// On its way round the ring, until there (R46).
+    News(Position),
 }
 
 /// What came of a page.
@@ -56,12 +57,10 @@ impl Taken {
 
 /// What is gathered while the records of a page are merged.
 #[derive(Default)]
-struct Gathered<'a> {
+struct Gathered {
     taken: Taken,
     /// To be passed on.
     relay: Vec<NodeId>,
-    /// Rumours for which there is no room here.
-    no_room: Vec<WireRecord<'a>>,
     /// Newcomers that took the place of others.
     swapped: usize,
     /// What is wrong with the sender's own record.
@@ -82,11 +81,19 @@ impl Node {
         let mut gathered = Gathered::default();
         for record in records.iter() {
             if record.node == self.base.cx.id {
+                let current = record.sequence == self.base.own.sequence();
                 self.base.on_own_record(record);
+                if current && matches!(origin, Origin::News(_)) {
+                    gathered.relay.push(record.node);
+                }
                 continue;
             }
             let crowded = self.base.table.is_crowded();
             let merged = self.base.merge_record(record, via);
+            let is_news = matches!(origin, Origin::News(_));
+            if is_news && merged == Merged::Full && self.base.carry(record) {
+                gathered.relay.push(record.node);
+            }
             gathered.add(
                 record,
                 merged,
@@ -99,20 +106,19 @@ impl Node {
         self.follow_up(link, origin, gathered)
     }
 
-    /// Passes on what is a rumour, says what is news, and judges the sender, now that the whole
+    /// Passes on what is on its way, says what is news, and judges the sender, now that the whole
     /// page was taken: a ban ends its links.
-    fn follow_up(&mut self, link: LinkId, origin: Origin, gathered: Gathered<'_>) -> Taken {
+    fn follow_up(&mut self, link: LinkId, origin: Origin, gathered: Gathered) -> Taken {
         let base = &mut self.base;
         let mut taken = gathered.taken;
         let sample = caps::SAMPLE.min(base.cx.config.capacity);
-        if origin != Origin::Rumour && gathered.swapped * SWAPS >= sample {
+        let on_its_way = matches!(origin, Origin::News(_));
+        if !on_its_way && gathered.swapped * SWAPS >= sample {
             taken.news += gathered.swapped;
         }
-        if !gathered.relay.is_empty() {
-            base.spread(&gathered.relay, Some(link));
-        }
-        if !gathered.no_room.is_empty() {
-            base.pass_on(&gathered.no_room, link);
+        match origin {
+            Origin::News(until) => base.pass_on(&gathered.relay, until),
+            _ => base.spread(&gathered.relay, Some(link)),
         }
         for error in gathered.faults {
             self.penalise(link, PeerFault::OwnRecord(error));
@@ -126,7 +132,7 @@ impl Node {
         teller: NodeId,
         record: WireRecord<'_>,
         merged: Merged,
-        gathered: &mut Gathered<'_>,
+        gathered: &mut Gathered,
     ) {
         let node = record.node;
         let taken = &mut gathered.taken;
@@ -229,31 +235,30 @@ impl Node {
     }
 }
 
-impl<'a> Gathered<'a> {
+impl Gathered {
     /// One more record. `joins`: it is from its own node, where things are quiet.
     fn add(
         &mut self,
-        record: WireRecord<'a>,
+        record: WireRecord<'_>,
         merged: Merged,
         origin: Origin,
         crowded: bool,
         joins: bool,
     ) {
-        let rumour = origin == Origin::Rumour;
+        let news = matches!(origin, Origin::News(_));
         let changed = matches!(merged, Merged::New(_) | Merged::Newer(_) | Merged::Left(_));
         if crowded && matches!(merged, Merged::New(_)) {
             self.swapped += 1;
-        } else if changed && !rumour {
+        } else if changed && !news {
             self.taken.news += 1;
         }
-        // A joiner's record, from itself, becomes a rumour where things are quiet; in a cold start
+        // A joiner's record, from itself, goes round the ring where things are quiet; in a cold start
         // everybody is pulling anyway.
         let announces = joins && !crowded && origin == Origin::Push;
-        if changed && (rumour || announces) {
+        // What is known already goes on too: others further on may lack it.
+        let passed = changed || matches!(merged, Merged::Renewed(_) | Merged::Known);
+        if (news && passed) || (changed && announces) {
             self.relay.push(record.node);
-        }
-        if rumour && merged == Merged::Full {
-            self.no_room.push(record);
         }
     }
 }

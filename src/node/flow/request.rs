@@ -51,8 +51,8 @@ impl Node {
                 return;
             }
         }
-        let (now, push) = (base.cx.now, request.push.as_ref());
-        self.guard.charge_taken(now, source, push, len);
+        let (now, records) = (base.cx.now, records_in(request.push.as_ref()));
+        self.guard.charge_taken(now, source, records, len);
         self.answer(id, node, request, crossed);
     }
 

@@ -30,6 +30,10 @@ pub(crate) enum Turn {
 pub(crate) struct Round {
     stage: Stage,
     exchanges_left: u8,
+    /// Exchanges of this round so far, those with the ring successor included.
+    begun: u8,
+    /// The first round has begun, after the jitter of the start (R19).
+    started: bool,
     /// Pages of one table asked for one after the other.
     pages: u8,
     news: bool,
@@ -59,6 +63,8 @@ impl Default for Round {
         Self {
             stage: Stage::Idle,
             exchanges_left: 0,
+            begun: 0,
+            started: false,
             pages: 0,
             news: false,
             newest: (None, 0),
@@ -110,6 +116,8 @@ impl Round {
     /// A round begins; `fast`: the node does not rest yet. `known`: records in the table.
     pub(crate) fn begin(&mut self, fast: bool, known: usize) {
         self.exchanges_left = EXCHANGES;
+        self.begun = 0;
+        self.started = true;
         self.news = false;
         let (newest, learned) = core::mem::take(&mut self.newest);
         self.chosen = newest.filter(|_| learned * NEWEST_SHARE >= known);
@@ -119,20 +127,27 @@ impl Round {
     /// Whose turn is next.
     pub(crate) fn next_turn(&mut self) -> Turn {
         self.pages = 0;
-        if self.exchanges_left > 0 {
+        let turn = if self.exchanges_left > 0 {
             self.exchanges_left -= 1;
             Turn::Partner
         } else if self.successor_tries > 0 && !self.news {
             self.successor_tries -= 1;
             Turn::Successor
         } else {
-            Turn::Over
-        }
+            return Turn::Over;
+        };
+        self.begun += 1;
+        turn
     }
 
-    /// How many exchanges this round has begun.
+    /// How many exchanges this round has begun, tries at the ring successor included.
     pub(crate) fn exchanges(&self) -> u64 {
-        u64::from(EXCHANGES - self.exchanges_left)
+        u64::from(self.begun)
+    }
+
+    /// Whether the first round has begun: until then its jitter counts, whatever the hurry (R19).
+    pub(crate) fn has_started(&self) -> bool {
+        self.started
     }
 
     /// Whether the round may ask for one more page of the same table.
