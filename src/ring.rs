@@ -213,7 +213,8 @@ mod tests {
                 let mut next = Vec::new();
                 for (at, until) in now {
                     let reach = places[at].reach(until);
-                    let ranks = core::iter::successors(Some(1), |r| Some(r * 2)).take_while(|r| *r < n);
+                    let ranks =
+                        core::iter::successors(Some(1), |r| Some(r * 2)).take_while(|r| *r < n);
                     let targets = ranks.map(|rank| (at + rank) % n);
                     let within = |i: &usize| places[at].distance_to(places[*i]) <= reach;
                     let targets: Vec<_> = targets.filter(within).collect();

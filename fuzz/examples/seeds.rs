@@ -121,6 +121,14 @@ fn messages() -> Vec<(&'static str, Message)> {
         delta: Some(delta()),
         renewals,
         refusals,
+        news: None,
+    };
+    let news = Update {
+        news: Some(News {
+            records: records(),
+            until: Position::new(9 << 56),
+        }),
+        ..Update::default()
     };
     let nodes = Update {
         delta: Some(Delta {
@@ -146,6 +154,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("response", Message::Response(response)),
         ("update", Message::Update(update)),
         ("nodes", Message::Update(nodes)),
+        ("news", Message::Update(news)),
         ("trace", Message::Trace(trace)),
         ("loop_found", Message::LoopFound(loop_found)),
         ("goodbye", Message::Goodbye(goodbye)),

@@ -97,6 +97,10 @@ pub fn update(source: &mut Source<'_>, cast: &Cast) -> Update {
         delta: source.maybe(|s| delta(s, cast)),
         renewals: cast.renewals(source),
         refusals: cast.refusals(source),
+        news: source.maybe(|s| News {
+            records: cast.records(s),
+            until: Position::new(s.u64()),
+        }),
     }
 }
 

@@ -85,13 +85,15 @@ impl Ring {
         let mut ranks: Vec<_> = ranks.take_while(|rank| *rank < all.len()).collect();
         let mut found = Vec::with_capacity(ranks.len());
         // From the last on: what lies beyond one is not looked at for the one before.
+        let mut below = all.len();
         while let Some(rank) = ranks.pop() {
-            found.push(*all.select_nth_unstable(rank).1);
-            all.truncate(rank);
+            found.push(*all[..below].select_nth_unstable(rank).1);
+            below = rank;
+            if rank >= Self::KEPT {
+                all.truncate(rank);
+            }
         }
         found.reverse();
-        // Those of the ranks may be among the next.
-        all.extend(&found);
         if all.len() > Self::KEPT {
             all.select_nth_unstable(Self::KEPT);
             all.truncate(Self::KEPT);

@@ -29,7 +29,12 @@ fn body(n: u64) -> Vec<u8> {
 }
 
 fn table(capacity: usize) -> Table {
-    Table::new(NodeId::new([0xff; 32]), capacity, &[9; 32], RingKey::new(""))
+    Table::new(
+        NodeId::new([0xff; 32]),
+        capacity,
+        &[9; 32],
+        RingKey::new(""),
+    )
 }
 
 struct Writer {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use peer_exchange::wire::{
-    Content, Delta, Message, Records, RecordsBuilder, Renewal, RenewalsBuilder, Request, Response,
-    Update, WireRecord,
+    Content, Delta, Message, News, Records, RecordsBuilder, Renewal, RenewalsBuilder, Request,
+    Response, Update, WireRecord,
 };
-use peer_exchange::{Instant, LinkId, NodeId, RequestId, Sequence, Stats};
+use peer_exchange::{Instant, LinkId, NodeId, Position, RequestId, Sequence, Stats};
 use peer_exchange_memory::HostId;
 
 use crate::checkers::{Checker, Complaints};
@@ -203,7 +203,10 @@ pub(crate) fn renewal(host: usize, sequence: Sequence) -> Message {
 
 pub(crate) fn rumour_of(records: Records) -> Message {
     Message::Update(Update {
-        delta: Some(delta(0, 0, records)),
+        news: Some(News {
+            records,
+            until: Position::new(0),
+        }),
         ..Update::default()
     })
 }

@@ -154,14 +154,7 @@ struct Carriers(usize);
 
 impl Observer for Carriers {
     fn sent(&mut self, _: Duration, _: HostId, _: HostId, bytes: &Bytes) {
-        let delta = match World::decode(bytes) {
-            Message::Request(m) => m.push,
-            Message::Response(m) => m.delta,
-            Message::Update(m) => m.delta,
-            _ => None,
-        };
-        let carries =
-            delta.is_some_and(|d| matches!(d.content, Content::Records(r) if !r.is_empty()));
+        let carries = step::records(&World::decode(bytes)).next().is_some();
         self.0 += usize::from(carries);
     }
 }

@@ -95,17 +95,17 @@ impl Facts for Node {
 
 /// Every page of records in a message.
 pub(crate) fn pages(message: &Message) -> impl Iterator<Item = &Records> {
-    let (delta, sample) = match message {
+    let (delta, other) = match message {
         Message::Request(m) => (m.push.as_ref(), None),
         Message::Response(m) => (m.delta.as_ref(), m.busy.as_ref().map(|(_, r)| r)),
-        Message::Update(m) => (m.delta.as_ref(), None),
+        Message::Update(m) => (m.delta.as_ref(), m.news.as_ref().map(|n| &n.records)),
         _ => (None, None),
     };
     let delta = delta.and_then(|d| match &d.content {
         Content::Records(records) => Some(records),
         _ => None,
     });
-    delta.into_iter().chain(sample)
+    delta.into_iter().chain(other)
 }
 
 /// Every record in a message.

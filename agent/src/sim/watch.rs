@@ -49,6 +49,11 @@ impl Watch {
             Message::Request(m) if m.is_fetch() => (None, &mut self.by_kind.fetches),
             Message::Request(m) => (m.push.as_ref(), &mut self.by_kind.requests),
             Message::Response(m) => (m.delta.as_ref(), &mut self.by_kind.unchanged),
+            Message::Update(m) if m.news.is_some() => {
+                let records = m.news.as_ref().map_or(0, |n| n.records.len() as u64);
+                self.records += records;
+                return &mut self.by_kind.records;
+            }
             Message::Update(m) if !m.renewals.is_empty() => (None, &mut self.by_kind.renewals),
             Message::Update(m) => (m.delta.as_ref(), &mut self.by_kind.other),
             Message::Trace(_) | Message::LoopFound(_) => (None, &mut self.by_kind.traces),

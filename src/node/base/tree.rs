@@ -290,6 +290,8 @@ impl Base {
 
 /// Those of these that have not gone so far.
 fn lacking(items: &[Item], end: u64) -> Vec<NodeId> {
-    let lacking = items.iter().filter(|(_, before)| before.is_none_or(|b| b < end));
+    let lacking = items
+        .iter()
+        .filter(|(_, before)| before.is_none_or(|b| b < end));
     lacking.map(|(node, _)| *node).collect()
 }

@@ -256,12 +256,24 @@ mod tests {
     #[test]
     fn the_exchanges_of_a_round_are_counted() {
         let mut round = begun(true);
-        for exchanges in [0, 1, 2] {
+        // The tries at the successor, too.
+        for exchanges in 0..5 {
             assert_eq!(round.exchanges(), exchanges);
             round.next_turn();
         }
+        assert_eq!(round.next_turn(), Turn::Over);
+        assert_eq!(round.exchanges(), 5);
         round.begin(true, 100);
         assert_eq!(round.exchanges(), 0);
+    }
+
+    /// R19.
+    #[test]
+    fn a_node_has_started_with_its_first_round() {
+        let mut round = Round::default();
+        assert!(!round.has_started());
+        round.begin(true, 1);
+        assert!(round.has_started());
     }
 
     /// R22: a log that never ends does not keep the node from its other partners.

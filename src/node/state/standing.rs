@@ -33,7 +33,8 @@ pub(crate) struct Standing {
 impl Standing {
     /// The ranks +32, +64, …, counted from 0.
     pub(crate) fn far_ranks() -> impl Iterator<Item = usize> {
-        let far = core::iter::successors(Some(FIRST_FAR), |rank| rank.checked_mul(2)?.checked_add(1));
+        let far =
+            core::iter::successors(Some(FIRST_FAR), |rank| rank.checked_mul(2)?.checked_add(1));
         far.take(caps::FAR_RANKS)
     }
 
@@ -84,7 +85,8 @@ impl Standing {
     /// A link to this node was lost, or a request on it was not answered.
     pub(crate) fn doubt(&mut self, node: NodeId, now: Instant) {
         if self.doubts.len() >= caps::DOUBTS && !self.doubts.contains_key(&node) {
-            self.doubts.retain(|_, at| now.saturating_since(*at) < DOUBT);
+            self.doubts
+                .retain(|_, at| now.saturating_since(*at) < DOUBT);
             let oldest = self.doubts.iter().min_by_key(|(_, at)| **at);
             if let Some(oldest) = oldest.map(|(node, _)| *node) {
                 if self.doubts.len() >= caps::DOUBTS {

@@ -141,7 +141,10 @@ impl Node {
         let ranks = Standing::ranks_of(base.table.others());
         StandingView {
             wanted: wanted.len(),
-            linked: wanted.iter().filter(|(_, n)| base.links.is_linked(n)).count(),
+            linked: wanted
+                .iter()
+                .filter(|(_, n)| base.links.is_linked(n))
+                .count(),
             left_out: ranks.saturating_sub(base.most_standing()),
         }
     }

@@ -41,7 +41,12 @@ fn the_furthest_that_something_has_gone_is_remembered() {
 #[test]
 fn each_sequence_of_each_node_goes_its_way() {
     let mut tree = tree();
-    for (n, sequence) in [(1, seq(1, 0)), (1, seq(2, 0)), (1, seq(1, 1)), (2, seq(1, 0))] {
+    for (n, sequence) in [
+        (1, seq(1, 0)),
+        (1, seq(2, 0)),
+        (1, seq(1, 1)),
+        (2, seq(1, 0)),
+    ] {
         assert_eq!(tree.serve(&node(n), sequence, 9, at(0)), None);
     }
 }
@@ -66,7 +71,11 @@ fn the_memory_of_what_was_served_is_bounded() {
         assert!(tree.served_count() <= caps::SERVED_NEWS);
     }
     assert_eq!(tree.serve(&node(cap + 9), seq(1, 0), 5, at(0)), Some(5));
-    assert_eq!(tree.serve(&node(0), seq(1, 0), 5, at(0)), None, "the oldest");
+    assert_eq!(
+        tree.serve(&node(0), seq(1, 0), 5, at(0)),
+        None,
+        "the oldest"
+    );
 }
 
 /// R46: news for a node that is being dialled waits for its link.
@@ -114,7 +123,10 @@ fn what_is_parked_is_bounded() {
 fn what_is_carried_grows_older() {
     let mut tree = tree();
     assert!(tree.carry(record(1, 1, b"body"), 99, at(100)));
-    let left = |tree: &Tree, now| tree.carried(&node(1), now).map(|r| (r.remaining_s, r.body.len()));
+    let left = |tree: &Tree, now| {
+        tree.carried(&node(1), now)
+            .map(|r| (r.remaining_s, r.body.len()))
+    };
     assert_eq!(left(&tree, at(100)), Some((99, 4)));
     assert_eq!(left(&tree, at(103)), Some((96, 4)));
     let half = at(103) + Duration::from_millis(1);
