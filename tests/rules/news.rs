@@ -203,25 +203,20 @@ fn where_nobody_is_known_any_link_is_good_enough() {
 #[test]
 fn after_a_loss_the_next_is_told_too() {
     let mut ring = Ring::of(20);
-    ring.rig.pass(Duration::from_secs(4));
+    ring.rig.pass_answering(60);
+    let link = ring.links[3];
+    ring.rig.asked(link);
+    ring.rig.pass(Duration::from_secs(1));
+    ring.rig.pass_answering(5);
     ring.rig.sent.clear();
-    let unanswered = ring.rig.node.stats().timeouts;
-    assert!(unanswered > 0, "some were asked and did not answer");
     ring.rig.input(Input::SetMetadata(b"a".to_vec()));
     let told = ring.told();
-    let doubled: Vec<_> = [3, 5, 9, 17]
-        .iter()
-        .filter_map(|r| told.iter().find(|t| t.0 == *r))
-        .collect();
-    assert!(!doubled.is_empty(), "{told:?}");
-    for (rank, until) in doubled {
-        let ends = [(3, 4), (5, 8), (9, 16), (17, 0)];
-        assert!(ends.contains(&(*rank, *until)), "{told:?}");
-    }
-    ring.rig.pass_answering(120);
+    assert!(told.contains(&(4, 8)) && told.contains(&(5, 8)), "{told:?}");
+    ring.rig.pass_answering(70);
     ring.rig.sent.clear();
     ring.rig.input(Input::SetMetadata(b"b".to_vec()));
-    assert_eq!(ring.told().len(), 5, "a minute later");
+    let told = ring.told();
+    assert_eq!(told.len(), 5, "a minute later: {told:?}");
 }
 
 /// R46, R15: what finds no room on its link waits, all of it for the furthest end.
@@ -263,12 +258,12 @@ fn a_leaver_tells_over_the_links_that_it_has() {
 #[test]
 fn a_page_of_news_goes_on_as_a_page() {
     let mut ring = Ring::of(20);
-    let page: Vec<_> = (900..940).map(rec).collect();
+    let page: Vec<_> = ring.order.iter().map(|n| rec(*n).version(2)).collect();
     let link = ring.links[19];
     ring.rig.message(link, news(ring.at(4), &page));
     let sent = news_of(&mut ring.rig);
     let sizes: Vec<_> = sent.iter().map(|(_, n)| n.records.len()).collect();
-    assert_eq!(sizes, [40, 40]);
+    assert_eq!(sizes, [20, 20]);
 }
 
 /// R46: the ranks of the ring are linked once it is calm.

@@ -81,6 +81,7 @@ pub(super) fn core(judge: &mut Judge<'_>) -> Config {
         .unwrap_or(config.messages_per_second);
     config.bytes_per_second = limits.bytes_per_second.unwrap_or(config.bytes_per_second);
     config.local = file.keys.local;
+    config.cluster = file.keys.cluster.clone().unwrap_or_default();
     if let Err(error) = config.check() {
         let tables = ["pace", "limits"].map(|table| format!("{table}.{}", error.field));
         let key = tables.iter().find(|key| file.has(key));

@@ -32,10 +32,16 @@ impl Base {
         }
         let targets = self.targets(ALL, back);
         let told = self.tell_gap(&items, &targets, ALL, back);
-        if targets.is_empty() && !told {
-            self.tell_whoever_is_linked(&items, back);
-        } else {
+        let first = targets.first().map(|(d, _)| *d);
+        let next = self.table.next_ranks().first().map(|(d, _)| *d);
+        if told || (first.is_some() && first == next) {
             self.tell(&items, &targets, ALL);
+            return;
+        }
+        // Nobody can be told who stands before the first of them: the last one serves that part.
+        let about = lacking(&items, ALL);
+        for ((_, link), until) in self.all_round(&targets) {
+            self.send_news(link, about.clone(), until);
         }
     }
 
@@ -89,12 +95,36 @@ impl Base {
 /// Choosing who is told.
 impl Base {
     /// The standing links within reach, the nearest first. Where one is missing, whoever stands
-    /// before it serves its part.
+    /// before it serves its part; before the first, other links are better than none.
     fn targets(&self, reach: u64, except: Option<NodeId>) -> Vec<Target> {
         let wanted = self.wanted().into_iter();
         let within = wanted.filter(|(d, node)| *d <= reach && Some(*node) != except);
-        within
+        let mut targets: Vec<_> = within
             .filter_map(|(d, node)| Some((d, self.usable(&node)?)))
+            .collect();
+        let first = targets.first().map(|(d, _)| *d);
+        let next = self.table.next_ranks().first().map(|(d, _)| *d);
+        if first.is_none() || first != next {
+            let before = first.map_or(reach, |d| d - 1);
+            targets.splice(0..0, self.other_targets(before, except));
+        }
+        targets
+    }
+
+    /// Links of no particular nodes within reach: few near, ever fewer the further they are.
+    fn other_targets(&self, reach: u64, except: Option<NodeId>) -> Vec<Target> {
+        let usable = self.links.iter().filter(|(_, l)| !l.is_over_cap());
+        let mut all: Vec<Target> = usable
+            .filter(|(_, l)| Some(l.node()) != except)
+            .map(|(id, l)| (self.table.distance(&l.node()), id))
+            .filter(|(d, _)| (1..=reach).contains(d))
+            .collect();
+        all.sort_unstable();
+        all.dedup_by_key(|(d, _)| *d);
+        let ranks = all.into_iter().enumerate();
+        ranks
+            .filter(|(rank, _)| (rank + 1).is_power_of_two())
+            .map(|(_, target)| target)
             .collect()
     }
 
@@ -176,32 +206,6 @@ impl Base {
         }
     }
 
-    /// Where nobody of the ring is linked, any link is good enough to begin with: the last of those
-    /// told serves what lies before the first.
-    fn tell_whoever_is_linked(&mut self, items: &[Item], except: Option<NodeId>) {
-        let targets = self.any_targets(except);
-        let about = lacking(items, ALL);
-        for ((_, link), until) in self.all_round(&targets) {
-            self.send_news(link, about.clone(), until);
-        }
-    }
-
-    /// Links of no particular nodes: few near, ever fewer the further they are.
-    fn any_targets(&self, except: Option<NodeId>) -> Vec<Target> {
-        let usable = self.links.iter().filter(|(_, l)| !l.is_over_cap());
-        let mut all: Vec<Target> = usable
-            .filter(|(_, l)| Some(l.node()) != except)
-            .map(|(id, l)| (self.table.distance(&l.node()), id))
-            .collect();
-        all.sort_unstable();
-        all.dedup_by_key(|(d, _)| *d);
-        let ranks = all.into_iter().enumerate();
-        ranks
-            .filter(|(rank, _)| (rank + 1).is_power_of_two())
-            .map(|(_, target)| target)
-            .collect()
-    }
-
     /// Where the pieces of the whole ring end that begin with these: that of the last one where
     /// the first begins.
     fn all_round(&self, targets: &[Target]) -> Vec<(Target, Position)> {
@@ -274,10 +278,7 @@ impl Base {
     /// The own tombstone goes round the ring over the links that there are, since all of them are
     /// about to close (R4).
     pub(crate) fn send_tombstone(&mut self) {
-        let mut targets = self.targets(ALL, None);
-        if targets.is_empty() {
-            targets = self.any_targets(None);
-        }
+        let targets = self.targets(ALL, None);
         let mut missed = None;
         // From the last on: whose link takes no more, whoever stands before it serves its part.
         for ((_, link), until) in self.all_round(&targets).into_iter().rev() {
