@@ -116,6 +116,19 @@ fn before_it_rests_a_node_asks_its_ring_successor() {
     }
 }
 
+/// R19: whatever there is to hurry for, the first round begins when the jitter of the start is over.
+#[test]
+fn the_first_round_waits_for_its_jitter() {
+    let mut rig = Rig::new(1, config(|c| c.start_jitter = Duration::from_secs(60)));
+    let link = rig.link(2);
+    rig.input(Input::Discover);
+    rig.message(link, push(1, &[rec(2), rec(3)]));
+    rig.pass(Duration::from_millis(20));
+    assert!(rig.take_requests(link).is_empty());
+    rig.pass_s(60);
+    assert!(!rig.take_requests(link).is_empty());
+}
+
 /// Both have dialled: it was a peer before its address turned out to be the upstream's.
 #[test]
 fn an_upstream_that_is_linked_already_gets_one_trace_and_no_second_request() {

@@ -11,6 +11,7 @@ mod mixed;
 mod numbers;
 mod properties;
 mod recovery_cost;
+mod spreading;
 mod step;
 mod traps;
 mod world;

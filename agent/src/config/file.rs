@@ -22,6 +22,7 @@ pub(crate) struct Keys {
     pub(crate) transports: Option<Texts>,
     #[serde(default)]
     pub(crate) advertise: Texts,
+    pub(crate) cluster: Option<String>,
     #[serde(default)]
     pub(crate) upstreams: Texts,
     pub(crate) token: Option<Spanned<Secret>>,

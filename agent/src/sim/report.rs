@@ -66,6 +66,8 @@ pub(super) struct Change {
     pub(super) converged: bool,
     pub(super) virtual_ms: f64,
     pub(super) rounds: u64,
+    /// Virtual time in one-way latencies, where these are long enough to count by.
+    pub(super) hops: Option<f64>,
     pub(super) messages: u64,
     pub(super) bytes: u64,
 }
@@ -238,8 +240,11 @@ impl Report {
             };
             writeln!(
                 out,
-                "  one change        {all} in {:.1} ms, {} messages, {}",
+                "  one change        {all} in {:.1} ms{}, {} messages, {}",
                 change.virtual_ms,
+                change
+                    .hops
+                    .map_or(String::new(), |hops| format!(" ({hops:.1} hops)")),
                 count(change.messages),
                 bytes(change.bytes as f64)
             )?;
