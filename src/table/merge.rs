@@ -57,7 +57,8 @@ impl Table {
             }
         }
         // In a crowded cluster most records end here.
-        if self.is_full() && self.evictor.is_outranked(&record.node) && !is_pinned(&record.node) {
+        let outranked = self.is_full() && self.evictor.is_outranked(&record.node);
+        if outranked && !is_pinned(&record.node) && !self.comes_next(&record.node) {
             return Merged::Full;
         }
         let info = match check_body(record.body) {
@@ -74,7 +75,9 @@ impl Table {
             return Merged::Full;
         }
         self.dead.remove(&record.node);
-        Merged::New(self.insert(entry))
+        let slot = self.insert(entry);
+        self.set_aside(is_pinned);
+        Merged::New(slot)
     }
 
     fn merge_known(

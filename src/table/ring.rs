@@ -109,6 +109,26 @@ impl Ring {
         live.any(|n| n != self.own && self.ranked(n) > place)
     }
 
+    /// Whether this node is, or would be, one of the next so many.
+    pub(super) fn is_among(&self, node: &NodeId, many: usize) -> bool {
+        let Some(last) = many.checked_sub(1) else {
+            return false;
+        };
+        let place = self.ranked(*node);
+        self.next.get(last).is_none_or(|last| place <= *last)
+    }
+
+    /// The one of these live nodes that comes next after this one.
+    pub(super) fn next_after(
+        &self,
+        node: &NodeId,
+        live: impl Iterator<Item = NodeId>,
+    ) -> Option<NodeId> {
+        let from = self.key.position(node);
+        let distance = |n: &NodeId| from.distance_to(self.key.position(n));
+        live.filter(|n| n != node).min_by_key(distance)
+    }
+
     /// The nearest of these live nodes that is further than `after` and not further than `reach`.
     pub(super) fn first_beyond(
         &self,
@@ -173,6 +193,22 @@ mod tests {
         };
         assert_ne!(order("a"), order("b"));
         assert_eq!(order("a"), order("a"));
+    }
+
+    /// R46: those who come next are told from the others, newcomers too.
+    #[test]
+    fn whoever_would_come_next_is_told() {
+        let mut ring = ring();
+        let all = in_order(&ring, 50);
+        for (_, node) in &all[10..] {
+            ring.added(*node, ring.next.len());
+        }
+        for (i, (_, node)) in all.iter().enumerate() {
+            assert_eq!(ring.is_among(node, 4), i < 14, "{i}");
+            assert!(!ring.is_among(node, 0));
+            let next = ring.next_after(node, (1..50).map(super::tests::node));
+            assert_eq!(next, Some(all[(i + 1) % all.len()].1));
+        }
     }
 
     /// R46: the one who stands in for another comes after it, within the part.

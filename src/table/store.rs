@@ -217,6 +217,13 @@ impl Table {
         self.ring.first_beyond(after, reach, self.live_peers())
     }
 
+    /// Who comes next after this node, as far as known here, the own node included. Looks at every
+    /// entry.
+    pub(crate) fn next_after(&self, node: &NodeId) -> Option<NodeId> {
+        let live = self.entries().filter(|e| !e.is_tombstone());
+        self.ring.next_after(node, live.map(|e| e.node))
+    }
+
     /// Where this node stands on the ring.
     pub(crate) fn position(&self) -> Position {
         self.ring.at()
@@ -331,11 +338,22 @@ impl Table {
     }
 }
 
+/// Of a full table, so many of those who come next round the ring stay.
+fn next_kept(capacity: usize) -> usize {
+    (capacity / 8).min(8)
+}
+
 /// A full table (R22).
 impl Table {
     /// Whether more is known of than there is room for: who is kept is a matter of rank.
     pub(crate) fn is_crowded(&self) -> bool {
         self.evictor.is_active()
+    }
+
+    /// Whether this node, if it is alive, is one of the next few round the ring, who stay: by
+    /// samples of others alone, a small table would never know them, and news would stop (R46).
+    pub(super) fn comes_next(&self, node: &NodeId) -> bool {
+        self.ring.is_among(node, next_kept(self.capacity))
     }
 
     /// Makes room for `newcomer` in a full table, or refuses it.
@@ -349,8 +367,11 @@ impl Table {
         }
         self.evictor.activate(&self.entries);
         let own = self.own;
-        let stays = |node: &NodeId| *node == own || is_pinned(node);
-        let must = stays(&newcomer.node);
+        let next = (&self.ring, next_kept(self.capacity));
+        let comes_next = |node: &NodeId| next.0.is_among(node, next.1);
+        let stays = |node: &NodeId| *node == own || is_pinned(node) || comes_next(node);
+        let leaves = newcomer.is_tombstone() && !is_pinned(&newcomer.node);
+        let must = stays(&newcomer.node) && !leaves;
         let entries = &self.entries;
         let victim = self.evictor.victim(newcomer, must, entries, &stays);
         if let Some(entry) = victim.and_then(|slot| self.remove(slot)) {
@@ -360,7 +381,14 @@ impl Table {
     }
 
     /// Called now and then: who was kept for a reason may have none any more.
-    pub(crate) fn relax(&mut self) {
+    pub(crate) fn relax(&mut self, is_pinned: &dyn Fn(&NodeId) -> bool) {
         self.evictor.relax(self.index.len());
+        self.set_aside(is_pinned);
+    }
+
+    pub(super) fn set_aside(&mut self, is_pinned: &dyn Fn(&NodeId) -> bool) {
+        let (own, ring, kept) = (self.own, &self.ring, next_kept(self.capacity));
+        let stays = |node: &NodeId| *node == own || is_pinned(node) || ring.is_among(node, kept);
+        self.evictor.set_aside(&self.entries, &stays);
     }
 }

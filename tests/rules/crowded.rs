@@ -128,7 +128,15 @@ fn of_nodes_that_are_named_a_full_table_wants_those_it_would_keep() {
     let (mut rig, links) = crowded();
     let link = links[3];
     let kept: Vec<NodeId> = rig.node.peers().map(|p| p.node).collect();
-    let offered: Vec<u32> = (20_000..20_200).collect();
+    // Those that come next round the ring stay whatever their rank, which a name does not tell.
+    let distance = |n: &NodeId| {
+        let key = peer_exchange::RingKey::new("");
+        key.position(n).get().wrapping_sub(place(1).get())
+    };
+    let mut next: Vec<u64> = kept.iter().map(distance).collect();
+    next.sort_unstable();
+    let offered = (20_000..20_200).filter(|n| distance(&far_id(*n)) > next[7]);
+    let offered: Vec<u32> = offered.collect();
     rig.message(link, names(offered.iter().map(|n| (far_id(*n), 1))));
     let wanted = wanted(&mut rig, link);
     assert!(
@@ -211,6 +219,36 @@ fn news_without_room_goes_on_like_other_news() {
     let again = rig.sent.iter().any(|(_, m)| records_in(m).is_some());
     assert!(!again, "once");
     assert!(rig.node.peer(&about.node).is_none());
+}
+
+/// R46: who comes next round the ring has a place, whatever its rank, and an asker is told who comes
+/// next after it.
+#[test]
+fn who_comes_next_stays_and_is_told() {
+    let (mut rig, links) = crowded();
+    let distance = |from: u32, n: u32| place(n).get().wrapping_sub(place(from).get());
+    let mut some: Vec<u32> = (40_000..41_000).map(|n| n * 256 + 9).collect();
+    some.sort_by_key(|n| distance(1, *n));
+    some.reverse();
+    for part in some.chunks(50) {
+        let page: Vec<_> = part.iter().map(|n| rec(*n)).collect();
+        rig.message(links[2], push(1, &page));
+    }
+    some.reverse();
+    for n in &some[..8] {
+        assert!(rig.knows(*n), "{n}");
+    }
+    let known: Vec<NodeId> = rig.node.peers().map(|p| p.node).chain([id(1)]).collect();
+    rig.take(links[4]);
+    rig.message(links[4], Message::Request(full_asker(9)));
+    let updates = rig.take_updates(links[4]).into_iter();
+    let news: Vec<_> = updates.filter_map(|u| Some(u.news?.records)).collect();
+    let told: Vec<_> = news.iter().flat_map(|r| r.iter()).map(|r| r.node).collect();
+    let key = peer_exchange::RingKey::new("");
+    let from = place(6).get();
+    let others = known.iter().filter(|n| **n != id(6));
+    let next = others.min_by_key(|n| key.position(n).get().wrapping_sub(from));
+    assert_eq!(told, [*next.unwrap()]);
 }
 
 /// R22, R46.

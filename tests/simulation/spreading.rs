@@ -110,7 +110,7 @@ fn r46_what_is_lost_comes_with_the_next_exchange() {
 /// author, at once.
 #[test]
 fn r46_news_finds_its_way_where_tables_are_small() {
-    for (room, least) in [(16, 0.5), (32, 0.8)] {
+    for (room, least) in [(16, 0.8), (32, 0.95)] {
         let mut config = brisk();
         config.capacity = room;
         let setup = Setup {

@@ -187,6 +187,7 @@ fn change(net: &mut Network<Watch>, args: &SimArgs, limit: Duration) -> Change {
     net.run_for(SETTLE);
     let host = HostId(args.seed as usize % net.host_count());
     let (start, messages, bytes) = (net.now(), net.messages(), net.bytes());
+    let news = net.observer().news;
     let mut moved: SocketAddr = host.socket();
     moved.set_port(7001);
     net.add_balancer(moved, vec![host]);
@@ -199,6 +200,7 @@ fn change(net: &mut Network<Watch>, args: &SimArgs, limit: Duration) -> Change {
         rounds: super::report::rounds(virtual_ms),
         hops: (args.latency_ms >= LEAST_LATENCY_MS).then(|| virtual_ms / args.latency_ms),
         messages: net.messages() - messages,
+        news: net.observer().news - news,
         bytes: net.bytes() - bytes,
     }
 }

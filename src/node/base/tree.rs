@@ -58,6 +58,9 @@ impl Base {
 
     /// Those of these changes that have not gone so far yet.
     fn serve(&mut self, about: &[NodeId], reach: u64) -> Vec<Item> {
+        if reach == 0 {
+            return Vec::new();
+        }
         let now = self.cx.now;
         let mut items = Vec::with_capacity(about.len());
         for node in about {
@@ -230,6 +233,15 @@ impl Base {
         let at = self.table.position().ahead(self.table.distance(&node));
         if let Some(link) = self.links.get_mut(link) {
             link.await_room(about, at, until);
+        }
+    }
+
+    /// Tells a node who comes next after it, as far as known here, and nobody else of it: where
+    /// tables are full, it may not hear of it otherwise.
+    pub(crate) fn introduce(&mut self, link: LinkId, node: &NodeId) {
+        if let Some(next) = self.table.next_after(node) {
+            let at = self.table.position().ahead(self.table.distance(node));
+            self.send_news(link, alloc::vec![next], at.ahead(1));
         }
     }
 

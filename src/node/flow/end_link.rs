@@ -165,7 +165,9 @@ impl Node {
         self.guard.bans.expire(now);
         self.exchange.walks.expire(now);
         base.traces.expire(&base.cx);
-        base.table.relax();
+        let (links, upstreams) = (&base.links, &base.upstreams);
+        base.table
+            .relax(&|node| links.is_linked(node) || upstreams.contains(node));
         base.cx.timers.set(Timer::Sweep, now + SWEEP);
     }
 }

@@ -133,6 +133,9 @@ impl Node {
         let (base, exchange) = (&mut self.base, &mut self.exchange);
         exchange.consider_forwarding(base, id, &request);
         let partial = request.digest.partial || ours.partial;
+        if partial {
+            base.introduce(id, &node);
+        }
         if news {
             exchange.hurry(base);
         } else if !same && !partial && request.digest.count > ours.count {
