@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Content, Cursor, Delta, Goodbye, GoodbyeReason, Digest, Hello, LoopFound, Message, Nodes,
+    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, News, Nodes,
     RecordsBuilder, RefusalsBuilder, Renewal, RenewalsBuilder, Request, Response, Trace, Update,
     Walk, WireRecord, encode,
 };
-use peer_exchange::{NodeId, RequestId, Sequence};
+use peer_exchange::{NodeId, Position, RequestId, Sequence};
 
 fn main() -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/decode");
@@ -53,8 +53,8 @@ fn delta() -> Delta {
             sequence: SEQUENCE,
             remaining_s: 1_799,
             body: b"\x0a\x08\x04\x0a\x00\x00\x01\x06\x0f\xa0",
-signature: None,
-};
+            signature: None,
+        };
         assert!(page.push(record, contract::MESSAGE_BYTES));
     }
     Delta {
@@ -125,8 +125,8 @@ fn messages() -> Vec<(&'static str, Message)> {
     };
     let news = Update {
         news: Some(News {
-            records: records(),
-            until: Position::new(9 << 56),
+            records: Default::default(),
+            until: Position::new(0x1122_3344_5566_7788),
         }),
         ..Update::default()
     };

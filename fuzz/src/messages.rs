@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use peer_exchange::Position;
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, NODES,
+    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, NODES, News,
     Request, Response, SKETCHES, Trace, Update, Walk,
 };
 

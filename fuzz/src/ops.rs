@@ -7,9 +7,11 @@ use bytes::Bytes;
 use peer_exchange::contract;
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
-    self, Content, Delta, Hello, Message, RecordsBuilder, Update, WireRecord,
+    self, Content, Delta, Hello, Message, News, RecordsBuilder, Update, WireRecord,
 };
-use peer_exchange::{DialId, Input, Instant, LinkId, Multiaddr, NodeId, Sequence, Target};
+use peer_exchange::{
+    DialId, Input, Instant, LinkId, Multiaddr, NodeId, Position, Sequence, Target,
+};
 
 use super::host::Link;
 use super::messages::{self, message};
