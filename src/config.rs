@@ -72,7 +72,8 @@ pub struct Config {
     /// to 1 GiB. Default 256 KiB.
     pub bytes_per_second: u32,
     /// The name of the cluster, the same on all of its nodes: at most 64 bytes. Default: empty. A
-    /// node with another name is refused at its first message.
+    /// node with another name is refused at its first message. The places of the nodes on the ring
+    /// follow from it (R30).
     pub cluster: String,
     /// Whether records are signed, likewise the same on all nodes. Default: [`Signing::Off`], where
     /// a node ID may be any 32 bytes. Else the identity needs a [`Seal`].
@@ -230,6 +231,11 @@ impl Config {
         let minute = SECOND * 60;
         let checks = [
             (
+                "cluster",
+                "at most 64 bytes",
+                self.cluster.len() <= contract::CLUSTER_BYTES,
+            ),
+            (
                 "upstreams",
                 "at most 1,024",
                 self.upstreams.len() <= caps::UPSTREAMS,
@@ -306,11 +312,6 @@ impl Config {
                 "bytes_per_second",
                 "1,024 to 1,073,741,824",
                 (1024..=1 << 30).contains(&self.bytes_per_second),
-            ),
-            (
-                "cluster",
-                "at most 64 bytes",
-                self.cluster.len() <= contract::CLUSTER_BYTES,
             ),
         ];
         match checks.into_iter().find(|(_, _, ok)| !ok) {

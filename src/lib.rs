@@ -131,6 +131,7 @@ mod node;
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}
 mod record;
+mod ring;
 mod rng;
 mod seal;
 #[cfg(feature = "serde")]
@@ -151,8 +152,11 @@ pub use effect::{CloseReason, Effect, Event, Mismatch, Target};
 pub use error::{PeerFault, SnapshotError, StartError, UsageError};
 pub use id::{DialId, LinkId, NodeId, ParseNodeIdError, RequestId};
 pub use input::Input;
-pub use node::{LearnedFrom, LinkView, LoopView, Node, PeerView, UpstreamState, UpstreamView};
+pub use node::{
+    LearnedFrom, LinkView, LoopView, Node, PeerView, StandingView, UpstreamState, UpstreamView,
+};
 pub use record::{RecordError, Sequence, Signature};
+pub use ring::{Position, RingKey};
 pub use seal::{Seal, Signed, Signing};
 pub use stats::{Stats, Traffic};
 pub use time::Instant;

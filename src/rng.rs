@@ -17,6 +17,7 @@ pub(crate) enum Purpose {
     Epoch = 5,
     Salts = 6,
     Relays = 7,
+    News = 8,
 }
 
 /// 64-bit random numbers: SipHash-2-4, a pseudo-random function, over a counter

@@ -101,7 +101,7 @@ pub struct Stats {
     pub backoffs: u64,
     /// Traces and reports of cycles beyond the limit of their link, in or out.
     pub traces_dropped: u64,
-    /// Messages not sent because the link had no room (R21 and pulls repair it).
+    /// Messages not sent because the link had no room (news waits, pulls repair the rest).
     pub pushes_skipped: u64,
 
     /// Now: records in the table, the own one and tombstones included.

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Nodes,
-    RecordsBuilder, RefusalsBuilder, Request, Response, Trace, Update,
+    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, News,
+    Nodes, RecordsBuilder, RefusalsBuilder, Request, Response, Trace, Update,
     Walk, WireRecord, encode,
 };
-use peer_exchange::{NodeId, RequestId, Sequence};
+use peer_exchange::{NodeId, Position, RequestId, Sequence};
 
 fn main() -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/decode");
@@ -58,8 +58,8 @@ fn delta() -> Delta {
             sequence: SEQUENCE,
             remaining_s: 1_799,
             body: b"\x0a\x08\x04\x0a\x00\x00\x01\x06\x0f\xa0",
-signature: None,
-};
+            signature: None,
+        };
         assert!(page.push(record, contract::MESSAGE_BYTES));
     }
     Delta {
@@ -119,6 +119,14 @@ fn messages() -> Vec<(&'static str, Message)> {
         digest: Some(digest()),
         delta: Some(delta()),
         refusals,
+        news: None,
+    };
+    let news = Update {
+        news: Some(News {
+            records: Default::default(),
+            until: Position::new(0x1122_3344_5566_7788),
+        }),
+        ..Update::default()
     };
     let nodes = Update {
         delta: Some(Delta {
@@ -151,6 +159,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("response", Message::Response(response)),
         ("update", Message::Update(update)),
         ("nodes", Message::Update(nodes)),
+        ("news", Message::Update(news)),
         ("trace", Message::Trace(trace)),
         ("loop_found", Message::LoopFound(loop_found)),
         ("goodbye", Message::Goodbye(goodbye)),

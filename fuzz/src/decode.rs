@@ -66,6 +66,7 @@ fn check_columns(message: &Message) {
         }
         Message::Update(m) => {
             m.delta.iter().for_each(|d| check_content(&d.content));
+            m.news.iter().for_each(|n| check_records(&n.records));
             assert_eq!(m.refusals.iter().count(), m.refusals.len());
         }
         Message::Trace(m) => assert!((1..=contract::HOPS).contains(&m.path.len())),

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use peer_exchange::Position;
 use peer_exchange::contract;
 use peer_exchange::wire::{
     Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message,
-    NODES, Request, Response, SKETCHES, Trace, Update, Walk,
+    NODES, News, Request, Response, SKETCHES, Trace, Update, Walk,
 };
 
 use super::parts::{Cast, short_ids, sketch, strata};
@@ -104,6 +105,10 @@ pub fn update(source: &mut Source<'_>, cast: &Cast) -> Update {
         digest: source.maybe(digest),
         delta: source.maybe(|s| delta(s, cast)),
         refusals: cast.refusals(source),
+        news: source.maybe(|s| News {
+            records: cast.records(s),
+            until: Position::new(s.u64()),
+        }),
     }
 }
 

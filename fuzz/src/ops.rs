@@ -7,9 +7,11 @@ use bytes::Bytes;
 use peer_exchange::contract;
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
-    self, Content, Delta, Hello, Message, RecordsBuilder, Update, WireRecord,
+    self, Content, Delta, Hello, Message, News, RecordsBuilder, Update, WireRecord,
 };
-use peer_exchange::{DialId, Input, Instant, LinkId, Multiaddr, NodeId, Sequence, Target};
+use peer_exchange::{
+    DialId, Input, Instant, LinkId, Multiaddr, NodeId, Position, Sequence, Target,
+};
 
 use super::host::Link;
 use super::messages::{self, message};
@@ -262,15 +264,23 @@ fn gossip(world: &mut World, at: usize, source: &mut Source<'_>) {
         };
         page.push(record, contract::MESSAGE_BYTES);
     }
-    let to = u64::from(source.u8() % 4);
-    let delta = Delta {
-        from: 0,
-        to,
-        content: Content::Records(page.finish()),
-    };
-    let update = Update {
-        delta: Some(delta),
-        ..Update::default()
+    let records = page.finish();
+    let update = match source.u8() % 4 {
+        0 => Update {
+            news: Some(News {
+                records,
+                until: Position::new(u64::from(source.u8()) << 56),
+            }),
+            ..Update::default()
+        },
+        to => Update {
+            delta: Some(Delta {
+                from: 0,
+                to: u64::from(to),
+                content: Content::Records(records),
+            }),
+            ..Update::default()
+        },
     };
     world.message(at, link, wire::encode(Message::Update(update)));
 }

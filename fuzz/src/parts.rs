@@ -384,12 +384,9 @@ impl Cast {
                 remember(&mut self.sequences, m.own);
             }
             Message::Update(m) => {
-                if let Some(peer_exchange::wire::Content::Records(records)) =
-                    m.delta.as_ref().map(|d| &d.content)
-                {
-                    for record in records.iter().take(2) {
-                        remember(&mut self.bodies, Bytes::copy_from_slice(record.body));
-                    }
+                let news = m.news.as_ref().map(|n| &n.records);
+                for record in news.iter().flat_map(|records| records.iter()).take(2) {
+                    remember(&mut self.bodies, Bytes::copy_from_slice(record.body));
                 }
             }
             _ => {}

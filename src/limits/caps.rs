@@ -27,12 +27,18 @@ pub const DIALS: usize = 32;
 pub const IN_FLIGHT: usize = 8;
 /// Of these, how many may be updates, traces and reports: answers always have room.
 pub const IN_FLIGHT_PUSHED: usize = 4;
-/// Rumours that wait for a link to have room, per link.
-pub const WAITING_RUMOURS: usize = 32;
-/// Rumours that wait for a node that is being dialled.
-pub const PARKED_RUMOURS: usize = 2 * WAITING_RUMOURS;
-/// Rumours remembered that were passed on without room for them.
-pub const PASSED_RUMOURS: usize = 128;
+/// Records of news that wait for a link to have room, per link.
+pub const WAITING_NEWS: usize = 32;
+/// Records of news that wait for a node that is being dialled.
+pub const PARKED_NEWS: usize = 2 * WAITING_NEWS;
+/// News of which it is remembered how far round the ring it has gone (R46).
+pub const SERVED_NEWS: usize = 4_096;
+/// Records that are passed on without room for them in the table, on their way.
+pub const CARRIED_NEWS: usize = 64;
+/// Standing links beyond the rank +16, one for each power of two up to the largest table.
+pub const FAR_RANKS: usize = 16;
+/// Nodes that have not answered lately, so that another is told too.
+pub const DOUBTS: usize = 256;
 /// Finished requests of which a late answer is still merged, per link (R14).
 pub const RECENT_REQUESTS: usize = 8;
 /// Announcements that wait to be fetched.

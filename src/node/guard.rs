@@ -56,12 +56,12 @@ impl Guard {
         &mut self,
         now: Instant,
         (node, remote): (NodeId, Option<SocketAddr>),
-        delta: Option<&Delta>,
+        records: u64,
         bytes: usize,
     ) {
         let cost = Cost {
             messages: 0,
-            records: records_in(delta),
+            records,
             bytes: bytes as u64,
         };
         self.limits.charge(now, node, remote, cost);
@@ -146,16 +146,16 @@ mod tests {
         let refused = Admission::OverLimit(second);
 
         let mut bytes = guard();
-        bytes.charge_taken(at(0), source, None, 60 * 1_024);
-        bytes.charge_taken(at(0), source, None, 1_023);
+        bytes.charge_taken(at(0), source, 0, 60 * 1_024);
+        bytes.charge_taken(at(0), source, 0, 1_023);
         assert!(
             matches!(bytes.admit_request(at(0), source), Admission::OverLimit(w) if w <= second)
         );
         assert_eq!(bytes.admit_request(at(1), source), Admission::Admitted);
 
         let mut records = guard();
-        let burst = 2 * 2 + 1_000;
-        records.charge_taken(at(0), source, Some(&pushed(burst + 999)), 0);
+        let burst = 2 * 2 + 1_000_u64;
+        records.charge_taken(at(0), source, burst + 999, 0);
         assert_eq!(records.admit_request(at(0), source), refused);
         assert_eq!(records.admit_request(at(1), source), Admission::Admitted);
     }

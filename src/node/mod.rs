@@ -35,7 +35,9 @@ use crate::seal::Sealer;
 use crate::time::Instant;
 use crate::wire::{self, Decoded, Kind, Message};
 
-pub use self::view::{LearnedFrom, LinkView, LoopView, PeerView, UpstreamState, UpstreamView};
+pub use self::view::{
+    LearnedFrom, LinkView, LoopView, PeerView, StandingView, UpstreamState, UpstreamView,
+};
 
 /// One node of the exchange: a pure state machine.
 ///
@@ -190,6 +192,7 @@ impl Node {
                 Some(Due::Timer(timer)) => self.on_timer(timer),
             }
         }
+        self.base.watch_ring();
     }
 
     fn on_timer(&mut self, timer: Timer) {
@@ -201,6 +204,7 @@ impl Node {
             Timer::Redial => base.redial(),
             Timer::Fetch => self.exchange.on_fetch_timeout(base),
             Timer::Recover => base.recover_later(),
+            Timer::Standing => base.look_at_ranks(),
             Timer::Sweep => self.sweep(),
         }
     }

@@ -24,17 +24,20 @@ pub(crate) enum Timer {
     Fetch,
     /// A higher own version is allowed again (R6).
     Recover,
+    /// A look at the ranks of the ring.
+    Standing,
     /// Housekeeping of links and memories.
     Sweep,
 }
 
-const TIMERS: [Timer; 7] = [
+const TIMERS: [Timer; 8] = [
     Timer::Round,
     Timer::Renew,
     Timer::Trace,
     Timer::Redial,
     Timer::Fetch,
     Timer::Recover,
+    Timer::Standing,
     Timer::Sweep,
 ];
 

@@ -234,6 +234,23 @@ impl Evictor {
         }
     }
 
+    /// Puts those on top aside who stay anyway, so that the rank on top is what newcomers have to be
+    /// below.
+    pub(super) fn set_aside(&mut self, entries: &Slab, stays: &dyn Fn(&NodeId) -> bool) {
+        let Some(mut active) = self.active.take() else {
+            return;
+        };
+        while let Some((rank, slot)) = active.ranked.peek().copied() {
+            let entry = self.ranked(entries, rank, slot);
+            if !entry.is_some_and(|e| stays(&e.node)) {
+                break;
+            }
+            active.ranked.pop();
+            active.pinned.push((rank, slot));
+        }
+        self.active = Some(active);
+    }
+
     /// Who makes room for `newcomer`; `must`: whoever that is.
     pub(super) fn victim(
         &mut self,

@@ -112,7 +112,8 @@ impl Table {
             return Err(Merged::Refused(refusing));
         }
         // In a crowded cluster most records end here.
-        if self.is_full() && self.evictor.is_outranked(&record.node) && !is_pinned(&record.node) {
+        let outranked = self.is_full() && self.evictor.is_outranked(&record.node);
+        if outranked && !is_pinned(&record.node) && !self.comes_next(&record.node) {
             return Err(Merged::Full);
         }
         let info = check_body(record.body).map_err(Merged::Bad)?;
@@ -173,7 +174,9 @@ impl Table {
                 if !has_room {
                     return Merged::Full;
                 }
-                Merged::New(self.insert(entry))
+                let slot = self.insert(entry);
+                self.set_aside(is_pinned);
+                Merged::New(slot)
             }
             Step::Renew(slot) => {
                 self.renew(now, slot, record);

@@ -26,4 +26,5 @@ pub(crate) use self::dead::certificate_life;
 pub(crate) use self::delta::{Differences, Listed};
 pub(crate) use self::entry::{Entry, Slot, Via};
 pub(crate) use self::merge::{Due, Merged};
+pub(crate) use self::ring::Ranked;
 pub(crate) use self::store::Table;

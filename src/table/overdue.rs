@@ -61,6 +61,7 @@ mod tests {
     use crate::id::NodeId;
     use crate::limits::caps;
     use crate::record::{Sequence, write_body};
+    use crate::ring::RingKey;
     use crate::rng::Purpose;
     use crate::table::{Due, Via};
     use crate::wire::WireRecord;
@@ -102,7 +103,7 @@ mod tests {
     }
 
     fn table() -> Table {
-        Table::new(node(0xff), 400, &[9; 32])
+        Table::new(node(0xff), 400, &[9; 32], RingKey::new(""))
     }
 
     /// R2: what is not renewed in seven eighths of its life is asked for in the last.

@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 
 use crate::id::NodeId;
 use crate::record::Sequence;
+use crate::ring::{Position, RingKey};
 use crate::rng::{Keyed, Purpose, Stream};
 use crate::sketch::Strata;
 use crate::table::dead::Dead;
@@ -13,7 +14,7 @@ use crate::table::deadlines::{Deadlines, Overdue};
 use crate::table::entry::{Entry, Slot};
 use crate::table::evictor::Evictor;
 use crate::table::log::Log;
-use crate::table::ring::Ring;
+use crate::table::ring::{Ranked, Ring};
 use crate::table::slab::Slab;
 use crate::table::tombstones::Tombstones;
 use crate::time::Instant;
@@ -41,7 +42,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(own: NodeId, capacity: usize, seed: &[u8; 32]) -> Self {
+    pub(crate) fn new(own: NodeId, capacity: usize, seed: &[u8; 32], ring: RingKey) -> Self {
         Self {
             own,
             own_slot: None,
@@ -59,7 +60,7 @@ impl Table {
             strata: Strata::default(),
             set_key: Keyed::new(seed, Purpose::Index).hash(b"sets"),
             live: 0,
-            ring: Ring::new(own),
+            ring: Ring::new(own, ring),
             evicted: None,
         }
     }
@@ -144,9 +145,9 @@ impl Table {
         (0..n.min(64 * DRAWS)).find_map(|i| ok((start + i) % n))
     }
 
-    /// The next live node in the order of IDs, round the ring (R21).
+    /// The next live node round the ring (R30).
     pub(crate) fn successor(&self) -> Option<NodeId> {
-        self.ring.successor()
+        self.ring.next().first().map(|(_, node)| *node)
     }
 
     /// The sequence at or below which records of `node` are refused.
@@ -208,19 +209,63 @@ impl Table {
         !self.ring.is_between(node, self.live_peers())
     }
 
+    /// The next few live nodes round the ring, nearest first.
+    pub(crate) fn next_ranks(&self) -> &[Ranked] {
+        self.ring.next()
+    }
+
+    /// The live nodes of these ranks, as far as there are so many. Looks at every entry.
+    pub(crate) fn ranks(&mut self, ranks: impl Iterator<Item = usize>) -> Vec<Ranked> {
+        let key = RingKey::new("");
+        let mut ring = core::mem::replace(&mut self.ring, Ring::new(self.own, key));
+        let found = ring.look(self.live_peers(), ranks);
+        self.ring = ring;
+        found
+    }
+
+    /// The nearest live node that is further round the ring than `after` and not further than
+    /// `reach`. Looks at every entry.
+    pub(crate) fn first_beyond(&self, after: u64, reach: u64) -> Option<Ranked> {
+        self.ring.first_beyond(after, reach, self.live_peers())
+    }
+
+    /// Who comes next after this node, as far as known here, the own node included. Looks at every
+    /// entry.
+    pub(crate) fn next_after(&self, node: &NodeId) -> Option<NodeId> {
+        let live = self.entries().filter(|e| !e.is_tombstone());
+        self.ring.next_after(node, live.map(|e| e.node))
+    }
+
+    /// Where this node stands on the ring.
+    pub(crate) fn position(&self) -> Position {
+        self.ring.at()
+    }
+
+    /// How far round the ring this node is from the own one.
+    pub(crate) fn distance(&self, node: &NodeId) -> u64 {
+        self.ring.distance(node)
+    }
+
+    /// A number that rises whenever a live node comes or goes.
+    pub(crate) fn ring_changes(&self) -> u64 {
+        self.ring.changes()
+    }
+
+    /// Number of live records of others.
+    pub(crate) fn others(&self) -> usize {
+        let own = self.own().is_some_and(|e| !e.is_tombstone());
+        self.live - usize::from(own)
+    }
+
     fn ring_added(&mut self, node: NodeId) {
         if node != self.own {
-            let own = self.own().is_some_and(|e| !e.is_tombstone());
-            let others = self.live.saturating_sub(1 + usize::from(own));
-            self.ring.added(node, others);
+            self.ring.added(node, self.others().saturating_sub(1));
         }
     }
 
     fn ring_removed(&mut self, node: NodeId) {
         if self.ring.removed(node) {
-            let mut ring = core::mem::replace(&mut self.ring, Ring::new(self.own));
-            ring.refill(self.live_peers());
-            self.ring = ring;
+            self.ranks(core::iter::empty());
         }
     }
 
@@ -306,14 +351,14 @@ impl Table {
         let overdue = self.entries.iter().filter(|(_, e)| e.overdue);
         self.overdue
             .check(overdue.map(|(slot, e)| (e.lifetime_s(), slot)));
-        let mut ring: Vec<_> = entries()
-            .filter(|e| !e.is_tombstone())
-            .map(|e| e.node)
-            .collect();
-        ring.sort_unstable_by_key(|n| (*n < self.own, *n));
-        self.ring.check(&ring);
+        self.ring.check(self.live_peers());
         self.log.check(&self.entries);
     }
+}
+
+/// Of a full table, so many of those who come next round the ring stay.
+fn next_kept(capacity: usize) -> usize {
+    (capacity / 8).min(8)
 }
 
 /// A full table (R22).
@@ -321,6 +366,12 @@ impl Table {
     /// Whether more is known of than there is room for: who is kept is a matter of rank.
     pub(crate) fn is_crowded(&self) -> bool {
         self.evictor.is_active()
+    }
+
+    /// Whether this node, if it is alive, is one of the next few round the ring, who stay: by
+    /// samples of others alone, a small table would never know them, and news would stop (R46).
+    pub(super) fn comes_next(&self, node: &NodeId) -> bool {
+        self.ring.is_among(node, next_kept(self.capacity))
     }
 
     /// Makes room for `newcomer` in a full table, or refuses it.
@@ -334,8 +385,11 @@ impl Table {
         }
         self.evictor.activate(&self.entries);
         let own = self.own;
-        let stays = |node: &NodeId| *node == own || is_pinned(node);
-        let must = stays(&newcomer.node);
+        let next = (&self.ring, next_kept(self.capacity));
+        let comes_next = |node: &NodeId| next.0.is_among(node, next.1);
+        let stays = |node: &NodeId| *node == own || is_pinned(node) || comes_next(node);
+        let leaves = newcomer.is_tombstone() && !is_pinned(&newcomer.node);
+        let must = stays(&newcomer.node) && !leaves;
         let entries = &self.entries;
         let victim = self.evictor.victim(newcomer, must, entries, &stays);
         if let Some(entry) = victim.and_then(|slot| self.remove(slot)) {
@@ -345,7 +399,14 @@ impl Table {
     }
 
     /// Called now and then: who was kept for a reason may have none any more.
-    pub(crate) fn relax(&mut self) {
+    pub(crate) fn relax(&mut self, is_pinned: &dyn Fn(&NodeId) -> bool) {
         self.evictor.relax(self.live);
+        self.set_aside(is_pinned);
+    }
+
+    pub(super) fn set_aside(&mut self, is_pinned: &dyn Fn(&NodeId) -> bool) {
+        let (own, ring, kept) = (self.own, &self.ring, next_kept(self.capacity));
+        let stays = |node: &NodeId| *node == own || is_pinned(node) || ring.is_among(node, kept);
+        self.evictor.set_aside(&self.entries, &stays);
     }
 }

@@ -8,6 +8,7 @@ use crate::addr::Multiaddr;
 use crate::contract;
 use crate::id::NodeId;
 use crate::record::{RecordError, Sequence, write_body};
+use crate::ring::RingKey;
 use crate::rng::{Purpose, Stream};
 use crate::time::Instant;
 use crate::wire::{ShortIdScheme, ShortIds, WireRecord};
@@ -43,7 +44,12 @@ fn ended(w: &mut Writer) -> Vec<NodeId> {
 }
 
 fn table(capacity: usize) -> Table {
-    Table::new(NodeId::new([0xff; 32]), capacity, &[9; 32])
+    Table::new(
+        NodeId::new([0xff; 32]),
+        capacity,
+        &[9; 32],
+        RingKey::new(""),
+    )
 }
 
 struct Writer {
@@ -90,7 +96,7 @@ fn random_operations_keep_every_index_in_step() {
         match random.below(10) {
             0 => w.now = w.now + Duration::from_secs(random.below(12_000) as u64),
             1 => while w.table.pop_due(w.now).is_some() {},
-            2 => w.table.relax(),
+            2 => w.table.relax(&|_| false),
             3 => {
                 let s = Sequence {
                     version: 9 + random.below(3) as u64,

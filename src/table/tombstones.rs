@@ -86,6 +86,7 @@ mod tests {
     use crate::contract;
     use crate::id::NodeId;
     use crate::record::{Sequence, write_body};
+    use crate::ring::RingKey;
     use crate::table::{Merged, Table, Via};
     use crate::wire::WireRecord;
     use core::time::Duration;
@@ -134,7 +135,12 @@ mod tests {
     }
 
     fn table(capacity: usize) -> Table {
-        Table::new(NodeId::new([0xff; 32]), capacity, &[9; 32])
+        Table::new(
+            NodeId::new([0xff; 32]),
+            capacity,
+            &[9; 32],
+            RingKey::new(""),
+        )
     }
 
     fn is_buried(table: &Table, n: u32) -> bool {

@@ -11,10 +11,11 @@ use super::generated::envelope::Kind;
 use crate::contract;
 use crate::id::{NodeId, Prefix, RequestId};
 use crate::record::Sequence;
+use crate::ring::Position;
 use crate::sketch::Strata;
 use crate::wire::columns::Refusals;
 use crate::wire::message::{
-    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message,
+    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, News,
     Request, Response, Trace, Update, Walk,
 };
 use crate::wire::page::{self, PageError, Records};
@@ -317,11 +318,16 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
 }
 
 fn update(m: pb::Update) -> Result<Update, DecodeError> {
+    let news = m.news.as_ref().map(records).transpose()?;
     Ok(Update {
         request: (m.request != 0).then_some(RequestId::new(m.request)),
         digest: m.digest.map(digest),
         delta: m.delta.map(delta).transpose()?,
         refusals: refusals(m.refusals)?,
+        news: news.map(|records| News {
+            records,
+            until: Position::new(m.until),
+        }),
     })
 }
 

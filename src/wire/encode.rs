@@ -184,11 +184,14 @@ fn response(m: Response) -> pb::Response {
 }
 
 fn update(m: Update) -> pb::Update {
+    let until = m.news.as_ref().map_or(0, |news| news.until.get());
     pb::Update {
         request: m.request.map_or(0, |id| id.get()),
         digest: m.digest.map(digest),
         delta: m.delta.map(delta),
         refusals: refusals(m.refusals),
+        news: m.news.map(|news| records(&news.records)),
+        until,
     }
 }
 

@@ -243,12 +243,17 @@ pub struct Update {
     pub request: u64,
     #[prost(message, optional, tag = "2")]
     pub digest: ::core::option::Option<Digest>,
-    /// Without `to`, its records are a rumour: a change or a renewal, passed on,
-    /// once, by whoever had not known it.
     #[prost(message, optional, tag = "3")]
     pub delta: ::core::option::Option<Delta>,
     #[prost(message, optional, tag = "5")]
     pub refusals: ::core::option::Option<Refusals>,
+    /// News on its way through the cluster: the receiver passes it on to the part
+    /// of the ring between itself and `until`; if that is its own position, to
+    /// all of it.
+    #[prost(bytes = "bytes", optional, tag = "6")]
+    pub news: ::core::option::Option<::prost::bytes::Bytes>,
+    #[prost(fixed64, tag = "7")]
+    pub until: u64,
 }
 /// Looks for cycles among configured upstreams. One-way; has no answer.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

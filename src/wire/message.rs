@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::id::{NodeId, RequestId};
 use crate::record::Sequence;
+use crate::ring::Position;
 use crate::wire::Kind;
 use crate::wire::columns::Refusals;
 use crate::wire::page::Records;
@@ -105,7 +106,7 @@ pub enum Content {
     Nodes(Nodes),
 }
 
-/// Changes of the sender's table, after `from` and up to `to`; a rumour if `to` is 0.
+/// Changes of the sender's table, after `from` and up to `to`; outside its log if `to` is 0.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Delta {
     /// The version of the sender's log after which it begins.
@@ -117,7 +118,7 @@ pub struct Delta {
 }
 
 impl Delta {
-    /// Records outside the log, which move no cursor; pushed, a rumour.
+    /// Records outside the log, which move no cursor.
     pub(crate) fn unlogged(records: Records) -> Self {
         Self {
             from: 0,
@@ -224,7 +225,7 @@ pub struct Response {
     pub busy: Option<(Duration, Records)>,
 }
 
-/// Pushed records and announcements.
+/// Pushed records, announcements, news.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Update {
     /// The request that this is late knowledge for (R9).
@@ -235,6 +236,18 @@ pub struct Update {
     pub delta: Option<Delta>,
     /// What the sender refuses.
     pub refusals: Refusals,
+    /// What is on its way through the cluster.
+    pub news: Option<News>,
+}
+
+/// News on its way through the cluster (R46).
+#[derive(Clone, PartialEq, Debug)]
+pub struct News {
+    /// What has changed.
+    pub records: Records,
+    /// The end of the part of the ring that the receiver passes it on to: the part begins at the
+    /// receiver, and this place is not in it. Where it is the receiver's own, that is the ring.
+    pub until: Position,
 }
 
 /// Looks for cycles among configured upstreams.

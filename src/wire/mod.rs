@@ -33,7 +33,7 @@ pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub use encode::encode;
 pub use kind::Kind;
 pub use message::{
-    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message,
+    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, News,
     Request, Response, Trace, Update, Walk,
 };
 pub use page::{PageError, Records, RecordsBuilder, WireRecord};

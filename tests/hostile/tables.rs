@@ -104,9 +104,10 @@ fn a_full_table_settles() {
             tell(&mut rig, link, &flood);
         }
         let evicted = rig.take_events(|e| matches!(e, Event::PeerEvicted { .. }));
-        // The second round finishes what the order of the first had left open.
+        // The second round finishes what the order of the first had left open, and the third what
+        // came next round the ring for a while, and kept its place until the next look (R46).
         assert!(
-            round < 2 || evicted.is_empty(),
+            round < 3 || evicted.is_empty(),
             "round {round}: {}",
             evicted.len()
         );

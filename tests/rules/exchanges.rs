@@ -245,6 +245,7 @@ fn a_lost_push_is_reconciled() {
     assert_eq!(pair.a.node.fingerprint(), pair.b.node.fingerprint());
     // Node 2 is told of a change by an answer that claims more than it brings: its cursor passes
     // over a record that it never gets.
+    let link = pair.a.link(6);
     pair.a.message(link, push(2, &[undialled(500)]));
     pair.a.sent.clear();
     let claimed = push(pair.a.node.stats().records + 10, &[] as &[Rec]);

@@ -11,6 +11,7 @@ mod determinism;
 mod events;
 mod exchanges;
 mod losses;
+mod news;
 mod own;
 mod partners;
 mod renewals;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use peer_exchange::wire::{
-    Content, Delta, Message, Records, RecordsBuilder, Request, Response, Update, WireRecord,
+    Content, Delta, Message, News, Records, RecordsBuilder, Request, Response, Update, WireRecord,
 };
-use peer_exchange::{Instant, LinkId, NodeId, RequestId, Sequence, Signature, Stats};
+use peer_exchange::{Instant, LinkId, NodeId, Position, RequestId, Sequence, Signature, Stats};
 use peer_exchange_memory::HostId;
 
 use crate::checkers::{Checker, Complaints};
@@ -207,7 +207,10 @@ pub(crate) fn rumour(host: usize, sequence: Sequence, remaining_s: u32) -> Messa
 
 pub(crate) fn rumour_of(records: Records) -> Message {
     Message::Update(Update {
-        delta: Some(delta(0, 0, records)),
+        news: Some(News {
+            records,
+            until: Position::new(0),
+        }),
         ..Update::default()
     })
 }

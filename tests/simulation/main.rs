@@ -13,6 +13,7 @@ mod numbers;
 mod properties;
 mod recovery_cost;
 mod signed;
+mod spreading;
 mod step;
 mod traps;
 mod world;

@@ -95,11 +95,11 @@ impl Facts for Node {
 
 /// Every page of records in a message.
 pub(crate) fn pages(message: &Message) -> impl Iterator<Item = &Records> {
-    let (delta, response) = match message {
-        Message::Request(m) => (m.push.as_ref(), None),
-        Message::Response(m) => (m.delta.as_ref(), Some(m)),
-        Message::Update(m) => (m.delta.as_ref(), None),
-        _ => (None, None),
+    let (delta, news, response) = match message {
+        Message::Request(m) => (m.push.as_ref(), None, None),
+        Message::Response(m) => (m.delta.as_ref(), None, Some(m)),
+        Message::Update(m) => (m.delta.as_ref(), m.news.as_ref(), None),
+        _ => (None, None, None),
     };
     let sample = response.and_then(|m| m.busy.as_ref()).map(|(_, r)| r);
     let renewed = response.map(|m| &m.renewed);
@@ -107,7 +107,8 @@ pub(crate) fn pages(message: &Message) -> impl Iterator<Item = &Records> {
         Content::Records(records) => Some(records),
         _ => None,
     });
-    delta.into_iter().chain(sample).chain(renewed)
+    let news = news.map(|news| &news.records);
+    delta.into_iter().chain(sample).chain(renewed).chain(news)
 }
 
 /// Every record in a message.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peer_exchange::wire::{
-    Content, Delta, Digest, Hello, Message, Records, RecordsBuilder, Refusals, RefusalsBuilder,
-    Request, Response, Update, WireRecord,
+    Content, Delta, Digest, Hello, Message, News, Records, RecordsBuilder, Refusals,
+    RefusalsBuilder, Request, Response, Update, WireRecord,
 };
-use peer_exchange::{Multiaddr, NodeId, RequestId, Seal, Sequence, Signature};
+use peer_exchange::{Multiaddr, NodeId, Position, RequestId, RingKey, Seal, Sequence, Signature};
 use peer_exchange_memory::MockSeal;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
@@ -144,7 +144,7 @@ pub(crate) fn page<'a>(records: impl IntoIterator<Item = &'a Rec>) -> Records {
     page.finish()
 }
 
-/// A push of these records that ends at version `to` of the sender's log; a rumour if that is 0.
+/// A push of these records that ends at version `to` of the sender's log; outside it if that is 0.
 pub(crate) fn push<'a>(to: u64, records: impl IntoIterator<Item = &'a Rec>) -> Message {
     Message::Update(Update {
         delta: Some(delta(0, to, records)),
@@ -152,8 +152,23 @@ pub(crate) fn push<'a>(to: u64, records: impl IntoIterator<Item = &'a Rec>) -> M
     })
 }
 
+/// News of these records, to be passed on to the part of the ring before place 0 (R46).
 pub(crate) fn rumour<'a>(records: impl IntoIterator<Item = &'a Rec>) -> Message {
-    push(0, records)
+    news(Position::new(0), records)
+}
+
+/// The same, to be passed on until there.
+pub(crate) fn news<'a>(until: Position, records: impl IntoIterator<Item = &'a Rec>) -> Message {
+    let records = page(records);
+    Message::Update(Update {
+        news: Some(News { records, until }),
+        ..Update::default()
+    })
+}
+
+/// Where node `n` stands on the ring of a cluster without a name.
+pub(crate) fn place(n: u32) -> Position {
+    RingKey::new("").position(&id(n))
 }
 
 pub(crate) fn delta<'a>(from: u64, to: u64, records: impl IntoIterator<Item = &'a Rec>) -> Delta {

@@ -308,7 +308,10 @@ pub(crate) fn records_in(message: &Message) -> Option<&Records> {
     let delta = match message {
         Message::Request(r) => r.push.as_ref(),
         Message::Response(r) => r.delta.as_ref(),
-        Message::Update(u) => u.delta.as_ref(),
+        Message::Update(u) => match &u.news {
+            Some(news) => return Some(&news.records),
+            None => u.delta.as_ref(),
+        },
         _ => None,
     };
     match &delta?.content {

@@ -7,7 +7,7 @@ use peer_exchange::wire::{
     self, Brief, Content, Cursor, Decoded, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound,
     Message, Records, Trace,
 };
-use peer_exchange::{Config, Instant, Node, NodeId, RequestId};
+use peer_exchange::{Config, Instant, Node, NodeId, Position, RequestId};
 
 use crate::support::build::*;
 use crate::support::rig::{SEED, identity};
@@ -142,6 +142,18 @@ fn update() {
     assert_eq!((ids.salt(), ids.width(), ids.len()), (0xdead_beef, 3, 2));
     assert_eq!(ids.iter().collect::<Vec<_>>(), [1, 0x00ab_cdef]);
     assert_refusals(&m.refusals);
+}
+
+/// On its way through the cluster (R46), and until where.
+#[test]
+fn news() {
+    let Message::Update(m) = decoded_as("news", "update") else {
+        panic!()
+    };
+    let news = m.news.unwrap();
+    assert_eq!(news.until, Position::new(0x1122_3344_5566_7788));
+    assert!(news.records.is_empty());
+    assert_eq!(m.delta, None);
 }
 
 /// A sketch, and what is fetched by it: fields that came after the first golden bytes.

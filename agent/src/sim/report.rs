@@ -65,7 +65,11 @@ pub(super) struct Change {
     pub(super) converged: bool,
     pub(super) virtual_ms: f64,
     pub(super) rounds: u64,
+    /// Virtual time in one-way latencies, where these are long enough to count by.
+    pub(super) hops: Option<f64>,
+    /// All, and those of them with news.
     pub(super) messages: u64,
+    pub(super) news: u64,
     pub(super) bytes: u64,
 }
 
@@ -237,9 +241,13 @@ impl Report {
             };
             writeln!(
                 out,
-                "  one change        {all} in {:.1} ms, {} messages, {}",
+                "  one change        {all} in {:.1} ms{}, {} messages ({} with news), {}",
                 change.virtual_ms,
+                change
+                    .hops
+                    .map_or(String::new(), |hops| format!(" ({hops:.1} hops)")),
                 count(change.messages),
+                count(change.news),
                 bytes(change.bytes as f64)
             )?;
         }

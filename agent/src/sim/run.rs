@@ -16,6 +16,9 @@ use std::time::Duration;
 /// Between convergence and `--change`: the first rounds without news are over.
 const SETTLE: Duration = Duration::from_secs(5);
 
+/// From this latency on, virtual time is told in latencies, too.
+const LEAST_LATENCY_MS: f64 = 20.0;
+
 /// After convergence, for the cycles to be found and told, beside two times the longest walk.
 const WALK: Duration = Duration::from_secs(1);
 
@@ -94,7 +97,7 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
 /// What was asked for besides, one after the other on the same network.
 fn measure(args: &SimArgs, net: &mut Network<Watch>, limit: Duration, report: &mut Report) {
     if args.change && report.converged {
-        report.change = Some(change(net, args.seed, limit));
+        report.change = Some(change(net, args, limit));
     }
     if let Some(seconds) = args.steady {
         report.steady = Some(steady(net, seconds));
@@ -183,10 +186,11 @@ fn record_bytes(net: &Network<Watch>) -> f64 {
     bytes as f64 / records.max(1) as f64
 }
 
-fn change(net: &mut Network<Watch>, seed: u64, limit: Duration) -> Change {
+fn change(net: &mut Network<Watch>, args: &SimArgs, limit: Duration) -> Change {
     net.run_for(SETTLE);
-    let host = HostId(seed as usize % net.host_count());
+    let host = HostId(args.seed as usize % net.host_count());
     let (start, messages, bytes) = (net.now(), net.messages(), net.bytes());
+    let news = net.observer().news;
     let mut moved: SocketAddr = host.socket();
     moved.set_port(7001);
     net.add_balancer(moved, vec![host]);
@@ -197,7 +201,9 @@ fn change(net: &mut Network<Watch>, seed: u64, limit: Duration) -> Change {
         converged,
         virtual_ms,
         rounds: super::report::rounds(virtual_ms),
+        hops: (args.latency_ms >= LEAST_LATENCY_MS).then(|| virtual_ms / args.latency_ms),
         messages: net.messages() - messages,
+        news: net.observer().news - news,
         bytes: net.bytes() - bytes,
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Watch {
     pub(super) by_kind: ByKind,
     /// Records in all messages, copies counted.
     pub(super) records: u64,
+    /// Messages with news on its way through the cluster.
+    pub(super) news: u64,
     pub(super) max_hops: usize,
     pub(super) max_forwards: u64,
     forwards: HashMap<(HostId, NodeId, RequestId), u64>,
@@ -49,6 +51,12 @@ impl Watch {
             Message::Request(m) if m.is_fetch() => (None, &mut self.by_kind.fetches),
             Message::Request(m) => (m.push.as_ref(), &mut self.by_kind.requests),
             Message::Response(m) => (m.delta.as_ref(), &mut self.by_kind.unchanged),
+            Message::Update(m) if m.news.is_some() => {
+                let records = m.news.as_ref().map_or(0, |n| n.records.len() as u64);
+                self.records += records;
+                self.news += 1;
+                return &mut self.by_kind.records;
+            }
             Message::Update(m) => (m.delta.as_ref(), &mut self.by_kind.other),
             Message::Trace(_) | Message::LoopFound(_) => (None, &mut self.by_kind.traces),
             Message::Hello(_) | Message::Goodbye(_) => (None, &mut self.by_kind.other),

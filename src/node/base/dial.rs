@@ -93,15 +93,6 @@ impl Base {
         }
     }
 
-    /// Keeps a link to the ring successor once things are quiet.
-    pub(crate) fn keep_successor(&mut self) {
-        if let Some(node) = self.table.successor().filter(|_| self.is_quiet()) {
-            if !self.links.is_linked(&node) {
-                self.dial_peer(node);
-            }
-        }
-    }
-
     /// Another configuration, or another answer of the name server.
     pub(crate) fn set_upstreams(&mut self, addresses: Vec<Multiaddr>) -> Result<(), UsageError> {
         if addresses.len() > caps::UPSTREAMS {

@@ -10,8 +10,9 @@ mod dial;
 mod own;
 mod push_half;
 mod read;
-mod rumours;
 mod speak;
+mod standing;
+mod tree;
 
 use crate::config::Identity;
 use crate::effect::Event;
@@ -24,9 +25,11 @@ use crate::node::state::own::Own;
 use crate::node::state::pace::Pace;
 use crate::node::state::peers::Peers;
 use crate::node::state::reports::Reports;
-use crate::node::state::rumours::Rumours;
+use crate::node::state::standing::Standing;
 use crate::node::state::traces::Traces;
+use crate::node::state::tree::Tree;
 use crate::node::state::upstreams::Upstreams;
+use crate::ring::RingKey;
 use crate::seal::Sealer;
 use crate::table::{Due, Table};
 
@@ -42,7 +45,8 @@ pub(crate) struct Base {
     pub(crate) hints: Hints,
     pub(crate) upstreams: Upstreams,
     pub(crate) pace: Pace,
-    pub(crate) rumours: Rumours,
+    pub(crate) standing: Standing,
+    pub(crate) tree: Tree,
     pub(crate) traces: Traces,
     pub(crate) cycles: Cycles,
     pub(crate) reports: Reports,
@@ -51,7 +55,12 @@ pub(crate) struct Base {
 impl Base {
     pub(crate) fn new(mut cx: Cx, identity: Identity, sealer: Sealer, seed: &[u8; 32]) -> Self {
         Self {
-            table: Table::new(cx.id, cx.config.capacity, seed),
+            table: Table::new(
+                cx.id,
+                cx.config.capacity,
+                seed,
+                RingKey::new(&cx.config.cluster),
+            ),
             sealer,
             own: Own::new(identity.addresses, identity.metadata),
             links: Links::default(),
@@ -60,7 +69,8 @@ impl Base {
             hints: Hints::default(),
             upstreams: Upstreams::new(&mut cx),
             pace: Pace::new(cx.config.round),
-            rumours: Rumours::default(),
+            standing: Standing::default(),
+            tree: Tree::new(seed),
             traces: Traces::default(),
             cycles: Cycles::default(),
             reports: Reports::default(),

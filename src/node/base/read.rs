@@ -70,11 +70,6 @@ impl Base {
         self.links.len() >= self.cx.config.max_links
     }
 
-    /// Links that stay though unused: those to upstreams, and to the ring successor.
-    pub(crate) fn is_kept(&self, node: &NodeId) -> bool {
-        self.table.successor() == Some(*node) || self.upstreams.contains(node)
-    }
-
     /// An exchange with this node has been completed over a link that it still has.
     pub(crate) fn has_exchanged(&self, node: &NodeId) -> bool {
         let link = self.links.link_of(node);

@@ -42,8 +42,8 @@ impl Base {
             return;
         };
         link.give_room();
-        if let Some(rumours) = link.take_rumours() {
-            self.send_rumour(id, rumours);
+        if let Some((about, until)) = link.take_news() {
+            self.send_news(id, about, until);
         }
         self.send_traces_of(id);
     }

@@ -31,7 +31,7 @@ impl Exchange {
     pub(crate) fn hurry(&mut self, base: &mut Base) {
         base.pace.quicken(&base.cx.config);
         self.round.add_news(true);
-        if self.round.is_idle() {
+        if self.round.is_idle() && self.round.has_started() {
             // A timer that is due earlier stays.
             let wait = base.pace.soon(&mut base.cx);
             base.cx.timers.at_latest(Timer::Round, base.cx.now + wait);
@@ -134,7 +134,6 @@ impl Exchange {
         if !base.is_bursting() {
             base.send_pending_traces();
         }
-        base.keep_successor();
     }
 
     /// The round's exchange is over.

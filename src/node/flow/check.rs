@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::error::PeerFault;
 use crate::id::{LinkId, NodeId};
 use crate::node::Node;
-use crate::node::state::checks::{Carrier, Page, Turn};
+use crate::node::state::checks::{Carrier, Page, Place, Proofs, Turn};
 use crate::record::Signature;
 use crate::seal::Claim;
 use crate::wire::WireRecord;
@@ -70,6 +70,7 @@ impl Node {
         } = *page;
         self.checks.take_in_hand(proofs);
         self.take(link, carrier);
+        self.checks.take_in_hand(Proofs::default());
         if at_fault {
             self.penalise(link, PeerFault::Unproven);
         }
@@ -85,36 +86,33 @@ impl Node {
 
     /// Checks as many records of a page as there is room for; whether that was all.
     fn check_some(&mut self, page: &mut Page, teller: NodeId) -> bool {
-        let Some(records) = page.carrier.records() else {
-            return true;
-        };
-        let (base, rumour) = (&self.base, page.carrier.is_rumour());
-        let mut claimed: Vec<(usize, Claim<'_>)> = Vec::new();
+        let base = &self.base;
+        let mut claimed: Vec<(Place, Claim<'_>)> = Vec::new();
         let mut fails = |record: NodeId, stats: &mut u64| {
             *stats += 1;
             page.at_fault |= record == teller;
         };
         let (mut unproven, mut looks, mut done) = (0, 0, true);
-        for (i, record) in records.iter().enumerate().skip(page.next) {
+        for (n, (place, record)) in page.carrier.records().enumerate().skip(page.next) {
             looks += 1;
-            if !base.needs_proof(record, rumour) {
+            if !base.needs_proof(record, page.carrier.is_news(place.0)) {
                 continue;
             }
             match record.signature {
                 Some(_) if claimed.len() >= self.checks.room() => {
-                    page.next = i;
+                    page.next = n;
                     done = false;
                     break;
                 }
-                Some(signature) => claimed.push((i, claim(record, signature))),
-                None if base.may_be_unsigned(&record.node) => page.proofs.add(i),
+                Some(signature) => claimed.push((place, claim(record, signature))),
+                None if base.may_be_unsigned(&record.node) => page.proofs.add(place),
                 None => fails(record.node, &mut unproven),
             }
         }
         let claims: Vec<_> = claimed.iter().map(|(_, claim)| *claim).collect();
-        for ((i, claim), good) in claimed.iter().zip(base.sealer.verify(&claims)) {
+        for ((place, claim), good) in claimed.iter().zip(base.sealer.verify(&claims)) {
             if good {
-                page.proofs.add(*i);
+                page.proofs.add(*place);
             } else {
                 fails(claim.node, &mut unproven);
             }

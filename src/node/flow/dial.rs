@@ -13,6 +13,7 @@ impl Node {
             // Another node answers at that address.
             Purpose::Peer(expected) if *expected != node => {
                 self.base.peer_unreachable(*expected);
+                self.base.pass_parked_by(expected);
                 self.exchange.dial_failed(&mut self.base, dial);
             }
             Purpose::Peer(_) | Purpose::Hint(_) => {}
@@ -55,8 +56,8 @@ impl Node {
         match dialled.purpose {
             Purpose::Upstream(address) => base.upstreams.dial_failed(&address, &mut base.cx),
             Purpose::Peer(node) => {
-                base.rumours.drop_parked(&node);
                 base.peer_unreachable(node);
+                base.pass_parked_by(&node);
                 self.exchange.dial_failed(base, dial);
             }
             Purpose::Hint(_) => {}

@@ -1,5 +1,7 @@
 //! A link ends: by its other end, by this node, or because the node leaves (R4, R17, R22).
 
+use alloc::collections::BTreeSet;
+
 use crate::effect::{CloseReason, Effect, Event};
 use crate::id::{LinkId, NodeId};
 use crate::node::Node;
@@ -54,6 +56,7 @@ impl Node {
             return;
         };
         base.cx.stats.timeouts += 1;
+        base.standing.doubt(node, base.cx.now);
         let lasted = base.cx.now.saturating_since(silence.since);
         if silence.timeouts >= TIMEOUTS && lasted >= base.cx.config.request_timeout {
             base.table.set_reachable(&node, false);
@@ -95,6 +98,7 @@ impl Node {
         base.peers.link_ended(node, link.round_trip(), lasted, now);
         if failed {
             base.peers.failed(node, &mut base.cx);
+            base.standing.doubt(node, now);
         }
         match base.links.of(&node) {
             None => {
@@ -113,6 +117,7 @@ impl Node {
         }
         // A node that is leaving starts no new exchange.
         if !self.over {
+            base.standing_lost(&node);
             self.exchange.resume(base, interrupted);
         }
     }
@@ -121,7 +126,9 @@ impl Node {
     pub(crate) fn sweep_links(&mut self) {
         let base = &mut self.base;
         let (now, idle) = (base.cx.now, base.cx.config.link_idle);
-        let sweep = base.links.sweep(now, idle, |node| base.is_kept(node));
+        let standing: BTreeSet<NodeId> = base.wanted().into_iter().map(|(_, n)| n).collect();
+        let is_kept = |n: &NodeId| standing.contains(n) || base.upstreams.contains(n);
+        let sweep = base.links.sweep(now, idle, is_kept);
         for node in sweep.lasted {
             base.peers.lasted(&node);
             base.upstreams.lasted(node);
@@ -129,10 +136,10 @@ impl Node {
         for (id, goodbye, reason) in sweep.close {
             self.goodbye(id, goodbye, reason);
         }
-        self.base.keep_successor();
+        self.base.keep_standing();
     }
 
-    /// The tombstone goes to everybody who is linked, then every link closes (R4).
+    /// The tombstone goes round the ring, then every link closes (R4).
     pub(crate) fn on_leave(&mut self) {
         if self.base.bury_own() {
             self.base.send_tombstone();
@@ -162,7 +169,9 @@ impl Node {
         self.guard.bans.expire(now);
         self.exchange.walks.expire(now);
         base.traces.expire(&base.cx);
-        base.table.relax();
+        let (links, upstreams) = (&base.links, &base.upstreams);
+        base.table
+            .relax(&|node| links.is_linked(node) || upstreams.contains(node));
         base.cx.timers.set(Timer::Sweep, now + SWEEP);
     }
 }

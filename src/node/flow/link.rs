@@ -104,7 +104,7 @@ impl Node {
             via: base.cx.via(&node),
             round_trip: base.peers.round_trip_of(&node).or(took),
             // The ring predecessor is let in beyond the cap: otherwise the ring, along which
-            // changes go (R21), would break at a node with many links.
+            // news goes (R46), would break at a node with many links.
             over_cap: crowded && !base.table.is_predecessor(&node),
         };
         base.links.add(id, new, base.cx.now);

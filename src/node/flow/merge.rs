@@ -1,4 +1,4 @@
-//! What a page brings: records into the table, and what follows for each (R1, R5, R16, R21).
+//! What a page brings: records into the table, and what follows for each (R1, R5, R16, R46).
 
 use alloc::vec::Vec;
 
@@ -7,8 +7,10 @@ use crate::error::PeerFault;
 use crate::id::{LinkId, NodeId};
 use crate::limits::caps;
 use crate::node::Node;
+use crate::node::state::checks::Part;
 use crate::node::state::fetches::{Offer, Wanted};
 use crate::record::{RecordError, Sequence};
+use crate::ring::Position;
 use crate::table::{Merged, Slot};
 use crate::wire::{Content, Delta, Records, Refusals, RefusalsBuilder, WireRecord};
 
@@ -24,8 +26,10 @@ pub(crate) enum Origin {
     Pull,
     /// The other end's news, by its cursor.
     Push,
-    /// One change or renewal on its way through the cluster (R21).
-    Rumour,
+    /// On its way round the ring, until there (R46).
+    News(Position),
+    /// What was overdue here, beside what was asked for (R2).
+    Overdue,
 }
 
 /// What came of a page.
@@ -56,16 +60,22 @@ impl Taken {
 
 /// What is gathered while the records of a page are merged.
 #[derive(Default)]
-struct Gathered<'a> {
+struct Gathered {
     taken: Taken,
     /// To be passed on.
     relay: Vec<NodeId>,
-    /// Rumours for which there is no room here.
-    no_room: Vec<WireRecord<'a>>,
     /// Newcomers that took the place of others.
     swapped: usize,
     /// What is wrong with the sender's own record.
     faults: Vec<RecordError>,
+}
+
+/// Which page of a message records that came so are in.
+fn part_of(origin: Origin) -> Part {
+    match origin {
+        Origin::Pull | Origin::Push => Part::Main,
+        Origin::News(_) | Origin::Overdue => Part::Aside,
+    }
 }
 
 impl Node {
@@ -79,7 +89,11 @@ impl Node {
             return Taken::default();
         };
         let quiet = self.base.is_quiet();
-        let (unsigned, proofs) = (self.base.sealer.is_off(), self.checks.in_hand());
+        let (unsigned, proofs) = (
+            self.base.sealer.is_off(),
+            self.checks.in_hand(part_of(origin)),
+        );
+        let is_news = matches!(origin, Origin::News(_));
         let mut gathered = Gathered::default();
         for (i, mut record) in records.iter().enumerate() {
             let proven = unsigned || proofs.has(i);
@@ -89,7 +103,11 @@ impl Node {
             }
             if record.node == self.base.cx.id {
                 if proven {
+                    let current = record.sequence == self.base.own.sequence();
                     self.base.on_own_record(record);
+                    if current && is_news {
+                        gathered.relay.push(record.node);
+                    }
                 }
                 continue;
             }
@@ -98,6 +116,9 @@ impl Node {
             if merged == Merged::Full && !proven {
                 self.base.cx.stats.records_evicted += 1;
                 continue;
+            }
+            if is_news && merged == Merged::Full && self.base.carry(record) {
+                gathered.relay.push(record.node);
             }
             gathered.add(
                 record,
@@ -111,20 +132,19 @@ impl Node {
         self.follow_up(link, origin, gathered)
     }
 
-    /// Passes on what is a rumour, says what is news, and judges the sender, now that the whole
+    /// Passes on what is on its way, says what is news, and judges the sender, now that the whole
     /// page was taken: a ban ends its links.
-    fn follow_up(&mut self, link: LinkId, origin: Origin, gathered: Gathered<'_>) -> Taken {
+    fn follow_up(&mut self, link: LinkId, origin: Origin, gathered: Gathered) -> Taken {
         let base = &mut self.base;
         let mut taken = gathered.taken;
         let sample = caps::SAMPLE.min(base.cx.config.capacity);
-        if origin != Origin::Rumour && gathered.swapped * SWAPS >= sample {
+        let on_its_way = matches!(origin, Origin::News(_));
+        if !on_its_way && gathered.swapped * SWAPS >= sample {
             taken.news += gathered.swapped;
         }
-        if !gathered.relay.is_empty() {
-            base.spread(&gathered.relay, Some(link));
-        }
-        if !gathered.no_room.is_empty() {
-            base.pass_on(&gathered.no_room, link);
+        match origin {
+            Origin::News(until) => base.pass_on(&gathered.relay, until),
+            _ => base.spread(&gathered.relay, Some(link)),
         }
         for error in gathered.faults {
             self.penalise(link, PeerFault::OwnRecord(error));
@@ -138,7 +158,7 @@ impl Node {
         teller: NodeId,
         record: WireRecord<'_>,
         merged: Merged,
-        gathered: &mut Gathered<'_>,
+        gathered: &mut Gathered,
     ) {
         let node = record.node;
         let taken = &mut gathered.taken;
@@ -240,33 +260,31 @@ impl Node {
     }
 }
 
-impl<'a> Gathered<'a> {
+impl Gathered {
     /// One more record. `joins`: it is from its own node, where things are quiet.
     fn add(
         &mut self,
-        record: WireRecord<'a>,
+        record: WireRecord<'_>,
         merged: Merged,
         origin: Origin,
         crowded: bool,
         joins: bool,
     ) {
-        let rumour = origin == Origin::Rumour;
+        let news = matches!(origin, Origin::News(_));
         let changed = matches!(merged, Merged::New(_) | Merged::Newer(_) | Merged::Left(_));
         if crowded && matches!(merged, Merged::New(_)) {
             self.swapped += 1;
-        } else if changed && !rumour {
+        } else if changed && !news {
             self.taken.news += 1;
         }
-        // A joiner's record, from itself, becomes a rumour where things are quiet; in a cold start
+        // A joiner's record, from itself, goes round the ring where things are quiet; in a cold start
         // everybody is pulling anyway.
         let announces = joins && !crowded && origin == Origin::Push;
-        // A renewal keeps nobody fast (R16), and goes on all the same.
-        let renewed = matches!(merged, Merged::Renewed(_));
-        if (rumour && (changed || renewed)) || (announces && changed) {
+        // What is known already goes on too: others further on may lack it. A renewal keeps nobody
+        // fast (R16), and goes on all the same.
+        let passed = changed || matches!(merged, Merged::Renewed(_) | Merged::Known);
+        if (news && passed) || (changed && announces) {
             self.relay.push(record.node);
-        }
-        if rumour && merged == Merged::Full {
-            self.no_room.push(record);
         }
     }
 }

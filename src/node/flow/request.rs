@@ -55,8 +55,8 @@ impl Node {
                 return;
             }
         }
-        let (now, push) = (base.cx.now, request.push.as_ref());
-        self.guard.charge_taken(now, source, push, len);
+        let (now, records) = (base.cx.now, records_in(request.push.as_ref()));
+        self.guard.charge_taken(now, source, records, len);
         self.check(id, Carrier::Request(request), len);
     }
 
@@ -146,6 +146,9 @@ impl Node {
         let (base, exchange) = (&mut self.base, &mut self.exchange);
         exchange.consider_forwarding(base, id, &request);
         let partial = request.digest.partial || ours.partial;
+        if partial {
+            base.introduce(id, &node);
+        }
         if news {
             exchange.hurry(base);
         } else if !same && !partial && request.digest.count > ours.count {

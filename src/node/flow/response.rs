@@ -8,6 +8,7 @@ use crate::id::{LinkId, NodeId};
 use crate::limits::caps;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
+use crate::node::guard::records_in;
 use crate::node::state::checks::Carrier;
 use crate::node::state::fetches::Offer;
 use crate::node::state::links::Answered;
@@ -41,8 +42,8 @@ impl Node {
                 self.base.cx.stats.requests_throttled += 1;
                 return;
             }
-            self.guard
-                .charge_taken(now, source, response.delta.as_ref(), len);
+            let records = response.renewed.len() as u64 + records_in(response.delta.as_ref());
+            self.guard.charge_taken(now, source, records, len);
         }
         if response.busy.is_some() {
             response.delta = None;
@@ -68,7 +69,7 @@ impl Node {
     fn take_late(&mut self, link: LinkId, response: Response) {
         self.base.cx.stats.late_responses += 1;
         self.take_refusals(&response.refusals);
-        self.merge_records(link, &response.renewed, Origin::Pull);
+        self.merge_records(link, &response.renewed, Origin::Overdue);
         if let Some(Content::Records(records)) = response.delta.map(|d| d.content) {
             let taken = self.merge_records(link, &records, Origin::Pull);
             if taken.has_news() {
@@ -141,7 +142,7 @@ impl Node {
             Some(delta) => self.take_delta(link, delta, Origin::Pull, true),
             None => Default::default(),
         };
-        self.merge_records(link, &response.renewed, Origin::Pull);
+        self.merge_records(link, &response.renewed, Origin::Overdue);
         let (base, exchange) = (&mut self.base, &mut self.exchange);
         match half {
             Some(half) if fetching && base.pace.may_be_stale() => {

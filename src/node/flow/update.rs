@@ -1,8 +1,9 @@
-//! An update: what another node tells unasked (R9, R15, R18, R21).
+//! An update: what another node tells unasked (R9, R15, R18, R46).
 
 use crate::id::LinkId;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
+use crate::node::guard::records_in;
 use crate::node::state::checks::Carrier;
 use crate::wire::Update;
 
@@ -18,8 +19,9 @@ impl Node {
             base.cx.stats.requests_throttled += 1;
             return;
         }
-        self.guard
-            .charge_taken(now, source, update.delta.as_ref(), len);
+        let news = update.news.as_ref().map_or(0, |n| n.records.len() as u64);
+        let records = news + records_in(update.delta.as_ref());
+        self.guard.charge_taken(now, source, records, len);
         self.check(link, Carrier::Update(update), len);
     }
 
@@ -29,21 +31,18 @@ impl Node {
             return;
         };
         self.take_refusals(&update.refusals);
+        if let Some(news) = update.news {
+            let taken = self.merge_records(link, &news.records, Origin::News(news.until));
+            self.base.send_refusals(link, taken.into_refusals());
+        }
         let Some(delta) = update.delta else { return };
-        let origin = if delta.to == 0 {
-            Origin::Rumour
-        } else {
-            Origin::Push
-        };
-        let (taken, _) = self.take_delta(link, delta, origin, false);
-        let news = taken.has_news();
+        let (taken, _) = self.take_delta(link, delta, Origin::Push, false);
+        let is_news = taken.has_news();
         let (base, exchange) = (&mut self.base, &mut self.exchange);
         base.send_refusals(link, taken.into_refusals());
-        if news {
+        if is_news {
             exchange.completed(base, link, true);
-            if origin == Origin::Push {
-                base.set_in_sync(node);
-            }
+            base.set_in_sync(node);
             exchange.hurry(base);
         }
     }

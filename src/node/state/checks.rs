@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::id::LinkId;
 use crate::limits::caps;
-use crate::wire::{Content, Delta, Records, Request, Response, Update};
+use crate::wire::{Content, Records, Request, Response, Update, WireRecord};
 
 /// A message that may carry records, and of which every limit is charged.
 pub(crate) enum Carrier {
@@ -24,17 +24,20 @@ pub(crate) enum Carrier {
 }
 
 impl Carrier {
-    /// The records that it carries, if any. A busy answer has no others than its sample.
-    pub(crate) fn records(&self) -> Option<&Records> {
-        let delta = match self {
-            Self::Request(request) => request.push.as_ref(),
-            Self::Response(response) => {
+    /// The records that it carries. A busy answer has no others than its sample.
+    fn page(&self, part: Part) -> Option<&Records> {
+        let delta = match (self, part) {
+            (Self::Request(request), Part::Main) => request.push.as_ref(),
+            (Self::Response(response), Part::Main) => {
                 if let Some((_, sample)) = &response.busy {
                     return Some(sample);
                 }
                 response.delta.as_ref()
             }
-            Self::Update(update) => update.delta.as_ref(),
+            (Self::Update(update), Part::Main) => update.delta.as_ref(),
+            (Self::Request(_), Part::Aside) => None,
+            (Self::Response(response), Part::Aside) => return Some(&response.renewed),
+            (Self::Update(update), Part::Aside) => return update.news.as_ref().map(|n| &n.records),
         };
         match delta.map(|d| &d.content) {
             Some(Content::Records(records)) => Some(records),
@@ -42,20 +45,60 @@ impl Carrier {
         }
     }
 
-    /// Its records are passed on, even those for which there is no room here.
-    pub(crate) fn is_rumour(&self) -> bool {
-        let rumour = |delta: &Delta| delta.to == 0;
-        matches!(self, Self::Update(update) if update.delta.as_ref().is_some_and(rumour))
+    /// All of them, each with its place.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (Place, WireRecord<'_>)> {
+        let parts = [Part::Main, Part::Aside].into_iter();
+        parts.flat_map(|part| {
+            let records = self.page(part).into_iter().flat_map(Records::iter);
+            records.enumerate().map(move |(i, r)| ((part, i), r))
+        })
+    }
+
+    /// Whether the records of this part are passed on, even those for which there is no room here.
+    pub(crate) fn is_news(&self, part: Part) -> bool {
+        matches!((self, part), (Self::Update(_), Part::Aside))
     }
 }
 
-/// Which records of a page are shown to be their authors'. Of others it was not asked, or they
+/// A page of a message: a message has two at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Part {
+    /// What it is sent for.
+    Main,
+    /// News, or what was overdue.
+    Aside,
+}
+
+/// The page, and the number of the record in it.
+pub(crate) type Place = (Part, usize);
+
+/// Which records of a message are shown to be their authors'. Of others it was not asked, or they
 /// are not.
 #[derive(Default)]
-pub(crate) struct Proofs(Vec<u64>);
+pub(crate) struct Proofs {
+    main: Proven,
+    aside: Proven,
+}
 
 impl Proofs {
-    pub(crate) fn add(&mut self, record: usize) {
+    pub(crate) fn add(&mut self, (part, record): Place) {
+        self.of(part).add(record);
+    }
+
+    fn of(&mut self, part: Part) -> &mut Proven {
+        match part {
+            Part::Main => &mut self.main,
+            Part::Aside => &mut self.aside,
+        }
+    }
+}
+
+/// The same of one page.
+#[derive(Default)]
+pub(crate) struct Proven(Vec<u64>);
+
+impl Proven {
+    fn add(&mut self, record: usize) {
         let word = record / 64;
         if self.0.len() <= word {
             self.0.resize(word + 1, 0);
@@ -223,15 +266,15 @@ impl Checks {
         waiting.behind
     }
 
-    /// The page with these proofs is taken next.
+    /// The message with these proofs is taken next.
     pub(crate) fn take_in_hand(&mut self, proofs: Proofs) {
         self.in_hand = proofs;
     }
 
-    /// The proofs of the page in hand, once: records of which it is not known where they come from
-    /// have none.
-    pub(crate) fn in_hand(&mut self) -> Proofs {
-        core::mem::take(&mut self.in_hand)
+    /// The proofs of this page of the message in hand, once: records of which it is not known where
+    /// they come from have none.
+    pub(crate) fn in_hand(&mut self, part: Part) -> Proven {
+        core::mem::take(self.in_hand.of(part))
     }
 
     /// Bytes that wait.
@@ -378,12 +421,14 @@ mod tests {
         let mut checks = begun();
         let mut proofs = Proofs::default();
         for i in [0, 63, 64, 200] {
-            proofs.add(i);
+            proofs.add((Part::Aside, i));
         }
-        let proven = (0..300).filter(|i| proofs.has(*i));
-        assert_eq!(proven.collect::<Vec<_>>(), [0, 63, 64, 200]);
         checks.take_in_hand(proofs);
-        assert!(checks.in_hand().has(64));
-        assert!(!checks.in_hand().has(64));
+        let main = checks.in_hand(Part::Main);
+        assert!(!(0..300).any(|i| main.has(i)), "another page");
+        let aside = checks.in_hand(Part::Aside);
+        let proven = (0..300).filter(|i| aside.has(*i));
+        assert_eq!(proven.collect::<Vec<_>>(), [0, 63, 64, 200]);
+        assert!(!checks.in_hand(Part::Aside).has(64), "once");
     }
 }

@@ -30,6 +30,10 @@ pub(crate) enum Turn {
 pub(crate) struct Round {
     stage: Stage,
     exchanges_left: u8,
+    /// Exchanges of this round so far, those with the ring successor included.
+    begun: u8,
+    /// The first round has begun, after the jitter of the start (R19).
+    started: bool,
     /// Pages of one table asked for one after the other.
     pages: u8,
     news: bool,
@@ -59,6 +63,8 @@ impl Default for Round {
         Self {
             stage: Stage::Idle,
             exchanges_left: 0,
+            begun: 0,
+            started: false,
             pages: 0,
             news: false,
             newest: (None, 0),
@@ -110,6 +116,8 @@ impl Round {
     /// A round begins; `fast`: the node does not rest yet. `known`: records in the table.
     pub(crate) fn begin(&mut self, fast: bool, known: usize) {
         self.exchanges_left = EXCHANGES;
+        self.begun = 0;
+        self.started = true;
         self.news = false;
         let (newest, learned) = core::mem::take(&mut self.newest);
         self.chosen = newest.filter(|_| learned * NEWEST_SHARE >= known);
@@ -119,20 +127,27 @@ impl Round {
     /// Whose turn is next.
     pub(crate) fn next_turn(&mut self) -> Turn {
         self.pages = 0;
-        if self.exchanges_left > 0 {
+        let turn = if self.exchanges_left > 0 {
             self.exchanges_left -= 1;
             Turn::Partner
         } else if self.successor_tries > 0 && !self.news {
             self.successor_tries -= 1;
             Turn::Successor
         } else {
-            Turn::Over
-        }
+            return Turn::Over;
+        };
+        self.begun += 1;
+        turn
     }
 
-    /// How many exchanges this round has begun.
+    /// How many exchanges this round has begun, tries at the ring successor included.
     pub(crate) fn exchanges(&self) -> u64 {
-        u64::from(EXCHANGES - self.exchanges_left)
+        u64::from(self.begun)
+    }
+
+    /// Whether the first round has begun: until then its jitter counts, whatever the hurry (R19).
+    pub(crate) fn has_started(&self) -> bool {
+        self.started
     }
 
     /// Whether the round may ask for one more page of the same table.
@@ -241,12 +256,24 @@ mod tests {
     #[test]
     fn the_exchanges_of_a_round_are_counted() {
         let mut round = begun(true);
-        for exchanges in [0, 1, 2] {
+        // The tries at the successor, too.
+        for exchanges in 0..5 {
             assert_eq!(round.exchanges(), exchanges);
             round.next_turn();
         }
+        assert_eq!(round.next_turn(), Turn::Over);
+        assert_eq!(round.exchanges(), 5);
         round.begin(true, 100);
         assert_eq!(round.exchanges(), 0);
+    }
+
+    /// R19.
+    #[test]
+    fn a_node_has_started_with_its_first_round() {
+        let mut round = Round::default();
+        assert!(!round.has_started());
+        round.begin(true, 1);
+        assert!(round.has_started());
     }
 
     /// R22: a log that never ends does not keep the node from its other partners.

@@ -6,4 +6,6 @@ mod sizes;
 mod snapshot;
 mod types;
 
-pub use types::{LearnedFrom, LinkView, LoopView, PeerView, UpstreamState, UpstreamView};
+pub use types::{
+    LearnedFrom, LinkView, LoopView, PeerView, StandingView, UpstreamState, UpstreamView,
+};

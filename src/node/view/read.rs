@@ -7,9 +7,10 @@ use crate::addr::Multiaddr;
 use crate::config::Config;
 use crate::id::NodeId;
 use crate::node::Node;
+use crate::node::state::standing::Standing;
 use crate::node::state::upstreams::Upstream;
 use crate::node::view::types::{
-    LearnedFrom, LinkView, LoopView, PeerView, UpstreamState, UpstreamView,
+    LearnedFrom, LinkView, LoopView, PeerView, StandingView, UpstreamState, UpstreamView,
 };
 use crate::record::{self, Sequence};
 use crate::stats::Stats;
@@ -112,9 +113,7 @@ impl Node {
     /// Number of known live peers, this node left out.
     #[must_use]
     pub fn peer_count(&self) -> usize {
-        let table = &self.base.table;
-        let own = table.own().is_some_and(|e| !e.is_tombstone());
-        table.live() - usize::from(own)
+        self.base.table.others()
     }
 
     /// A fingerprint of the set of all (node, version) that the table has, tombstones included:
@@ -134,6 +133,21 @@ impl Node {
             round_trip: link.round_trip(),
             up_at: link.up_at(),
         })
+    }
+
+    /// How the standing links are, over which news goes (R46).
+    #[must_use]
+    pub fn standing(&self) -> StandingView {
+        let (base, wanted) = (&self.base, self.base.wanted());
+        let ranks = Standing::ranks_of(base.table.others());
+        StandingView {
+            wanted: wanted.len(),
+            linked: wanted
+                .iter()
+                .filter(|(_, n)| base.links.is_linked(n))
+                .count(),
+            left_out: ranks.saturating_sub(base.most_standing()),
+        }
     }
 
     /// The configured upstreams, in no particular order.

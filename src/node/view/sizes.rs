@@ -35,10 +35,9 @@ impl Node {
         let on_a_link = links.iter().map(|(_, l)| l.pending_traces()).max();
         let kept_traces = base.traces.kept_count().max(base.reports.len());
         let most_links = base.most_links() + caps::DIALS + caps::UPSTREAMS;
-        let walks = &self.exchange.walks;
+        let (walks, tree) = (&self.exchange.walks, &base.tree);
         let buried = table.tombstone_count();
         let (certificates, hints) = (table.certificate_count(), base.hints.len());
-        let (parked, passed) = (base.rumours.parked_count(), base.rumours.passed_count());
         alloc::vec![
             ("living", table.live(), base.cx.config.capacity),
             (
@@ -70,13 +69,15 @@ impl Node {
             ("buckets", guard.limits.len(), caps::BUCKETS),
             ("reputations", guard.reputation.len(), caps::REPUTATIONS),
             ("bans", guard.bans.len(), caps::BANS),
-            ("parked rumours", parked, caps::PARKED_RUMOURS),
-            ("passed rumours", passed, caps::PASSED_RUMOURS),
             (
                 "bytes to be checked",
                 self.checks.bytes(),
                 caps::UNCHECKED_BYTES,
             ),
+            ("parked news", tree.parked_count(), caps::PARKED_NEWS),
+            ("served news", tree.served_count(), caps::SERVED_NEWS),
+            ("carried news", tree.carried_count(), caps::CARRIED_NEWS),
+            ("doubts", base.standing.doubt_count(), caps::DOUBTS),
         ]
     }
 

@@ -72,6 +72,19 @@ pub struct LinkView {
     pub up_at: Instant,
 }
 
+/// The links to the nodes at the ranks +1, +2, +4, … of the ring (R46).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StandingView {
+    /// How many are to be kept.
+    pub wanted: usize,
+    /// How many of them there are.
+    pub linked: usize,
+    /// How many more there would be, the furthest, if `Config::max_links` were twice as many as
+    /// all.
+    pub left_out: usize,
+}
+
 /// How an upstream stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -10,6 +10,7 @@ pub(crate) mod death;
 pub(crate) mod exchanges;
 pub(crate) mod leaving;
 pub(crate) mod lifetimes;
+pub(crate) mod news;
 pub(crate) mod recovery;
 pub(crate) mod signed;
 pub(crate) mod walks;
@@ -70,6 +71,7 @@ impl Checkers {
                 Box::<cycles::Cycles>::default(),
                 Box::<exchanges::Exchanges>::default(),
                 Box::<cursors::Cursors>::default(),
+                Box::<news::Once>::default(),
                 Box::<caps::Caps>::default(),
             ],
             links: BTreeMap::new(),

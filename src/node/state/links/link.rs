@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use crate::id::{NodeId, RequestId};
 use crate::limits::caps;
+use crate::ring::Position;
 use crate::table::Via;
 use crate::time::{self, Instant};
 use crate::wire::{self, Hello, Kind, Trace};
@@ -114,8 +115,9 @@ pub(crate) struct LinkState {
 /// What waits for a link to have room.
 #[derive(Default)]
 struct Backlog {
-    /// Nodes whose records are to be sent as a rumour.
-    rumours: Vec<NodeId>,
+    /// Nodes whose records are to be sent as news, and the end of the part that it is for.
+    news: Vec<NodeId>,
+    until: Position,
     /// Nobody asks for a trace that is lost.
     traces: VecDeque<Trace>,
 }
@@ -256,21 +258,33 @@ impl LinkState {
         usize::from(self.in_flight) < Class::Push.room()
     }
 
-    /// Rumours about these nodes, as many as may wait.
-    pub(crate) fn await_room(&mut self, about: Vec<NodeId>) {
-        let rumours = &mut self.backlog.get_or_insert_default().rumours;
-        let room = caps::WAITING_RUMOURS.saturating_sub(rumours.len());
-        rumours.extend(about.into_iter().take(room));
+    /// News about these nodes, as much as may wait. The other end, which stands `at` its place on
+    /// the ring, is to pass all of it on until the furthest end.
+    pub(crate) fn await_room(&mut self, about: Vec<NodeId>, at: Position, until: Position) {
+        let backlog = self.backlog.get_or_insert_default();
+        backlog.until = if backlog.news.is_empty() {
+            until
+        } else {
+            at.further(backlog.until, until)
+        };
+        for node in about {
+            let room = backlog.news.len() < caps::WAITING_NEWS;
+            if room && !backlog.news.contains(&node) {
+                backlog.news.push(node);
+            }
+        }
     }
 
-    /// The rumours that have waited, if there is room.
-    pub(crate) fn take_rumours(&mut self) -> Option<Vec<NodeId>> {
+    /// The news that has waited, if there is room.
+    pub(crate) fn take_news(&mut self) -> Option<(Vec<NodeId>, Position)> {
         if !self.has_room() {
             return None;
         }
-        let rumours = core::mem::take(&mut self.backlog.as_mut()?.rumours);
+        let backlog = self.backlog.as_mut()?;
+        let news = core::mem::take(&mut backlog.news);
+        let until = backlog.until;
         self.drop_empty_backlog();
-        (!rumours.is_empty()).then_some(rumours)
+        (!news.is_empty()).then_some((news, until))
     }
 
     pub(crate) fn pending_traces(&self) -> usize {
@@ -299,7 +313,7 @@ impl LinkState {
 
     /// Most links never have anything that waits.
     fn drop_empty_backlog(&mut self) {
-        let nothing = |b: &mut Box<Backlog>| b.rumours.is_empty() && b.traces.is_empty();
+        let nothing = |b: &mut Box<Backlog>| b.news.is_empty() && b.traces.is_empty();
         drop(self.backlog.take_if(nothing));
     }
 }

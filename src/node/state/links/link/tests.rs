@@ -253,28 +253,33 @@ fn a_request_goes_before_one_that_crosses_it_but_not_before_a_second() {
     assert!(link.goes_before(RequestId::new(2)), "another exchange");
 }
 
-/// R21, R22.
+/// R46, R22: of several parts the furthest end counts, and each node is told of once.
 #[test]
-fn so_many_rumours_wait_for_room_and_no_more() {
+fn so_much_news_waits_for_room_and_no_more() {
     let mut link = link();
-    assert_eq!(link.take_rumours(), None);
-    link.await_room((0..20).map(node).collect());
-    link.await_room((20..40).map(node).collect());
-    let waiting = caps::WAITING_RUMOURS as u32;
+    let (at, near, far) = (Position::new(5), Position::new(9), Position::new(2));
+    assert_eq!(link.take_news(), None);
+    link.await_room((0..20).map(node).collect(), at, near);
+    link.await_room((10..40).map(node).collect(), at, far);
+    link.await_room((0..1).map(node).collect(), at, near);
+    let waiting = caps::WAITING_NEWS as u32;
     let first: Vec<_> = (0..waiting).map(node).collect();
-    assert_eq!(link.take_rumours(), Some(first));
-    assert_eq!(link.take_rumours(), None);
+    assert_eq!(link.take_news(), Some((first, far)));
+    assert_eq!(link.take_news(), None);
+    link.await_room([node(1)].into(), at, near);
+    assert_eq!(link.take_news(), Some(([node(1)].into(), near)), "anew");
 }
 
 #[test]
 fn what_waits_goes_only_where_there_is_room() {
     let mut link = link();
-    link.await_room([node(2)].into());
+    let place = Position::new(1);
+    link.await_room([node(2)].into(), place, place);
     assert!(link.add_trace(trace(1)));
     fill(&mut link, Class::Push);
-    assert_eq!((link.take_rumours(), link.next_trace()), (None, None));
+    assert_eq!((link.take_news(), link.next_trace()), (None, None));
     link.give_room();
-    assert_eq!(link.take_rumours(), Some([node(2)].into()));
+    assert_eq!(link.take_news(), Some(([node(2)].into(), place)));
     assert_eq!(link.next_trace(), Some(trace(1)), "it was not lost");
     assert_eq!(link.next_trace(), None);
 }
