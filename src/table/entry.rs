@@ -85,6 +85,10 @@ impl Entry {
         self.signature = record.signature.map(|signature| Box::new(*signature));
     }
 
+    pub(super) fn strip_signature(&mut self) {
+        self.signature = None;
+    }
+
     pub(crate) fn is_signed(&self) -> bool {
         self.signature.is_some()
     }

@@ -300,6 +300,13 @@ impl Table {
         Ok(())
     }
 
+    /// Its node signs no more, and here nobody asks whether it does.
+    pub(crate) fn strip_signature(&mut self, node: &NodeId) {
+        if let Some(entry) = self.find(node).and_then(|slot| self.entries.get_mut(slot)) {
+            entry.strip_signature();
+        }
+    }
+
     /// Leaves a certificate of what has lived for so long.
     pub(crate) fn bury(&mut self, now: Instant, node: NodeId, sequence: Sequence, life: Duration) {
         self.dead

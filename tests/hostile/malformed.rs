@@ -1,6 +1,6 @@
 //! Bytes that are no message, and messages out of bounds.
 
-use peer_exchange::wire::{self, DecodeError, Digest, Message, Request, Trace, Walk};
+use peer_exchange::wire::{self, DecodeError, Digest, Message, Request, Trace, Update, Walk};
 use peer_exchange::{CloseReason, Event, PeerFault, RecordError};
 
 use crate::support::build::*;
@@ -225,7 +225,11 @@ fn a_full_page_of_nothing_makes_no_records() {
 fn a_page_in_another_form_has_no_effect() {
     let mut rig = rig();
     let link = rig.link(2);
-    let whole = wire::encode(rumour(&[rec(3), rec(4)])).to_vec();
+    let unlogged = Update {
+        delta: Some(delta(0, 0, &[rec(3), rec(4)])),
+        ..Update::default()
+    };
+    let whole = wire::encode(Message::Update(unlogged)).to_vec();
     // A padded count: the same records.
     let keys = [whole[0], whole[2], whole[4], whole[6]];
     assert_eq!(keys, [0x2a, 0x1a, 0x1a, 2], "update, delta, page, count");

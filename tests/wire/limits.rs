@@ -1,7 +1,7 @@
 //! Every limit of the contract: the largest that is allowed passes, one more does not.
 
 use bytes::Bytes;
-use peer_exchange::wire::{self, DecodeError, Decoded, Message, PageError};
+use peer_exchange::wire::{self, DecodeError, Decoded, Message, PageError, Update};
 use peer_exchange::{Event, Multiaddr, PeerFault, RecordError, contract};
 
 use crate::support::build::*;
@@ -117,7 +117,11 @@ fn a_page_is_whole_and_in_its_one_form() {
     let page = |bytes: &[u8]| part(4, &with(3, bytes));
     let refused = |error| Some(DecodeError::Page(error));
     // One record, of node 1, as it is in an update.
-    let update = wire::encode(rumour(&[rec(1)]));
+    let unlogged = Update {
+        delta: Some(delta(0, 0, &[rec(1)])),
+        ..Update::default()
+    };
+    let update = wire::encode(Message::Update(unlogged));
     let whole = &update[update.len() - PAGE..];
     assert_eq!(update[update.len() - PAGE - 2..][..2], [0x1a, PAGE as u8]);
     assert_eq!(page(whole), None);

@@ -1,7 +1,7 @@
 //! What is signed, as proto/README.md has it.
 
 use peer_exchange::bytes::Bytes;
-use peer_exchange::wire::{self, Content, Decoded, Delta, Message, Update};
+use peer_exchange::wire::{self, Content, Decoded, Message};
 use peer_exchange::{
     Config, Effect, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId, Signing,
 };
@@ -78,16 +78,12 @@ fn a_node_signs_what_the_contract_says() {
     found.extend(sent(&mut node));
     let mut bodies = Vec::new();
     for message in found {
-        let delta = match message {
-            Message::Response(r) => r.delta,
-            Message::Update(Update { delta, .. }) => delta,
+        let page = match message {
+            Message::Response(r) => r.delta.map(|d| d.content),
+            Message::Update(u) => u.news.map(|news| Content::Records(news.records)),
             _ => None,
         };
-        let Some(Delta {
-            content: Content::Records(page),
-            ..
-        }) = delta
-        else {
+        let Some(Content::Records(page)) = page else {
             continue;
         };
         for record in page.iter() {

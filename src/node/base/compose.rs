@@ -302,7 +302,7 @@ impl Base {
 
     /// Whether this record is one that its node has signed meanwhile: of its last life, or from a
     /// relay that does not sign. The next version brings the signature (R50).
-    fn lacks_signature(&self, entry: &Entry) -> bool {
+    pub(crate) fn lacks_signature(&self, entry: &Entry) -> bool {
         let signs = |node| self.links.link_of(node).is_some_and(LinkState::signs);
         !self.sealer.is_off() && !entry.is_signed() && signs(&entry.node)
     }

@@ -95,12 +95,8 @@ impl Node {
         );
         let is_news = matches!(origin, Origin::News(_));
         let mut gathered = Gathered::default();
-        for (i, mut record) in records.iter().enumerate() {
+        for (i, record) in records.iter().enumerate() {
             let proven = unsigned || proofs.has(i);
-            if unsigned {
-                // Nobody here can say that it is one.
-                record.signature = None;
-            }
             if record.node == self.base.cx.id {
                 if proven {
                     let current = record.sequence == self.base.own.sequence();
@@ -112,7 +108,12 @@ impl Node {
                 continue;
             }
             let crowded = self.base.table.is_crowded();
-            let merged = self.base.merge_record(record, via, proven);
+            let mut merged = self.base.merge_record(record, via, proven);
+            if merged == Merged::Unproven && unsigned {
+                // Here signatures are carried for those who check them, and mean nothing.
+                self.base.table.strip_signature(&record.node);
+                merged = self.base.merge_record(record, via, proven);
+            }
             if merged == Merged::Full && !proven {
                 self.base.cx.stats.records_evicted += 1;
                 continue;

@@ -172,7 +172,9 @@ impl Node {
         let mut response = empty_response(request, ours);
         let cursor = base.peers.cursor(&node, epoch);
         let asker = base.table.lookup(&node);
-        let state = asker.map(|e| base.state_with(e.sequence(), rng::body_check(e.body())));
+        let state = asker
+            .filter(|e| !base.lacks_signature(e))
+            .map(|e| base.state_with(e.sequence(), rng::body_check(e.body())));
         let same = state == Some(brief.state);
         if same {
             response.digest = same_as_shown(ours);
