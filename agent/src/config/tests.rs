@@ -108,7 +108,7 @@ fn a_bad_value_names_its_line_and_what_was_expected() {
         (
             "[pace]\nlifetime = \"9m\"",
             "peerx.toml:2: `lifetime` is out of range",
-            "10 s",
+            "10 min",
         ),
         (
             "[limits]\n\ncapacity = 1",
