@@ -387,9 +387,10 @@ impl Table {
         let own = self.own;
         let next = (&self.ring, next_kept(self.capacity));
         let comes_next = |node: &NodeId| next.0.is_among(node, next.1);
-        let stays = |node: &NodeId| *node == own || is_pinned(node) || comes_next(node);
-        let leaves = newcomer.is_tombstone() && !is_pinned(&newcomer.node);
-        let must = stays(&newcomer.node) && !leaves;
+        let is_needed = |node: &NodeId| *node == own || is_pinned(node);
+        let stays = |node: &NodeId| is_needed(node) || comes_next(node);
+        let lives = !newcomer.is_tombstone();
+        let must = is_needed(&newcomer.node) || (lives && comes_next(&newcomer.node));
         let entries = &self.entries;
         let victim = self.evictor.victim(newcomer, must, entries, &stays);
         if let Some(entry) = victim.and_then(|slot| self.remove(slot)) {

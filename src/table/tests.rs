@@ -495,3 +495,31 @@ fn a_record_with_one_ipv4_address_takes_at_most_160_bytes() {
         }
     }
 }
+
+/// R4, R22: the own tombstone finds room in a table that is full of others.
+#[test]
+fn the_own_tombstone_finds_room() {
+    let own = NodeId::new([0xff; 32]);
+    let mut table = table(8);
+    for n in 0..50 {
+        let body = body(n);
+        let record = WireRecord {
+            node: node(n),
+            sequence: Sequence {
+                version: 1,
+                beat: 0,
+            },
+            remaining_s: 1_000,
+            body: &body,
+            signature: None,
+        };
+        table.merge(Instant::ZERO, record, Via::default(), &|_| false);
+    }
+    let sequence = Sequence {
+        version: 2,
+        beat: 0,
+    };
+    table.set_own(Instant::ZERO, sequence, &[]).unwrap();
+    table.check();
+    assert!(table.lookup(&own).is_some_and(Entry::is_tombstone));
+}
