@@ -513,13 +513,13 @@ fn the_own_tombstone_finds_room() {
             body: &body,
             signature: None,
         };
-        table.merge(Instant::ZERO, record, Via::default(), &|_| false);
+        table.merge(Instant::ZERO, record, Via::default(), &|_| false, true);
     }
     let sequence = Sequence {
         version: 2,
         beat: 0,
     };
-    table.set_own(Instant::ZERO, sequence, &[]).unwrap();
+    table.set_own(Instant::ZERO, sequence, &[], None).unwrap();
     table.check();
     assert!(table.lookup(&own).is_some_and(Entry::is_tombstone));
 }
