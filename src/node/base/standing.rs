@@ -1,7 +1,10 @@
 //! Keeping the standing links (R46).
 
+use alloc::vec::Vec;
+
 use crate::id::NodeId;
 use crate::node::base::Base;
+use crate::node::state::dialer::NEXT_DIAL;
 use crate::node::state::standing::Standing;
 use crate::node::timers::Timer;
 use crate::table::Ranked;
@@ -19,9 +22,13 @@ impl Base {
         }
     }
 
-    /// Looks at the ranks, once the ring is calm.
+    /// Looks at the ranks, once the ring is calm, and dials who is missing.
     pub(crate) fn look_at_ranks(&mut self) {
         let (changes, others) = (self.table.ring_changes(), self.table.others());
+        if !self.standing.is_outdated(changes) {
+            self.keep_standing();
+            return;
+        }
         if !self.standing.is_calm(changes, others) {
             let later = self.cx.now + self.cx.config.round;
             self.cx.timers.set(Timer::Standing, later);
@@ -33,7 +40,7 @@ impl Base {
     }
 
     /// Whom to keep linked, the nearest first.
-    pub(crate) fn wanted(&self) -> alloc::vec::Vec<Ranked> {
+    pub(crate) fn wanted(&self) -> Vec<Ranked> {
         let (next, others) = (self.table.next_ranks(), self.table.others());
         self.standing.wanted(next, others, self.most_standing())
     }
@@ -46,11 +53,27 @@ impl Base {
     /// Dials those that are not linked.
     pub(crate) fn keep_standing(&mut self) {
         let wanted = self.wanted();
-        let missing = wanted.iter().filter(|(_, n)| !self.links.is_linked(n));
-        let missing: alloc::vec::Vec<NodeId> = missing.map(|(_, n)| *n).take(DIALS).collect();
-        for node in missing {
-            self.dial_peer(node);
+        let mut begun = 0;
+        for (_, node) in wanted {
+            if self.links.is_linked(&node) || self.dialer.is_dialing(&node) {
+                continue;
+            }
+            if begun < DIALS && self.dial_peer(node).is_some() {
+                begun += 1;
+            } else if self.may_be_dialled(&node) {
+                // There are too many dials just now.
+                let soon = self.cx.now + self.cx.jitter(NEXT_DIAL, 50);
+                self.cx.timers.at_latest(Timer::Standing, soon);
+                return;
+            }
         }
+    }
+
+    /// It is a matter of time only.
+    fn may_be_dialled(&self, node: &NodeId) -> bool {
+        !self.has_all_links()
+            && self.peers.is_ready(node, self.cx.now)
+            && !self.peer_addresses(node).is_empty()
     }
 
     /// A link to this node is gone: a standing one is dialled anew.
