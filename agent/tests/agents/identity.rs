@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 #[test]
-fn a_copied_key_is_reported_by_both_and_nothing_storms() {
+fn a_copied_key_is_reported_and_nothing_storms() {
     let lab = Lab::new();
     let mut hub = lab.agent("hub");
     hub.impatient().start();
@@ -21,11 +21,18 @@ fn a_copied_key_is_reported_by_both_and_nothing_storms() {
     twins[1].start();
     let node = twins[0].json("/v1/status")["node"].clone();
     assert_eq!(twins[1].json("/v1/status")["node"], node);
-    for twin in &twins {
-        let line = "another node announces itself under this node's key: was ";
-        twin.eventually_logs(Mark::default(), line);
-        assert!(twin.log().contains("node.key copied to another machine?"));
-    }
+    // By the one that is behind when both have raised their versions three times (R6).
+    let line = "another node announces itself under this node's key: was ";
+    eventually("one of them says so", || {
+        twins
+            .iter()
+            .any(|twin| twin.lines(Mark::default(), &[line]) > 0)
+    });
+    assert!(
+        twins
+            .iter()
+            .any(|t| t.log().contains("node.key copied to another machine?"))
+    );
     // Time for a storm, if there is to be one.
     let seen = |hub: &Agent| {
         let links = hub.metric("handshakes_total{transport=\"quic\",outcome=\"accepted\"}");
@@ -47,7 +54,7 @@ fn a_copied_key_is_reported_by_both_and_nothing_storms() {
             "{recoveries} versions in {periods} periods"
         );
         // A lasting condition is a line (R6), and so is a connection that comes and goes.
-        assert_eq!(twin.lines(Mark::default(), &["under this node's key"]), 1);
+        assert!(twin.lines(Mark::default(), &["under this node's key"]) <= 1);
         assert!(twin.lines(Mark::default(), &["no connection to upstream"]) <= 2);
     }
     // One takes the other's place (R23) no faster than a first backoff (R17), and together they say

@@ -48,17 +48,18 @@ fn soak(length: Duration) {
     let _turn = ONE_AT_A_TIME.lock();
     let stable = Stable::start();
     // What is allocated once, is, and the dials of those that are gone have begun.
+    let mut crashed = 0;
     for _ in 0..3 {
-        wave(&stable);
+        crashed += wave(&stable).crashes;
     }
-    stable.settle();
+    stable.settle(crashed);
     let before = stable.cost();
     let begun = Instant::now();
     let mut done = Done::default();
     while begun.elapsed() < length {
         done.add(&wave(&stable));
     }
-    stable.settle();
+    stable.settle(crashed + done.crashes);
     let heap = before.heap + BUFFERS + REMEMBERED * (done.joins + done.restarts);
     stable.eventually("all is as it was", || {
         let now = stable.cost();
@@ -132,8 +133,9 @@ impl Stable {
         self.nodes.iter().map(|node| node.handle.node()).collect()
     }
 
-    /// Waits until they know nobody but each other, and have no links but among themselves.
-    fn settle(&self) {
+    /// Waits until they know nobody but each other and those that have crashed, which nobody has
+    /// told them, and have no links but among themselves.
+    fn settle(&self, crashed: usize) {
         let ids = self.ids();
         self.eventually("the stable nodes are alone", || {
             self.nodes.iter().all(|node| {
@@ -143,7 +145,8 @@ impl Stable {
                     (peers, links)
                 }));
                 let (peers, links) = seen.unwrap();
-                peers.len() == 2 && links.iter().all(|node| ids.contains(node))
+                let others = peers.iter().filter(|peer| !ids.contains(peer));
+                others.count() <= crashed && links.iter().all(|node| ids.contains(node))
             })
         });
     }

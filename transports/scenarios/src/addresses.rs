@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::Duration;
 
 use peer_exchange::driver::Ended;
-use peer_exchange::{CloseReason, Notice, UpstreamState};
+use peer_exchange::{CloseReason, Notice, RingKey, UpstreamState};
 
 use crate::lab::{Kind, Plan, address, eventually};
 
@@ -72,18 +72,22 @@ pub async fn a_node_of_both_families_joins_those_of_one<K: Kind>() {
 
 /// A link that nobody uses closes, and opens again when there is something to ask.
 pub async fn an_idle_link_closes_and_opens_again<K: Kind>() {
-    let mut plans = [(); 6].map(|()| Plan::new());
-    plans.sort_by_key(|plan| plan.key.node());
-    let [mut smallest, hub, rest @ ..] = plans;
+    // In the order of the ring. From the first, neither the hub nor the one across the ring is at
+    // one of the ranks +1, +2, +4, +8, and it is at none of theirs: no standing links (R46).
+    let mut plans = [(); 12].map(|()| Plan::new());
+    let ring = RingKey::new("");
+    plans.sort_by_key(|plan| ring.position(&plan.key.node()).get());
+    let [mut first, a, b, hub, rest @ ..] = plans;
+    let rest = [a, b].into_iter().chain(rest);
     let hub = hub.start::<K>();
     let mut others: Vec<_> = rest
         .into_iter()
         .map(|plan| plan.upstream(&hub.address).start::<K>())
         .collect();
-    // Not its ring successor; and of two links between them its own stays (R23).
-    let largest = others[3].address.clone();
-    smallest.config.link_idle = Duration::from_secs(1);
-    let plan = smallest.upstream(&hub.address).upstream(&largest);
+    // At +6: after the two before the hub, the third of the rest.
+    let across = others[4].address.clone();
+    first.config.link_idle = Duration::from_secs(1);
+    let plan = first.upstream(&hub.address).upstream(&across);
     let mut one = plan.start::<K>();
     let upstreams = vec![hub.address.clone()];
     others.push(hub);

@@ -117,7 +117,7 @@ pub(super) const SOUND: &[Case] = &[
     plain("nowhere", "token_file = \"token\"\nlisten = []\nadmin = \"off\"\nupstreams = \"127.0.0.1:9\"\n", &[]),
     case("certified", "key_file = \"key\"\nlisten = \"{ip}:7651\"\nadmin = \"{ip}:7652\"\n[authority]\ncertificates = \"ca.pem\"\ncertificate = \"node.pem\"\n", &[("ca.pem", Authority), ("node.pem", Certificate), ("key", Key)], &[]),
     plain("own-key", "token_file = \"token\"\nkey_file = \"new.key\"\nlisten = \"{ip}:7651\"\nadmin = \"{ip}:7652\"\n", &[]),
-    plain("whole", "token_file = \"token\"\nnode_name = \"a\"\nlisten = \"{ip}:0\"\nadmin = \"{ip}:0\"\non_stop = \"pause\"\ncycles = \"expected\"\nlocal = true\nlabels.zone = \"b\"\nlog.level = \"info,peer_exchange=debug\"\npace.lifetime = \"1m\"\nlimits.half_open = 8\ndns.interval = \"5s\"\n", &[]),
+    plain("whole", "token_file = \"token\"\nnode_name = \"a\"\nlisten = \"{ip}:0\"\nadmin = \"{ip}:0\"\non_stop = \"pause\"\ncycles = \"expected\"\nlocal = true\nlabels.zone = \"b\"\nlog.level = \"info,peer_exchange=debug\"\npace.lifetime = \"1h\"\nlimits.half_open = 8\ndns.interval = \"5s\"\n", &[]),
     plain("readable", "token_file = \"token\"\nlisten = \"{ip}:7651\"\nadmin = \"0.0.0.0:0\"\n", &["peerx.toml:3: the admin interface on 0.0.0.0:0 can be read from other machines"]),
     plain("twice", "token_file = \"token\"\nlisten = \"{ip}:7651\"\nadmin = \"off\"\ntransports = [\"tcp\", \"quic\", \"tcp\"]\nupstreams = [\"127.0.0.1:9\", \"127.0.0.1:9\"]\n", &["peerx.toml:4: `transports` has \"tcp\" twice", "peerx.toml:5: `upstreams` has 127.0.0.1:9 twice"]),
     plain("itself", "token_file = \"token\"\nlisten = \"{ip}:7651\"\nadmin = \"off\"\nadvertise = \"127.0.0.1:7651\"\n", &["leads every machine to itself"]),
