@@ -289,10 +289,21 @@ impl Base {
         }
     }
 
-    /// The own tombstone goes round the ring over the links that there are, since all of them are
-    /// about to close (R4).
+    /// Whoever is linked, the nearest first.
+    fn everybody_linked(&self) -> Vec<Target> {
+        let usable = self.links.iter().filter(|(_, l)| !l.is_over_cap());
+        let mut all: Vec<Target> = usable
+            .map(|(id, l)| (self.table.distance(&l.node()), id))
+            .collect();
+        all.sort_unstable();
+        all.dedup_by_key(|(distance, _)| *distance);
+        all
+    }
+
+    /// The own tombstone goes to everybody who is linked, each of whom passes it on as far as the
+    /// next: all of these links are about to close, and what is lost, nobody says again (R4).
     pub(crate) fn send_tombstone(&mut self) {
-        let targets = self.targets(ALL, None);
+        let targets = self.everybody_linked();
         let mut missed = None;
         // From the last on: whose link takes no more, whoever stands before it serves its part.
         for ((_, link), until) in self.all_round(&targets).into_iter().rev() {
