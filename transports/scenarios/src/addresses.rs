@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::Duration;
 
 use peer_exchange::driver::Ended;
-use peer_exchange::{CloseReason, Notice, UpstreamState};
+use peer_exchange::{CloseReason, Notice, RingKey, UpstreamState};
 
 use crate::lab::{Kind, Plan, address, eventually};
 
@@ -74,16 +74,22 @@ pub async fn a_node_of_both_families_joins_those_of_one<K: Kind>() {
 pub async fn an_idle_link_closes_and_opens_again<K: Kind>() {
     let mut plans = [(); 6].map(|()| Plan::new());
     plans.sort_by_key(|plan| plan.key.node());
+    // Of two links between two nodes its own stays (R23); it keeps those to the next two round the
+    // ring (R46), so that the furthest is no standing one.
+    let ring = RingKey::new("");
+    let place = |plan: &Plan| ring.position(&plan.key.node()).get();
+    let from = place(&plans[0]);
+    plans[1..].sort_by_key(|plan| place(plan).wrapping_sub(from));
     let [mut smallest, hub, rest @ ..] = plans;
+    smallest.config.max_links = 5;
     let hub = hub.start::<K>();
     let mut others: Vec<_> = rest
         .into_iter()
         .map(|plan| plan.upstream(&hub.address).start::<K>())
         .collect();
-    // Not its ring successor; and of two links between them its own stays (R23).
-    let largest = others[3].address.clone();
+    let furthest = others[3].address.clone();
     smallest.config.link_idle = Duration::from_secs(1);
-    let plan = smallest.upstream(&hub.address).upstream(&largest);
+    let plan = smallest.upstream(&hub.address).upstream(&furthest);
     let mut one = plan.start::<K>();
     let upstreams = vec![hub.address.clone()];
     others.push(hub);
