@@ -27,7 +27,8 @@ pub struct Config {
     pub upstreams: Vec<Multiaddr>,
     /// Records in the table, the own one included: 2 to 1,048,576. Default 16,384.
     pub capacity: usize,
-    /// Links that stay open: 4 to 65,536. Default 512. One beyond it is answered once and told
+    /// Links that stay open: 4 to 65,536. Default 512. Half of them may be standing ones (R46).
+    /// One beyond it is answered once and told
     /// that the node is full.
     pub max_links: usize,
     /// Lifetime of the own record: 10 min to a week, whole seconds. Default 24 h. It is renewed in
@@ -52,7 +53,7 @@ pub struct Config {
     /// Longest backoff: `backoff_base` to 1 h. Default 5 min.
     pub backoff_cap: Duration,
     /// A link that this node has dialled closes when unused for so long: 1 s to 1 h. Default
-    /// 90 s. Upstreams and the ring successor stay.
+    /// 90 s. Upstreams and standing links (R46) stay.
     pub link_idle: Duration,
     /// Between traces that look for cycles: 1 s to 1 day. Default 10 min.
     pub trace_interval: Duration,

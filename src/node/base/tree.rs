@@ -102,6 +102,10 @@ impl Base {
     /// The standing links within reach, the nearest first. Where one is missing, whoever stands
     /// before it serves its part; before the first, other links are better than none.
     fn targets(&self, reach: u64, except: Option<NodeId>) -> Vec<Target> {
+        if self.table.is_crowded() {
+            // Nobody knows the whole ring: the more are linked, the smaller the gaps.
+            return self.links_within(reach, except);
+        }
         let wanted = self.wanted().into_iter();
         let within = wanted.filter(|(d, node)| *d <= reach && Some(*node) != except);
         let mut targets: Vec<_> = within
@@ -118,6 +122,15 @@ impl Base {
 
     /// Links of no particular nodes within reach: few near, ever fewer the further they are.
     fn other_targets(&self, reach: u64, except: Option<NodeId>) -> Vec<Target> {
+        let ranks = self.links_within(reach, except).into_iter().enumerate();
+        ranks
+            .filter(|(rank, _)| (rank + 1).is_power_of_two())
+            .map(|(_, target)| target)
+            .collect()
+    }
+
+    /// All links within reach, the nearest first.
+    fn links_within(&self, reach: u64, except: Option<NodeId>) -> Vec<Target> {
         let usable = self.links.iter().filter(|(_, l)| !l.is_over_cap());
         let mut all: Vec<Target> = usable
             .filter(|(_, l)| Some(l.node()) != except)
@@ -126,11 +139,7 @@ impl Base {
             .collect();
         all.sort_unstable();
         all.dedup_by_key(|(d, _)| *d);
-        let ranks = all.into_iter().enumerate();
-        ranks
-            .filter(|(rank, _)| (rank + 1).is_power_of_two())
-            .map(|(_, target)| target)
-            .collect()
+        all
     }
 
     /// The link to this node, if news may go over it.
