@@ -4,6 +4,8 @@
 //! follows. What connects them stands in the tiers above ([`super::base`], [`super::exchange`],
 //! [`super::flow`]).
 
+#[allow(dead_code)]
+pub(crate) mod accusations;
 pub(crate) mod bans;
 pub(crate) mod cycles;
 pub(crate) mod dialer;
@@ -20,3 +22,7 @@ pub(crate) mod rumours;
 pub(crate) mod traces;
 pub(crate) mod upstreams;
 pub(crate) mod walks;
+#[allow(dead_code)]
+pub(crate) mod watchers;
+#[allow(dead_code)]
+pub(crate) mod watches;
