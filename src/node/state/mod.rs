@@ -10,12 +10,18 @@ pub(crate) mod bans;
 pub(crate) mod cycles;
 pub(crate) mod dialer;
 pub(crate) mod fetches;
+#[allow(dead_code)]
+pub(crate) mod hearing;
 pub(crate) mod hints;
 pub(crate) mod links;
+#[allow(dead_code)]
+pub(crate) mod mass;
 pub(crate) mod own;
 pub(crate) mod pace;
 pub(crate) mod peers;
 pub(crate) mod renewals;
+#[allow(dead_code)]
+pub(crate) mod repairs;
 pub(crate) mod reports;
 pub(crate) mod round;
 pub(crate) mod rumours;
