@@ -85,3 +85,15 @@ pub const BEHIND_CHECKS: usize = 2 * contract::MESSAGE_BYTES;
 pub const UNCHECKED_BYTES: usize = 8 * 1024 * 1024;
 /// Effects that wait to be polled; beyond it input is refused.
 pub const EFFECTS: usize = 1 << 16;
+/// Nodes that this one beats to (R30).
+pub const WATCHERS: usize = 8;
+/// Suspected nodes watched beyond the ranks (R30).
+pub const WATCHED: usize = 64;
+/// Subjects of accusations that are remembered while they are not down (R32).
+pub const CASES: usize = 16_384;
+/// Accusers remembered of one subject.
+pub const ACCUSERS: usize = 8;
+/// Accusers whose number of accusations is counted (R32).
+pub const ACCUSER_RATES: usize = 1_024;
+/// Pairs of subject and accuser that are not heard, after false accusations (R33).
+pub const UNHEARD_ACCUSERS: usize = 1_024;
