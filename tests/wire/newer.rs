@@ -8,7 +8,7 @@ use peer_exchange::{Event, NodeId};
 use crate::support::build::*;
 use crate::support::rig::{Rig, config, records_in};
 
-const KINDS: std::ops::RangeInclusive<u32> = 2..=8;
+const KINDS: std::ops::RangeInclusive<u32> = 2..=10;
 
 /// Fields of every wire type, with numbers that no message of version 1 uses.
 fn unknown_fields() -> Vec<u8> {

@@ -52,6 +52,11 @@ impl Hearing {
         now.saturating_since(self.any) > detection
     }
 
+    /// When it is deaf unless somebody is heard until then.
+    pub(crate) fn deaf_at(&self, detection: Duration) -> Instant {
+        self.any + detection + Duration::from_millis(1)
+    }
+
     /// Whether it has just become deaf, to be told once.
     pub(crate) fn becomes_isolated(&mut self, now: Instant, detection: Duration) -> bool {
         let isolated = self.is_deaf(now, detection);

@@ -4,23 +4,19 @@
 //! follows. What connects them stands in the tiers above ([`super::base`], [`super::exchange`],
 //! [`super::flow`]).
 
-#[allow(dead_code)]
 pub(crate) mod accusations;
 pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod cycles;
 pub(crate) mod dialer;
 pub(crate) mod fetches;
-#[allow(dead_code)]
 pub(crate) mod hearing;
 pub(crate) mod hints;
 pub(crate) mod links;
-#[allow(dead_code)]
 pub(crate) mod mass;
 pub(crate) mod own;
 pub(crate) mod pace;
 pub(crate) mod peers;
-#[allow(dead_code)]
 pub(crate) mod repairs;
 pub(crate) mod reports;
 pub(crate) mod round;
@@ -29,7 +25,5 @@ pub(crate) mod traces;
 pub(crate) mod tree;
 pub(crate) mod upstreams;
 pub(crate) mod walks;
-#[allow(dead_code)]
 pub(crate) mod watchers;
-#[allow(dead_code)]
 pub(crate) mod watches;

@@ -19,6 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// After so long a lone accusation says nothing any more.
 const LAPSE: Duration = Duration::from_secs(10);
 /// How long an accuser that was wrong twice is not heard about that subject (R33).
+#[allow(dead_code, reason = "refutations name nobody yet")]
 const SILENCED: Duration = Duration::from_secs(600);
 
 /// Somebody says that a node is silent.
@@ -202,6 +203,7 @@ impl Accusations {
 
     /// The subject names this accuser as one that was wrong about it twice (R33). In general it
     /// would be a way to silence watchers: so only about this subject, and for a while.
+    #[allow(dead_code, reason = "refutations name nobody yet")]
     pub(crate) fn silence(&mut self, subject: NodeId, by: NodeId, now: Instant) {
         self.silenced.retain(|_, until| *until > now);
         if self.silenced.len() < caps::UNHEARD_ACCUSERS {
@@ -209,6 +211,7 @@ impl Accusations {
         }
     }
 
+    #[allow(dead_code, reason = "refutations name nobody yet")]
     pub(crate) fn is_silenced(&self, subject: NodeId, by: NodeId, now: Instant) -> bool {
         let until = self.silenced.get(&(subject, by));
         until.is_some_and(|until| *until > now)
@@ -247,6 +250,11 @@ impl Accusations {
     pub(crate) fn against(&self, subject: &NodeId) -> Option<(Sequence, &[NodeId])> {
         let case = self.cases.get(subject)?;
         Some((case.at, &case.by))
+    }
+
+    /// Who accuses it and does not count, yet.
+    pub(crate) fn kept(&self, subject: &NodeId) -> &[NodeId] {
+        self.cases.get(subject).map_or(&[], |case| &case.kept)
     }
 
     pub(crate) fn is_accused(&self, subject: &NodeId) -> bool {
