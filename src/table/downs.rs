@@ -14,6 +14,8 @@ pub(crate) struct Down {
     pub(crate) at: Sequence,
     /// Whose accusations have led to it: what convinces others.
     pub(crate) by: Vec<NodeId>,
+    /// Counts how many were down before.
+    nth: u64,
     /// When the life of its record ends.
     until: Instant,
 }
@@ -22,6 +24,7 @@ pub(crate) struct Down {
 pub(super) struct Downs {
     downs: BTreeMap<NodeId, Down>,
     ends: BTreeSet<(Instant, NodeId)>,
+    count: u64,
 }
 
 impl Downs {
@@ -34,11 +37,20 @@ impl Downs {
             }
         }
         self.ends.insert((until, node));
-        self.downs.insert(node, Down { at, by, until });
+        self.count += 1;
+        let nth = self.count;
+        self.downs.insert(node, Down { at, by, nth, until });
     }
 
     pub(super) fn get(&self, node: &NodeId) -> Option<&Down> {
         self.downs.get(node)
+    }
+
+    /// Those of late, the latest first.
+    pub(super) fn latest(&self, most: usize) -> Vec<NodeId> {
+        let mut all: Vec<_> = self.downs.iter().map(|(n, d)| (d.nth, *n)).collect();
+        all.sort_unstable_by(|a, b| b.cmp(a));
+        all.into_iter().take(most).map(|(_, node)| node).collect()
     }
 
     pub(super) fn remove(&mut self, node: &NodeId) {

@@ -335,7 +335,10 @@ impl Table {
         }
         let entry = self.remove(slot)?;
         let at = at.max(entry.sequence());
-        self.downs.insert(*node, at, by.to_vec(), entry.deadline);
+        // The nearest first: they convince whoever asks who stands between.
+        let mut by = by.to_vec();
+        by.sort_unstable_by_key(|by| self.ring.distance_between(by, node));
+        self.downs.insert(*node, at, by, entry.deadline);
         Some(entry)
     }
 

@@ -129,6 +129,12 @@ impl Ring {
         live.filter(|n| n != node).min_by_key(distance)
     }
 
+    /// How far round the ring the second is from the first.
+    pub(super) fn distance_between(&self, from: &NodeId, to: &NodeId) -> u64 {
+        let from = self.key.position(from);
+        from.distance_to(self.key.position(to))
+    }
+
     /// How many of these live nodes stand between these two.
     pub(super) fn between(
         &self,

@@ -176,6 +176,11 @@ impl Table {
         self.downs.get(node)
     }
 
+    /// The nodes that were taken for down last, the latest first.
+    pub(crate) fn latest_downs(&self, most: usize) -> Vec<NodeId> {
+        self.downs.latest(most)
+    }
+
     pub(crate) fn down_count(&self) -> usize {
         self.downs.len()
     }

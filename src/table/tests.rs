@@ -13,6 +13,8 @@ use crate::rng::{Purpose, Stream};
 use crate::time::Instant;
 use crate::wire::{ShortIdScheme, ShortIds, WireRecord};
 
+mod own;
+
 fn node(n: u64) -> NodeId {
     let mut id = [0; 32];
     id[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
@@ -453,36 +455,6 @@ fn pinned_entries_stay_and_enter() {
     ));
 }
 
-/// A table of pinned entries alone makes room for the own record all the same.
-#[test]
-fn the_own_record_finds_room_among_pinned_entries() {
-    let mut w = writer(2);
-    for n in 0..200 {
-        let body = body(n << 9);
-        let record = WireRecord {
-            node: node(n),
-            sequence: Sequence {
-                version: 1,
-                beat: 0,
-            },
-            remaining_s: 900,
-            body: &body,
-            signature: None,
-        };
-        // All are, once they are in.
-        let pinned = |other: &NodeId| *other != node(n);
-        w.table.merge(w.now, record, Via(n as u32), &pinned, true);
-    }
-    assert_eq!(w.table.len(), 2);
-    let own = Sequence {
-        version: 1,
-        beat: 0,
-    };
-    w.table.set_own(w.now, own, &body(1 << 20), None).unwrap();
-    w.table.check();
-    assert!(w.table.own().is_some());
-}
-
 /// N7, all indexes included.
 #[test]
 fn a_record_with_one_ipv4_address_takes_at_most_160_bytes() {
@@ -494,32 +466,4 @@ fn a_record_with_one_ipv4_address_takes_at_most_160_bytes() {
             assert!(per_record <= 160.0, "{per_record} bytes at {n}");
         }
     }
-}
-
-/// R4, R22: the own tombstone finds room in a table that is full of others.
-#[test]
-fn the_own_tombstone_finds_room() {
-    let own = NodeId::new([0xff; 32]);
-    let mut table = table(8);
-    for n in 0..50 {
-        let body = body(n);
-        let record = WireRecord {
-            node: node(n),
-            sequence: Sequence {
-                version: 1,
-                beat: 0,
-            },
-            remaining_s: 1_000,
-            body: &body,
-            signature: None,
-        };
-        table.merge(Instant::ZERO, record, Via::default(), &|_| false, true);
-    }
-    let sequence = Sequence {
-        version: 2,
-        beat: 0,
-    };
-    table.set_own(Instant::ZERO, sequence, &[], None).unwrap();
-    table.check();
-    assert!(table.lookup(&own).is_some_and(Entry::is_tombstone));
 }

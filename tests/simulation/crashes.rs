@@ -83,6 +83,19 @@ fn time_until(
     network.now() - start
 }
 
+/// Of all that was measured: the median, the 99th percentile and the last.
+fn spread(mut times: Vec<Duration>) -> [Duration; 3] {
+    times.sort_unstable();
+    let nth = |percent: usize| times[(times.len() * percent).div_ceil(100) - 1];
+    [nth(50), nth(99), nth(100)]
+}
+
+fn delays(network: &Network<Watch>, since: Duration) -> impl Iterator<Item = Duration> + '_ {
+    network.observer().downs.values().map(move |at| *at - since)
+}
+
+const SEEDS: u64 = 16;
+const SECOND: Duration = Duration::from_secs(1);
 const CASES: [(usize, f64); 4] = [(30, 0.0), (30, 0.05), (100, 0.0), (100, 0.05)];
 
 /// R32, R33, N10: from the host of a process that crashes comes the end of its links.
@@ -108,6 +121,78 @@ fn a_crash_is_known_to_all_within_the_detection_time() {
                 listed(n, victim, seed) == nodes - 1
             });
             eprintln!("{nodes} {loss} {seed}: up {took:?}");
+        }
+    }
+}
+
+/// R30 to R34: a host that is cut off says nothing, not even that its links have ended. It hears
+/// nobody, and accuses nobody; once it is back, it is up for all, and all are for it.
+#[test]
+fn one_that_is_cut_off_is_down_for_all_and_accuses_nobody() {
+    for (nodes, loss) in CASES {
+        let mut times = Vec::new();
+        for seed in 0..SEEDS {
+            let mut network = at_rest(nodes, seed, loss);
+            let (victim, id) = (HostId(7), HostId(7).node_id(seed));
+            network.partition(|host| host == victim);
+            let cut = network.now();
+            time_until(&mut network, 8 * SECOND, |n| listed(n, victim, seed) == 0);
+            times.extend(delays(&network, cut));
+            network.run_for(Duration::from_secs(20));
+            let watch = network.observer();
+            assert!(watch.downs.keys().all(|(_, down)| *down == id));
+            assert_eq!(watch.downs.len(), nodes - 1);
+            assert_eq!(watch.isolated, [victim]);
+
+            network.heal();
+            let took = time_until(&mut network, Duration::from_secs(20), |n| {
+                listed(n, victim, seed) == nodes - 1
+            });
+            eprintln!("{nodes} {loss} {seed}: up {took:?}");
+            network.run_for(Duration::from_secs(20));
+            assert!(network.converged());
+            assert_eq!(network.observer().downs.len(), nodes - 1);
+        }
+        let [median, p99, last] = spread(times);
+        eprintln!("cut off, {nodes} nodes, loss {loss}: {median:?} {p99:?} {last:?}");
+        assert!(p99 <= Duration::from_millis(9_500), "{p99:?}");
+    }
+}
+
+/// R34, N11: whoever stands still for a second is not taken for dead, and takes nobody for it.
+#[test]
+fn a_pause_of_a_second_harms_nobody() {
+    for (nodes, loss) in CASES {
+        for seed in 0..4 {
+            let mut network = at_rest(nodes, seed, loss);
+            for host in 0..10 {
+                network.pause(HostId(host), Duration::from_secs(1));
+                network.run_for(Duration::from_secs(10));
+            }
+            assert_eq!(network.observer().downs, BTreeMap::new());
+            assert!(network.converged());
+        }
+    }
+}
+
+/// R28, R35, R39, N12: halves that were apart find each other again.
+#[test]
+fn halves_that_were_apart_are_one_again() {
+    for (nodes, loss) in CASES {
+        for seed in 0..2 {
+            let mut network = at_rest(nodes, seed, loss);
+            let side = |host: HostId| host.0 % 2 == 0;
+            network.partition(side);
+            let apart = |n: &Network<Watch>| {
+                let all = (0..nodes).filter_map(|i| n.node(HostId(i)));
+                all.into_iter().all(|n| n.peer_count() == nodes / 2 - 1)
+            };
+            let took = time_until(&mut network, Duration::from_secs(60), apart);
+            eprintln!("{nodes} {loss} {seed}: apart {took:?}");
+            network.run_for(Duration::from_secs(60));
+            network.heal();
+            let took = time_until(&mut network, Duration::from_secs(90), Network::converged);
+            eprintln!("{nodes} {loss} {seed}: one {took:?}");
         }
     }
 }

@@ -12,6 +12,11 @@ use crate::record::Sequence;
 use crate::ring::{Position, pieces};
 use crate::wire::{Accusation, Ask, Beat, Message, News, Records, Update};
 
+/// Accusers that are named of each node that is down: so many convince.
+const QUORUM: usize = 2;
+/// Nodes whose accusers are told to whoever shows another table; two each fit into one message.
+const DOWNS_TOLD: usize = contract::ACCUSATIONS / 2;
+
 impl Base {
     /// Passes an accusation on to the part of the ring within `reach`. What it does not reach is
     /// made up for by beats (R31): nothing waits for room.
@@ -85,7 +90,7 @@ impl Base {
             let Some(down) = self.table.down(node) else {
                 continue;
             };
-            said.extend(down.by.iter().map(|by| Accusation {
+            said.extend(down.by.iter().take(QUORUM).map(|by| Accusation {
                 subject: *node,
                 at: down.at,
                 by: *by,
@@ -133,8 +138,11 @@ impl Base {
         }
     }
 
-    /// Asks on this link for the whole of what differs (R31).
+    /// Says who is down here, and asks on this link for the whole of what differs (R31). [Whoever
+    /// missed it would not push what this node has known before (R15), and so never hear of it.]
     pub(crate) fn ask_for_repair(&mut self, link: LinkId) {
+        let downs = self.table.latest_downs(DOWNS_TOLD);
+        self.send_downs(link, &downs);
         if let Some(state) = self.links.get_mut(link) {
             state.ask_in_full();
         }

@@ -45,7 +45,7 @@ impl Detector {
         }
         let entry = base.table.lookup(&said.subject);
         let known = entry.map(|e| e.sequence());
-        if said.by == base.cx.id || entry.is_some_and(|e| e.is_tombstone()) {
+        if entry.is_some_and(|e| e.is_tombstone()) {
             return;
         }
         if known.is_some_and(|known| known > said.at) {
@@ -62,8 +62,9 @@ impl Detector {
             return;
         }
         let outcome = self.count(base, said);
-        // What is only told to this node, since it shows what is down elsewhere, is news for all.
-        let told = reach <= 1 && outcome != Outcome::Ignored;
+        // Told by somebody for whom those are down who are up here, and the other way round: all have
+        // to know, those first who are accused.
+        let told = reach <= 1 && outcome == Outcome::Kept;
         base.spread_accusation(said, if told { u64::MAX } else { reach });
     }
 
@@ -74,7 +75,7 @@ impl Detector {
 
     /// This node accuses one that it watches.
     pub(super) fn accuse(&mut self, base: &mut Base, subject: NodeId, silent_since: Instant) {
-        let (now, id) = (base.cx.now, base.cx.id);
+        let id = base.cx.id;
         let Some(entry) = base.table.lookup(&subject).filter(|e| !e.is_tombstone()) else {
             self.forget(&subject);
             return;
@@ -87,21 +88,23 @@ impl Detector {
         if !alone && !self.hearing.heard_others(&subject, silent_since) {
             return;
         }
-        let (by, said) = (id, self.accusations.against(&subject));
-        // Two nearer ones have said so already.
-        let nearer = said.filter(|(said_at, by)| *said_at == at && by.len() >= QUORUM);
-        if self.watches.accusation(&subject) == Some(at) || nearer.is_some() {
+        let said = Accusation {
+            subject,
+            at,
+            by: id,
+        };
+        // It has said so, or two others have.
+        let against = self.accusations.against(&subject);
+        let enough = against.is_some_and(|(known, by)| known == at && by.len() >= QUORUM);
+        if enough || self.count(base, &said) == Outcome::Ignored {
             return;
         }
         self.watches.accused(&subject, at);
         base.cx.stats.accusations += 1;
-        let said = Accusation { subject, at, by };
-        self.count(base, &said);
         base.spread_accusation(&said, u64::MAX);
         base.send_ask(&subject, true, Some(at));
         // A suspect is no rank: others are watched beside it.
         self.looked_at = None;
-        debug_assert!(now >= silent_since);
     }
 
     fn count(&mut self, base: &Base, said: &Accusation) -> Outcome {

@@ -23,6 +23,8 @@ use crate::node::timers::Timer;
 use crate::time::Instant;
 use crate::wire::{Ask, Beat};
 
+/// A change of the table is shown to the watchers so soon: what comes with it is one change.
+const EARLY: Duration = Duration::from_millis(100);
 /// Refutations at once, and then one in each interval (R33).
 const REFUTATIONS: Rate = Rate::new(16, Duration::from_secs(2));
 
@@ -40,6 +42,8 @@ pub(crate) struct Detector {
     /// Of those watched, how many were lost when it was last seen whether many are.
     lost: usize,
     fingerprint: u64,
+    /// When the watchers are told that the fingerprint is another (R31).
+    early: Option<Instant>,
 }
 
 impl Detector {
@@ -56,6 +60,7 @@ impl Detector {
             looked_at: None,
             lost: 0,
             fingerprint: 0,
+            early: None,
         }
     }
 

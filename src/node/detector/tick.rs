@@ -45,6 +45,11 @@ impl Detector {
             }
             self.looked_at = None;
         }
+        let next = base.table.next_ranks().first().map(|(_, node)| *node);
+        if let Some(link) = next.and_then(|next| base.links.of(&next)) {
+            // Where the tree was cut by a loss, whoever comes next may not know.
+            base.send_downs(link, &down);
+        }
         while let Some(link) = self.repairs.pop_due(now) {
             self.repairs.ended(false, RARE);
             base.ask_for_repair(link);
@@ -62,6 +67,12 @@ impl Detector {
         let deaf = self.hearing.is_deaf(now, detection);
         while let Some(node) = self.watchers.pop_due(now, every) {
             if let Some(link) = base.links.of(&node).filter(|_| !deaf) {
+                base.send_beat(link);
+            }
+        }
+        if self.early.take_if(|at| *at <= now).is_some() && !deaf {
+            let links = self.watchers.iter().filter_map(|node| base.links.of(node));
+            for link in links.collect::<Vec<_>>() {
                 base.send_beat(link);
             }
         }
@@ -95,12 +106,13 @@ impl Detector {
         let detection = base.cx.config.detection.unwrap_or_default();
         let listens = base.table.others() > 0 && !self.hearing.is_isolated();
         let deaf = listens.then(|| self.hearing.deaf_at(detection));
-        let due: [Option<Instant>; 6] = [
+        let due: [Option<Instant>; 7] = [
             self.watches.next_due(),
             self.watchers.next_due(),
             self.accusations.next_due(),
             self.repairs.next_due(),
             self.mass.ends(),
+            self.early,
             deaf,
         ];
         match due.into_iter().flatten().min() {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::id::NodeId;
 use crate::limits::caps;
 use crate::node::base::Base;
-use crate::node::detector::Detector;
+use crate::node::detector::{Detector, EARLY};
 use crate::node::state::watches::Times;
 
 /// The ranks that are watched among those that nobody accuses.
@@ -25,6 +25,9 @@ impl Detector {
         if fingerprint != self.fingerprint {
             self.fingerprint = fingerprint;
             self.repairs.changed(base.cx.now);
+            if self.watchers.len() > 0 {
+                self.early.get_or_insert(base.cx.now + EARLY);
+            }
         }
         self.schedule(base);
     }

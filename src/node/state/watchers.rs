@@ -62,6 +62,10 @@ impl Watchers {
         self.next
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &NodeId> {
+        self.watchers.iter()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.watchers.len()
     }
