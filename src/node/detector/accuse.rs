@@ -52,20 +52,28 @@ impl Detector {
             base.tell_newer(link, said.subject);
             return;
         }
+        if reach <= 1 {
+            return self.on_told(base, said, known.is_some());
+        }
         let in_mass = self.mass.ranks(base.cx.now).is_some();
         if !in_mass && !self.is_known(said) && !self.accusations.admit(&said.by, base.cx.now) {
             return;
         }
-        if known.is_none() {
-            // It may be known further on.
-            base.spread_accusation(said, reach);
-            return;
+        if known.is_some() {
+            self.count(base, said);
         }
-        let outcome = self.count(base, said);
-        // Told by somebody for whom those are down who are up here, and the other way round: all have
-        // to know, those first who are accused.
-        let told = reach <= 1 && outcome == Outcome::Kept;
-        base.spread_accusation(said, if told { u64::MAX } else { reach });
+        base.spread_accusation(said, reach);
+    }
+
+    /// Told to this node alone, by one for whom the subject is down. It is said again and again
+    /// while the two differ, and so is no part of what its accuser may say in a minute.
+    fn on_told(&mut self, base: &mut Base, said: &Accusation, is_up: bool) {
+        let kept = is_up && self.count(base, said) == Outcome::Kept;
+        // For that one those are down who are up here, and the other way round: all have to know,
+        // those first who are accused.
+        if kept && self.accusations.admit(&said.by, base.cx.now) {
+            base.spread_accusation(said, u64::MAX);
+        }
     }
 
     fn is_known(&self, said: &Accusation) -> bool {
