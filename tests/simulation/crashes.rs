@@ -108,8 +108,7 @@ fn a_crash_is_known_to_all_within_the_detection_time() {
             let crashed = network.now();
             network.crash(victim);
             let most = Duration::from_millis(3_500);
-            let took = time_until(&mut network, most, |n| listed(n, victim, seed) == 0);
-            eprintln!("{nodes} {loss} {seed}: down {took:?}");
+            time_until(&mut network, most, |n| listed(n, victim, seed) == 0);
             network.run_for(Duration::from_secs(20));
             let downs = &network.observer().downs;
             assert_eq!(downs.len(), nodes - 1, "nobody else is down");
@@ -117,10 +116,9 @@ fn a_crash_is_known_to_all_within_the_detection_time() {
             assert!(downs.values().all(|at| *at - crashed <= most));
 
             network.start(victim, Restart::Empty);
-            let took = time_until(&mut network, Duration::from_secs(20), |n| {
+            time_until(&mut network, Duration::from_secs(20), |n| {
                 listed(n, victim, seed) == nodes - 1
             });
-            eprintln!("{nodes} {loss} {seed}: up {took:?}");
         }
     }
 }
@@ -145,17 +143,18 @@ fn one_that_is_cut_off_is_down_for_all_and_accuses_nobody() {
             assert_eq!(watch.isolated, [victim]);
 
             network.heal();
-            let took = time_until(&mut network, Duration::from_secs(20), |n| {
+            time_until(&mut network, Duration::from_secs(20), |n| {
                 listed(n, victim, seed) == nodes - 1
             });
-            eprintln!("{nodes} {loss} {seed}: up {took:?}");
             network.run_for(Duration::from_secs(20));
             assert!(network.converged());
             assert_eq!(network.observer().downs.len(), nodes - 1);
         }
-        let [median, p99, last] = spread(times);
-        eprintln!("cut off, {nodes} nodes, loss {loss}: {median:?} {p99:?} {last:?}");
-        assert!(p99 <= Duration::from_millis(9_500), "{p99:?}");
+        let [_, p99, last] = spread(times);
+        assert!(
+            p99 <= Duration::from_millis(3_500),
+            "{nodes} nodes, loss {loss}: {p99:?}, {last:?}"
+        );
     }
 }
 
@@ -187,12 +186,10 @@ fn halves_that_were_apart_are_one_again() {
                 let all = (0..nodes).filter_map(|i| n.node(HostId(i)));
                 all.into_iter().all(|n| n.peer_count() == nodes / 2 - 1)
             };
-            let took = time_until(&mut network, Duration::from_secs(60), apart);
-            eprintln!("{nodes} {loss} {seed}: apart {took:?}");
+            time_until(&mut network, Duration::from_secs(60), apart);
             network.run_for(Duration::from_secs(60));
             network.heal();
-            let took = time_until(&mut network, Duration::from_secs(90), Network::converged);
-            eprintln!("{nodes} {loss} {seed}: one {took:?}");
+            time_until(&mut network, Duration::from_secs(90), Network::converged);
         }
     }
 }

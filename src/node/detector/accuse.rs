@@ -60,15 +60,16 @@ impl Detector {
             return;
         }
         if known.is_some() {
-            self.count(base, said);
+            self.count(base, said, Self::hold(base));
         }
         base.spread_accusation(said, reach);
     }
 
     /// Told to this node alone, by one for whom the subject is down. It is said again and again
-    /// while the two differ, and so is no part of what its accuser may say in a minute.
+    /// while the two differ, and so is no part of what its accuser may say in a minute; and the time
+    /// to refute it is over there.
     fn on_told(&mut self, base: &mut Base, said: &Accusation, is_up: bool) {
-        let kept = is_up && self.count(base, said) == Outcome::Kept;
+        let kept = is_up && self.count(base, said, Duration::ZERO) == Outcome::Kept;
         // For that one those are down who are up here, and the other way round: all have to know,
         // those first who are accused.
         if kept && self.accusations.admit(&said.by, base.cx.now) {
@@ -104,7 +105,7 @@ impl Detector {
         // It has said so, or two others have.
         let against = self.accusations.against(&subject);
         let enough = against.is_some_and(|(known, by)| known == at && by.len() >= QUORUM);
-        if enough || self.count(base, &said) == Outcome::Ignored {
+        if enough || self.count(base, &said, Self::hold(base)) == Outcome::Ignored {
             return;
         }
         self.watches.accused(&subject, at);
@@ -115,9 +116,13 @@ impl Detector {
         self.looked_at = None;
     }
 
-    fn count(&mut self, base: &Base, said: &Accusation) -> Outcome {
+    /// So long a subject may refute what makes it down.
+    fn hold(base: &Base) -> Duration {
+        base.cx.config.detection.unwrap_or_default() / 10
+    }
+
+    fn count(&mut self, base: &Base, said: &Accusation, hold: Duration) -> Outcome {
         let (now, quorum) = (base.cx.now, Self::quorum(base));
-        let hold = base.cx.config.detection.unwrap_or_default() / 10;
         let claim = Claim {
             subject: said.subject,
             at: said.at,
@@ -138,7 +143,7 @@ impl Detector {
     /// Those that did not count, now that others between are accused, too (R39).
     fn reconsider(&mut self, base: &Base) {
         let (now, quorum) = (base.cx.now, Self::quorum(base));
-        let hold = base.cx.config.detection.unwrap_or_default() / 10;
+        let hold = Self::hold(base);
         let open: Vec<NodeId> = self.accusations.open().copied().collect();
         for subject in open {
             let Some((at, _)) = self.accusations.against(&subject) else {

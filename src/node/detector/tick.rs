@@ -14,6 +14,8 @@ use crate::time::Instant;
 
 /// Between two exchanges for repair that bring nothing, at most.
 const RARE: Duration = Duration::from_secs(20);
+/// Who is down is told to so many who come next.
+const TOLD: usize = 2;
 /// After so many asks it is likely that a node does not hear.
 const DOUBTFUL: u8 = 1;
 
@@ -45,11 +47,7 @@ impl Detector {
             }
             self.looked_at = None;
         }
-        let next = base.table.next_ranks().first().map(|(_, node)| *node);
-        if let Some(link) = next.and_then(|next| base.links.of(&next)) {
-            // Where the tree was cut by a loss, whoever comes next may not know.
-            base.send_downs(link, &down);
-        }
+        self.tell_next(base, &down);
         while let Some(link) = self.repairs.pop_due(now) {
             self.repairs.ended(false, RARE);
             base.ask_for_repair(link);
@@ -59,6 +57,16 @@ impl Detector {
             base.cx.event(Event::Isolated);
         }
         down
+    }
+
+    /// Where the tree was cut by a loss, those who come next may not know. [With the repair by
+    /// beats alone the last in a hundred knew after 4.1 s at 5 % loss, told by one after 3.8 s.]
+    fn tell_next(&self, base: &mut Base, down: &[NodeId]) {
+        let next = base.table.next_ranks().iter().take(TOLD);
+        let links = next.filter_map(|(_, node)| base.links.of(node));
+        for link in links.collect::<Vec<_>>() {
+            base.send_downs(link, down);
+        }
     }
 
     /// Who hears nobody does not beat either (R34).
