@@ -10,8 +10,8 @@ use std::time::Duration;
 use peer_exchange::contract;
 use peer_exchange::wire::{
     Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, News,
-    Nodes, RecordsBuilder, RefusalsBuilder, Request, Response, Trace, Update,
-    Walk, WireRecord, encode,
+    Nodes, RecordsBuilder, RefusalsBuilder, Request, Response, Trace, Update, Walk, WireRecord,
+    encode,
 };
 use peer_exchange::{NodeId, Position, RequestId, Sequence};
 

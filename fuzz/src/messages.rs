@@ -34,7 +34,10 @@ pub fn message(source: &mut Source<'_>, cast: &Cast) -> Message {
         }),
         _ => Message::Ask(Ask {
             watch: source.flag(),
-            accused: source.maybe(|s| cast.sequence(s)),
+            // Zeros stand for none.
+            accused: source
+                .maybe(|s| cast.sequence(s))
+                .filter(|at| at.version != 0 || at.beat != 0),
         }),
     }
 }
