@@ -193,3 +193,16 @@ fn halves_that_were_apart_are_one_again() {
         }
     }
 }
+
+/// N9: beats and asks of a cluster at rest, sent and received together.
+#[test]
+fn at_rest_watching_costs_a_hundred_bytes_a_second_at_most() {
+    for (nodes, loss) in CASES {
+        let mut network = at_rest(nodes, 0, loss);
+        let (before, time) = (network.bytes(), 120);
+        network.run_for(time * SECOND);
+        let each = 2.0 * (network.bytes() - before) as f64 / f64::from(time) / nodes as f64;
+        eprintln!("{nodes} {loss} {each}");
+        assert!((1.0..=100.0).contains(&each), "{each} bytes a second");
+    }
+}
