@@ -55,6 +55,10 @@ pub struct Config {
     /// A link that this node has dialled closes when unused for so long: 1 s to 1 h. Default
     /// 90 s. Upstreams and standing links (R46) stay.
     pub link_idle: Duration,
+    /// After about this long without a sign of life a node is down for all: 3 to 60 s. `None`: no
+    /// node watches another, and who crashes stays known until its record ends. The same on all
+    /// nodes. Accusations are not signed yet: none is made or heard where records are (R50).
+    pub detection: Option<Duration>,
     /// Between traces that look for cycles: 1 s to 1 day. Default 10 min.
     pub trace_interval: Duration,
     /// A cycle, or another lasting condition, is reported once in this time: 1 s to 1 day.
@@ -111,6 +115,7 @@ setters! {
         with_backoff_base, backoff_base: Duration;
         with_backoff_cap, backoff_cap: Duration;
         with_link_idle, link_idle: Duration;
+        with_detection, detection: Option<Duration>;
         with_trace_interval, trace_interval: Duration;
         with_report_interval, report_interval: Duration;
         with_local, local: bool;
@@ -137,6 +142,7 @@ impl Default for Config {
             backoff_base: Duration::from_millis(500),
             backoff_cap: Duration::from_secs(300),
             link_idle: Duration::from_secs(90),
+            detection: None,
             trace_interval: Duration::from_secs(600),
             report_interval: Duration::from_secs(600),
             local: false,
@@ -293,6 +299,12 @@ impl Config {
                 "link_idle",
                 "1 s to 1 h",
                 (SECOND..=HOUR).contains(&self.link_idle),
+            ),
+            (
+                "detection",
+                "3 to 60 s",
+                self.detection
+                    .is_none_or(|d| (SECOND * 3..=minute).contains(&d)),
             ),
             (
                 "trace_interval",

@@ -17,6 +17,8 @@ pub const METADATA_BYTES: usize = 256;
 pub const CLUSTER_BYTES: usize = 64;
 /// Hop limit of a request, and nodes on the path of a walk (R10).
 pub const HOPS: usize = 64;
+/// Accusations in a message (R32).
+pub const ACCUSATIONS: usize = 64;
 /// The longest lifetime of a record (R2): a week.
 pub const LIFETIME: Duration = Duration::from_secs(604_800);
 /// The shortest: ten minutes.

@@ -124,6 +124,14 @@ pub enum Event {
         /// Whose.
         node: NodeId,
     },
+    /// A peer is down: it was silent for those who watch it (R32). It may come back, which is a
+    /// [`PeerUp`](Self::PeerUp).
+    PeerDown {
+        /// Who.
+        node: NodeId,
+    },
+    /// This node hears nobody (R34): it accuses nobody until it does.
+    Isolated,
     /// A peer has left.
     PeerLeft {
         /// Who.

@@ -86,6 +86,7 @@ impl PeerFault {
         "path",
         "walk",
         "delta",
+        "accusations",
         "path_not_its_own",
         "unsolicited",
         "own_record",

@@ -81,6 +81,14 @@ pub struct Stats {
     pub sketches_untold: u64,
     /// Renewals applied.
     pub renewals_applied: u64,
+    /// Accusations made by this node (R32).
+    pub accusations: u64,
+    /// Accusations of this node that it has refuted (R33).
+    pub refutations: u64,
+    /// Nodes that were taken for down.
+    pub downs: u64,
+    /// Exchanges since the fingerprints in beats differed (R31).
+    pub repairs: u64,
     /// Times that this node took a higher version to keep its identity (R5).
     pub recoveries: u64,
     /// Cycles found or told of, each time (R13).

@@ -10,8 +10,8 @@ use std::time::Duration;
 use peer_exchange::contract;
 use peer_exchange::wire::{
     Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, News,
-    Nodes, RecordsBuilder, RefusalsBuilder, Request, Response, Trace, Update,
-    Walk, WireRecord, encode,
+    Nodes, RecordsBuilder, RefusalsBuilder, Request, Response, Trace, Update, Walk, WireRecord,
+    encode,
 };
 use peer_exchange::{NodeId, Position, RequestId, Sequence};
 
@@ -124,6 +124,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     let news = Update {
         news: Some(News {
             records: Default::default(),
+            accusations: Vec::new(),
             until: Position::new(0x1122_3344_5566_7788),
         }),
         ..Update::default()
@@ -142,6 +143,13 @@ fn messages() -> Vec<(&'static str, Message)> {
         fresh: true,
     };
     let loop_found = LoopFound { path, hops: 3 };
+    let beat = Beat {
+        fingerprint: Some(0x0123_4567_89ab),
+    };
+    let ask = Ask {
+        watch: true,
+        accused: Some(sequence()),
+    };
     let goodbye = Goodbye {
         reason: GoodbyeReason::Full,
         retry_after: Duration::from_secs(600),
@@ -163,6 +171,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("trace", Message::Trace(trace)),
         ("loop_found", Message::LoopFound(loop_found)),
         ("goodbye", Message::Goodbye(goodbye)),
+        ("beat", Message::Beat(beat)),
+        ("ask", Message::Ask(ask)),
     ]
 }
 

@@ -67,11 +67,13 @@ fn check_columns(message: &Message) {
         Message::Update(m) => {
             m.delta.iter().for_each(|d| check_content(&d.content));
             m.news.iter().for_each(|n| check_records(&n.records));
+            let accused = m.news.iter().map(|n| n.accusations.len()).sum::<usize>();
+            assert!(accused <= contract::ACCUSATIONS);
             assert_eq!(m.refusals.iter().count(), m.refusals.len());
         }
         Message::Trace(m) => assert!((1..=contract::HOPS).contains(&m.path.len())),
         Message::LoopFound(m) => assert!((1..=contract::HOPS).contains(&m.path.len())),
-        Message::Hello(_) | Message::Goodbye(_) => {}
+        Message::Hello(_) | Message::Goodbye(_) | Message::Beat(_) | Message::Ask(_) => {}
     }
 }
 

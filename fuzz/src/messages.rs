@@ -5,8 +5,8 @@ use std::time::Duration;
 use peer_exchange::Position;
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message,
-    NODES, News, Request, Response, SKETCHES, Trace, Update, Walk,
+    Accusation, Ask, Beat, Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello,
+    LoopFound, Message, NODES, News, Request, Response, SKETCHES, Trace, Update, Walk,
 };
 
 use super::parts::{Cast, short_ids, sketch, strata};
@@ -14,7 +14,7 @@ use super::source::Source;
 
 /// A message of any kind.
 pub fn message(source: &mut Source<'_>, cast: &Cast) -> Message {
-    match source.u8() % 16 {
+    match source.u8() % 18 {
         0 | 1 => Message::Hello(hello(source, cast)),
         2..=5 => Message::Request(request(source, cast)),
         6..=8 => Message::Response(response(source, cast)),
@@ -28,7 +28,17 @@ pub fn message(source: &mut Source<'_>, cast: &Cast) -> Message {
             path: cast.path(source, contract::HOPS),
             hops: source.u8() % (contract::HOPS as u8 + 1),
         }),
-        _ => Message::Goodbye(goodbye(source)),
+        15 => Message::Goodbye(goodbye(source)),
+        16 => Message::Beat(Beat {
+            fingerprint: source.maybe(|s| s.number() >> 16),
+        }),
+        _ => Message::Ask(Ask {
+            watch: source.flag(),
+            // Zeros stand for none.
+            accused: source
+                .maybe(|s| cast.sequence(s))
+                .filter(|at| at.version != 0 || at.beat != 0),
+        }),
     }
 }
 
@@ -107,9 +117,20 @@ pub fn update(source: &mut Source<'_>, cast: &Cast) -> Update {
         refusals: cast.refusals(source),
         news: source.maybe(|s| News {
             records: cast.records(s),
+            accusations: accusations(s, cast),
             until: Position::new(s.u64()),
         }),
     }
+}
+
+fn accusations(source: &mut Source<'_>, cast: &Cast) -> Vec<Accusation> {
+    let count = source.below(contract::ACCUSATIONS + 1) * usize::from(source.flag());
+    let one = |s: &mut Source<'_>| Accusation {
+        subject: cast.node(s),
+        at: cast.sequence(s),
+        by: cast.node(s),
+    };
+    (0..count).map(|_| one(source)).collect()
 }
 
 fn walk(source: &mut Source<'_>, cast: &Cast) -> Walk {

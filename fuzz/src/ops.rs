@@ -269,6 +269,7 @@ fn gossip(world: &mut World, at: usize, source: &mut Source<'_>) {
         0 => Update {
             news: Some(News {
                 records,
+                accusations: Vec::new(),
                 until: Position::new(u64::from(source.u8()) << 56),
             }),
             ..Update::default()

@@ -85,3 +85,19 @@ pub const BEHIND_CHECKS: usize = 2 * contract::MESSAGE_BYTES;
 pub const UNCHECKED_BYTES: usize = 8 * 1024 * 1024;
 /// Effects that wait to be polled; beyond it input is refused.
 pub const EFFECTS: usize = 1 << 16;
+/// Nodes that this one beats to (R30).
+pub const WATCHERS: usize = 8;
+/// Suspected nodes watched beyond the ranks (R30).
+pub const WATCHED: usize = 64;
+/// With those that are not to be watched any more, for a while.
+pub const WATCHES: usize = 2 * WATCHED;
+/// Subjects of accusations that are remembered while they are not down (R32).
+pub const CASES: usize = 16_384;
+/// Accusers remembered of one subject.
+pub const ACCUSERS: usize = 8;
+/// Accusers whose number of accusations is counted (R32).
+pub const ACCUSER_RATES: usize = 1_024;
+/// Nodes that are down, until their records would have ended (R35).
+pub const DOWNS: usize = 4_096;
+/// Pairs of subject and accuser that are not heard, after false accusations (R33).
+pub const UNHEARD_ACCUSERS: usize = 1_024;

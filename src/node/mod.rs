@@ -2,12 +2,14 @@
 //!
 //! [`Node`] is the boundary: the one place that advances the clock, and the dispatch of inputs and
 //! messages. Below it are two tiers and the guard: [`base`] knows, speaks and dials; [`exchange`]
-//! asks, fetches and forwards, with the base in its hands; [`guard`] limits others. They are made of
+//! asks, fetches and forwards, and [`detector`] watches, each with the base in its hands; [`guard`]
+//! limits others. They are made of
 //! machines that own their state ([`state`]), and are handed the context ([`cx`]). What follows from
 //! each kind of input is in [`flow`]; what can be read, in [`view`].
 
 mod base;
 mod cx;
+mod detector;
 mod exchange;
 mod flow;
 mod guard;
@@ -21,6 +23,7 @@ use bytes::Bytes;
 
 use self::base::Base;
 use self::cx::Cx;
+use self::detector::Detector;
 use self::exchange::Exchange;
 use self::guard::Guard;
 use self::state::checks::Checks;
@@ -48,6 +51,7 @@ pub use self::view::{
 pub struct Node {
     base: Base,
     exchange: Exchange,
+    detector: Detector,
     guard: Guard,
     checks: Checks,
     /// The node has left or was shut down.
@@ -86,6 +90,7 @@ impl Node {
         let mut node = Self {
             base: Base::new(cx, identity, sealer, &seed),
             exchange: Exchange::default(),
+            detector: Detector::new(now),
             guard,
             checks: Checks::default(),
             over: false,
@@ -117,6 +122,7 @@ impl Node {
         }
         let base = &mut self.base;
         base.cx.now = base.cx.now.max(now);
+        self.detector.notice_stop(base);
         self.checks.begin();
         match input {
             Input::LinkUp {
@@ -193,6 +199,9 @@ impl Node {
             }
         }
         self.base.watch_ring();
+        if !self.over {
+            self.detector.look(&mut self.base);
+        }
     }
 
     fn on_timer(&mut self, timer: Timer) {
@@ -205,6 +214,7 @@ impl Node {
             Timer::Fetch => self.exchange.on_fetch_timeout(base),
             Timer::Recover => base.recover_later(),
             Timer::Standing => base.look_at_ranks(),
+            Timer::Detect => self.detect(),
             Timer::Sweep => self.sweep(),
         }
     }
@@ -214,6 +224,7 @@ impl Node {
         let Some(node) = self.base.links.node(link) else {
             return;
         };
+        self.detector.heard(&node, self.base.cx.now);
         let len = bytes.len();
         let decoded = wire::decode(bytes);
         let kind = match &decoded {
@@ -241,6 +252,8 @@ impl Node {
             Message::Trace(m) => self.on_trace(link, m),
             Message::LoopFound(m) => self.on_loop_found(link, m),
             Message::Goodbye(m) => self.on_goodbye(link, node, m),
+            Message::Beat(m) => self.on_beat(link, m),
+            Message::Ask(m) => self.on_ask(link, node, m),
         }
     }
 }

@@ -26,11 +26,13 @@ pub(crate) enum Timer {
     Recover,
     /// A look at the ranks of the ring.
     Standing,
+    /// Something is due about a node that is watched, or a beat (R30).
+    Detect,
     /// Housekeeping of links and memories.
     Sweep,
 }
 
-const TIMERS: [Timer; 8] = [
+const TIMERS: [Timer; 9] = [
     Timer::Round,
     Timer::Renew,
     Timer::Trace,
@@ -38,6 +40,7 @@ const TIMERS: [Timer; 8] = [
     Timer::Fetch,
     Timer::Recover,
     Timer::Standing,
+    Timer::Detect,
     Timer::Sweep,
 ];
 
@@ -68,6 +71,11 @@ impl Timers {
 
     pub(crate) fn clear(&mut self, timer: Timer) {
         self.at[timer as usize] = None;
+    }
+
+    /// When it is due.
+    pub(crate) fn at(&self, timer: Timer) -> Option<Instant> {
+        self.at[timer as usize]
     }
 
     pub(crate) fn is_set(&self, timer: Timer) -> bool {

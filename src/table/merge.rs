@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::contract;
 use crate::id::NodeId;
 use crate::record::{BodyInfo, RecordError, Sequence, Signature, check_body};
 use crate::table::tombstones::Place;
@@ -26,6 +27,8 @@ pub(crate) enum Merged {
     Stale(Sequence),
     /// A dead certificate refuses it.
     Refused(Sequence),
+    /// Its node is down at this sequence or a higher one (R35).
+    Down,
     /// Other content under the same version: the first stays.
     Conflict,
     /// No room.
@@ -111,6 +114,10 @@ impl Table {
         if let Some(refusing) = known.filter(|refusing| record.sequence <= *refusing) {
             return Err(Merged::Refused(refusing));
         }
+        let down = self.downs.get(&record.node);
+        if down.is_some_and(|down| record.sequence <= down.at) {
+            return Err(Merged::Down);
+        }
         // In a crowded cluster most records end here.
         let outranked = self.is_full() && self.evictor.is_outranked(&record.node);
         if outranked && !is_pinned(&record.node) && !self.comes_next(&record.node) {
@@ -174,6 +181,7 @@ impl Table {
                 if !has_room {
                     return Merged::Full;
                 }
+                self.downs.remove(&record.node);
                 let slot = self.insert(entry);
                 self.set_aside(is_pinned);
                 Merged::New(slot)
@@ -311,6 +319,34 @@ impl Table {
     pub(crate) fn bury(&mut self, now: Instant, node: NodeId, sequence: Sequence, life: Duration) {
         self.dead
             .insert(node, sequence, now + certificate_life(life));
+    }
+
+    /// Takes a node out of the living, until a higher sequence of its own brings it back (R35): it
+    /// leaves no certificate, since it has not expired.
+    pub(crate) fn take_down(
+        &mut self,
+        node: &NodeId,
+        at: Sequence,
+        by: &[NodeId],
+    ) -> Option<Entry> {
+        let slot = self.find(node).filter(|_| *node != self.own)?;
+        if self.get(slot)?.is_tombstone() {
+            return None;
+        }
+        let entry = self.remove(slot)?;
+        let at = at.max(entry.sequence());
+        // The nearest first: they convince whoever asks who stands between.
+        let mut by = by.to_vec();
+        by.sort_unstable_by_key(|by| self.ring.distance_between(by, node));
+        self.downs.insert(*node, at, by, entry.deadline);
+        Some(entry)
+    }
+
+    /// Of nodes that are down, those whose records would have ended leave certificates (R3).
+    pub(crate) fn expire_downs(&mut self, now: Instant) {
+        while let Some((node, at)) = self.downs.pop_ended(now) {
+            self.bury(now, node, at, contract::DEFAULT_LIFETIME);
+        }
     }
 
     /// The next entry that is due. One whose life has ended is taken out, and leaves its

@@ -8,6 +8,7 @@
 mod dead;
 mod deadlines;
 mod delta;
+mod downs;
 mod entry;
 mod evictor;
 mod log;

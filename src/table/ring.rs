@@ -129,6 +129,25 @@ impl Ring {
         live.filter(|n| n != node).min_by_key(distance)
     }
 
+    /// How far round the ring the second is from the first.
+    pub(super) fn distance_between(&self, from: &NodeId, to: &NodeId) -> u64 {
+        let from = self.key.position(from);
+        from.distance_to(self.key.position(to))
+    }
+
+    /// How many of these live nodes stand between these two.
+    pub(super) fn between(
+        &self,
+        from: &NodeId,
+        to: &NodeId,
+        live: impl Iterator<Item = NodeId>,
+    ) -> usize {
+        let from = self.key.position(from);
+        let reach = from.distance_to(self.key.position(to));
+        let within = |n: &NodeId| (1..reach).contains(&from.distance_to(self.key.position(n)));
+        live.filter(within).count()
+    }
+
     /// The nearest of these live nodes that is further than `after` and not further than `reach`.
     pub(super) fn first_beyond(
         &self,

@@ -11,6 +11,7 @@ use crate::rng::{Keyed, Purpose, Stream};
 use crate::sketch::Strata;
 use crate::table::dead::Dead;
 use crate::table::deadlines::{Deadlines, Overdue};
+use crate::table::downs::{Down, Downs};
 use crate::table::entry::{Entry, Slot};
 use crate::table::evictor::Evictor;
 use crate::table::log::Log;
@@ -29,6 +30,7 @@ pub(crate) struct Table {
     pub(super) overdue: Overdue,
     pub(super) log: Log,
     pub(super) dead: Dead,
+    pub(super) downs: Downs,
     pub(super) evictor: Evictor,
     pub(super) tombstones: Tombstones,
     pub(super) capacity: usize,
@@ -53,6 +55,7 @@ impl Table {
             overdue: Overdue::default(),
             log: Log::default(),
             dead: Dead::default(),
+            downs: Downs::default(),
             evictor: Evictor::new(Keyed::new(seed, Purpose::Eviction), capacity),
             tombstones: Tombstones::new(capacity),
             capacity,
@@ -168,6 +171,20 @@ impl Table {
         self.dead.insert(node, sequence, until);
     }
 
+    /// Whether this node is down, and since which accusations.
+    pub(crate) fn down(&self, node: &NodeId) -> Option<&Down> {
+        self.downs.get(node)
+    }
+
+    /// The nodes that were taken for down last, the latest first.
+    pub(crate) fn latest_downs(&self, most: usize) -> Vec<NodeId> {
+        self.downs.latest(most)
+    }
+
+    pub(crate) fn down_count(&self) -> usize {
+        self.downs.len()
+    }
+
     /// The next time at which an entry is overdue or expires.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first(&self.entries)
@@ -234,6 +251,18 @@ impl Table {
     pub(crate) fn next_after(&self, node: &NodeId) -> Option<NodeId> {
         let live = self.entries().filter(|e| !e.is_tombstone());
         self.ring.next_after(node, live.map(|e| e.node))
+    }
+
+    /// How many live nodes for which `counts` holds stand between these two. Looks at every entry.
+    pub(crate) fn between(
+        &self,
+        from: &NodeId,
+        to: &NodeId,
+        counts: impl Fn(&NodeId) -> bool,
+    ) -> usize {
+        let live = self.entries().filter(|e| !e.is_tombstone());
+        let live = live.map(|e| e.node).filter(|n| counts(n));
+        self.ring.between(from, to, live)
     }
 
     /// Where this node stands on the ring.

@@ -13,6 +13,7 @@ use crate::rng::{Purpose, Stream};
 use crate::time::Instant;
 use crate::wire::{ShortIdScheme, ShortIds, WireRecord};
 
+mod down;
 mod full;
 
 fn node(n: u64) -> NodeId {

@@ -15,8 +15,8 @@ use crate::ring::Position;
 use crate::sketch::Strata;
 use crate::wire::columns::Refusals;
 use crate::wire::message::{
-    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, News,
-    Request, Response, Trace, Update, Walk,
+    Accusation, Ask, Beat, Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello,
+    LoopFound, Message, News, Request, Response, Trace, Update, Walk,
 };
 use crate::wire::page::{self, PageError, Records};
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
@@ -60,6 +60,9 @@ pub enum DecodeError {
     /// A delta with more than one of records, announcement and sketch, or that ends before it begins.
     #[error("a delta has records, an announcement or a sketch, and ends after it begins")]
     Delta,
+    /// More accusations than a message may have.
+    #[error("a message has at most {} accusations", contract::ACCUSATIONS)]
+    Accusations,
 }
 
 fn malformed(error: prost::DecodeError) -> DecodeError {
@@ -79,6 +82,7 @@ impl DecodeError {
             Self::Path => "path",
             Self::Walk => "walk",
             Self::Delta => "delta",
+            Self::Accusations => "accusations",
         }
     }
 }
@@ -121,6 +125,8 @@ pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
         }),
         Kind::LoopFound(m) => Message::LoopFound(loop_found(&m)?),
         Kind::Goodbye(m) => Message::Goodbye(goodbye(m)),
+        Kind::Beat(m) => Message::Beat(beat(&m)),
+        Kind::Ask(m) => Message::Ask(ask(&m)),
     }))
 }
 
@@ -318,17 +324,56 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
 }
 
 fn update(m: pb::Update) -> Result<Update, DecodeError> {
-    let news = m.news.as_ref().map(records).transpose()?;
+    if m.accusations.len() > contract::ACCUSATIONS {
+        return Err(DecodeError::Accusations);
+    }
+    let is_news = m.news.is_some() || !m.accusations.is_empty();
+    let records = m.news.as_ref().map(records).transpose()?;
+    let accusations = m.accusations.iter().map(accusation);
+    let accusations = accusations.collect::<Result<_, _>>()?;
     Ok(Update {
         request: (m.request != 0).then_some(RequestId::new(m.request)),
         digest: m.digest.map(digest),
         delta: m.delta.map(delta).transpose()?,
         refusals: refusals(m.refusals)?,
-        news: news.map(|records| News {
-            records,
+        news: is_news.then(|| News {
+            records: records.unwrap_or_default(),
+            accusations,
             until: Position::new(m.until),
         }),
     })
+}
+
+fn accusation(m: &pb::Accusation) -> Result<Accusation, DecodeError> {
+    let node = |bytes: &Bytes| NodeId::from_slice(bytes).ok_or(DecodeError::NodeId("accusation"));
+    Ok(Accusation {
+        subject: node(&m.subject)?,
+        at: Sequence {
+            version: m.version,
+            beat: m.beat,
+        },
+        by: node(&m.by)?,
+    })
+}
+
+/// A fingerprint of another length is a later version's.
+fn beat(m: &pb::Beat) -> Beat {
+    let of_length = (m.fingerprint.len() == Beat::LEN).then(|| {
+        let bytes = m.fingerprint.iter().rev();
+        bytes.fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    });
+    Beat::new(of_length)
+}
+
+fn ask(m: &pb::Ask) -> Ask {
+    let accused = Sequence {
+        version: m.version,
+        beat: m.beat,
+    };
+    Ask {
+        watch: m.watch,
+        accused: (accused != Sequence::default()).then_some(accused),
+    }
 }
 
 fn loop_found(m: &pb::LoopFound) -> Result<LoopFound, DecodeError> {

@@ -12,8 +12,8 @@ use crate::id::NodeId;
 use crate::record::Sequence;
 use crate::wire::columns::Refusals;
 use crate::wire::message::{
-    Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, Request,
-    Response, Trace, Update,
+    Accusation, Ask, Beat, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello,
+    LoopFound, Message, Request, Response, Trace, Update,
 };
 use crate::wire::page::{self, Records};
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
@@ -29,6 +29,8 @@ pub fn encode(message: Message) -> Bytes {
         Message::Trace(m) => Kind::Trace(trace(&m)),
         Message::LoopFound(m) => Kind::LoopFound(loop_found(&m)),
         Message::Goodbye(m) => Kind::Goodbye(goodbye(m)),
+        Message::Beat(m) => Kind::Beat(beat(m)),
+        Message::Ask(m) => Kind::Ask(ask(m)),
     };
     pb::Envelope { kind: Some(kind) }.encode_to_vec().into()
 }
@@ -184,14 +186,47 @@ fn response(m: Response) -> pb::Response {
 }
 
 fn update(m: Update) -> pb::Update {
-    let until = m.news.as_ref().map_or(0, |news| news.until.get());
+    let (mut records, mut accusations, mut until) = (None, Vec::new(), 0);
+    if let Some(news) = m.news {
+        let silent = news.records.is_empty() && !news.accusations.is_empty();
+        records = (!silent).then(|| self::records(&news.records));
+        accusations = news.accusations.iter().map(accusation).collect();
+        until = news.until.get();
+    }
     pb::Update {
         request: m.request.map_or(0, |id| id.get()),
         digest: m.digest.map(digest),
         delta: m.delta.map(delta),
         refusals: refusals(m.refusals),
-        news: m.news.map(|news| records(&news.records)),
+        news: records,
         until,
+        accusations,
+    }
+}
+
+fn accusation(m: &Accusation) -> pb::Accusation {
+    pb::Accusation {
+        subject: Bytes::copy_from_slice(m.subject.as_bytes()),
+        version: m.at.version,
+        beat: m.at.beat,
+        by: Bytes::copy_from_slice(m.by.as_bytes()),
+    }
+}
+
+fn beat(m: Beat) -> pb::Beat {
+    let bytes = m.fingerprint.map(u64::to_le_bytes);
+    let fingerprint = bytes.map(|b| Bytes::copy_from_slice(&b[..Beat::LEN]));
+    pb::Beat {
+        fingerprint: fingerprint.unwrap_or_default(),
+    }
+}
+
+fn ask(m: Ask) -> pb::Ask {
+    let Sequence { version, beat } = m.accused.unwrap_or_default();
+    pb::Ask {
+        watch: m.watch,
+        version,
+        beat,
     }
 }
 

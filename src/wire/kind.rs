@@ -18,6 +18,10 @@ pub enum Kind {
     LoopFound,
     /// Precedes the end of a link.
     Goodbye,
+    /// Says that its sender is there.
+    Beat,
+    /// Wants one.
+    Ask,
     /// What was received and is none of these: bytes that are no message, and kinds and versions
     /// that this version does not know.
     Other,
@@ -35,6 +39,8 @@ impl Kind {
         Self::Trace,
         Self::LoopFound,
         Self::Goodbye,
+        Self::Beat,
+        Self::Ask,
         Self::Other,
     ];
 
@@ -49,6 +55,8 @@ impl Kind {
             Self::Trace => "trace",
             Self::LoopFound => "loop_found",
             Self::Goodbye => "goodbye",
+            Self::Beat => "beat",
+            Self::Ask => "ask",
             Self::Other => "other",
         }
     }

@@ -34,6 +34,10 @@ pub enum Message {
     LoopFound(LoopFound),
     /// Precedes the end of a link.
     Goodbye(Goodbye),
+    /// Its sender is there (R31).
+    Beat(Beat),
+    /// Wants one (R32).
+    Ask(Ask),
 }
 
 impl Message {
@@ -48,6 +52,8 @@ impl Message {
             Self::Trace(_) => Kind::Trace,
             Self::LoopFound(_) => Kind::LoopFound,
             Self::Goodbye(_) => Kind::Goodbye,
+            Self::Beat(_) => Kind::Beat,
+            Self::Ask(_) => Kind::Ask,
         }
     }
 }
@@ -245,9 +251,50 @@ pub struct Update {
 pub struct News {
     /// What has changed.
     pub records: Records,
+    /// Who is accused of being silent; at most 64.
+    pub accusations: Vec<Accusation>,
     /// The end of the part of the ring that the receiver passes it on to: the part begins at the
     /// receiver, and this place is not in it. Where it is the receiver's own, that is the ring.
     pub until: Position,
+}
+
+/// A node that is watched is silent (R32).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Accusation {
+    /// Which.
+    pub subject: NodeId,
+    /// The sequence of its record that the accuser knows: a higher one refutes this.
+    pub at: Sequence,
+    /// The accuser.
+    pub by: NodeId,
+}
+
+/// Its sender is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Beat {
+    /// The lowest 48 bits of the fingerprint of the sender's table; none where it has had to choose.
+    pub fingerprint: Option<u64>,
+}
+
+impl Beat {
+    /// Bytes of the fingerprint.
+    pub(crate) const LEN: usize = 6;
+    const MASK: u64 = (1 << 48) - 1;
+
+    /// Of a table with this fingerprint.
+    pub(crate) fn new(fingerprint: Option<u64>) -> Self {
+        let fingerprint = fingerprint.map(|f| f & Self::MASK);
+        Self { fingerprint }
+    }
+}
+
+/// Whether the receiver is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ask {
+    /// The sender watches the receiver, and wants beats from now on; or does not, any more.
+    pub watch: bool,
+    /// The sequence at which it has accused it.
+    pub accused: Option<Sequence>,
 }
 
 /// Looks for cycles among configured upstreams.

@@ -33,8 +33,8 @@ pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub use encode::encode;
 pub use kind::Kind;
 pub use message::{
-    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, News,
-    Request, Response, Trace, Update, Walk,
+    Accusation, Ask, Beat, Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello,
+    LoopFound, Message, News, Request, Response, Trace, Update, Walk,
 };
 pub use page::{PageError, Records, RecordsBuilder, WireRecord};
 pub(crate) use sets::ShortIdScheme;

@@ -34,13 +34,14 @@ pub(crate) fn example(changed: &[(&'static str, &'static str)]) -> Vec<Source> {
         ("src/wire/message.rs", "pub enum Message { Hello }"),
         (
             "src/node/mod.rs",
-            "mod base; mod cx; mod exchange; mod flow; mod guard; mod state; mod view;\nuse self::base::Base;\npub struct Node(Base);",
+            "mod base; mod cx; mod detector; mod exchange; mod flow; mod guard; mod state; mod view;\nuse self::base::Base;\npub struct Node(Base);",
         ),
         (
             "src/node/base.rs",
             "use crate::node::state::Links;\npub struct Base(Links);",
         ),
         ("src/node/cx.rs", "pub struct Cx;"),
+        ("src/node/detector.rs", ""),
         ("src/node/exchange.rs", ""),
         (
             "src/node/flow.rs",

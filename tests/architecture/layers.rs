@@ -10,7 +10,7 @@ use crate::source::{Source, tree};
 
 /// Modules with all below them, and those that they may not use. `node::self` is the file of
 /// `node` without its children.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("contract", &["wire", "table", "limits", "node", "driver"]),
     ("time", &["wire", "table", "limits", "node", "driver"]),
     ("id", &["wire", "table", "limits", "node", "driver"]),
@@ -28,6 +28,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "node::state",
             "node::base",
             "node::exchange",
+            "node::detector",
             "node::guard",
             "node::flow",
             "node::view",
@@ -39,6 +40,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "node::self",
             "node::base",
             "node::exchange",
+            "node::detector",
             "node::guard",
             "node::flow",
             "node::view",
@@ -49,6 +51,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
         &[
             "node::self",
             "node::exchange",
+            "node::detector",
             "node::guard",
             "node::flow",
             "node::view",
@@ -56,7 +59,23 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ),
     (
         "node::exchange",
-        &["node::self", "node::guard", "node::flow", "node::view"],
+        &[
+            "node::self",
+            "node::detector",
+            "node::guard",
+            "node::flow",
+            "node::view",
+        ],
+    ),
+    (
+        "node::detector",
+        &[
+            "node::self",
+            "node::exchange",
+            "node::guard",
+            "node::flow",
+            "node::view",
+        ],
     ),
     (
         "node::guard",

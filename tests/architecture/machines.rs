@@ -15,7 +15,7 @@ use crate::source::{Source, attributes, for_tests, tree};
 const STATE: &str = "node::state";
 
 /// What composes the machines, and what they therefore never name.
-const COMPOSERS: [&str; 4] = ["Node", "Base", "Exchange", "Guard"];
+const COMPOSERS: [&str; 5] = ["Node", "Base", "Exchange", "Detector", "Guard"];
 
 /// Machines that use each other.
 fn acquainted(graph: &Graph) -> Vec<String> {

@@ -10,6 +10,7 @@ mod crowded;
 mod determinism;
 mod events;
 mod exchanges;
+mod liveness;
 mod losses;
 mod news;
 mod own;

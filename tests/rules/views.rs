@@ -96,7 +96,7 @@ fn traffic_is_counted_by_kind() {
     rig.raw(link, vec![0xff; 70]);
     let stats = rig.node.stats();
     let received = |kind: Kind| stats.received_of(kind).messages;
-    let expected = [1, 1, 0, 1, 0, 0, 0, 1];
+    let expected = [1, 1, 0, 1, 0, 0, 0, 0, 0, 1];
     let received: Vec<_> = Kind::ALL.iter().copied().map(received).collect();
     assert_eq!(received, expected);
     assert_eq!(stats.received_of(Kind::Other).bytes, 70);
@@ -144,6 +144,7 @@ fn every_fault_has_its_place_among_the_reasons() {
         DecodeError::Path,
         DecodeError::Walk,
         DecodeError::Delta,
+        DecodeError::Accusations,
     ];
     let mut faults = vec![
         PeerFault::PathNotItsOwn,

@@ -209,6 +209,7 @@ pub(crate) fn rumour_of(records: Records) -> Message {
     Message::Update(Update {
         news: Some(News {
             records,
+            accusations: Vec::new(),
             until: Position::new(0),
         }),
         ..Update::default()

@@ -5,6 +5,7 @@
 mod band;
 mod checkers;
 mod cluster;
+mod crashes;
 mod departures;
 mod forge;
 mod lives;

@@ -161,7 +161,11 @@ pub(crate) fn rumour<'a>(records: impl IntoIterator<Item = &'a Rec>) -> Message 
 pub(crate) fn news<'a>(until: Position, records: impl IntoIterator<Item = &'a Rec>) -> Message {
     let records = page(records);
     Message::Update(Update {
-        news: Some(News { records, until }),
+        news: Some(News {
+            records,
+            accusations: Vec::new(),
+            until,
+        }),
         ..Update::default()
     })
 }

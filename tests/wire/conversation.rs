@@ -327,6 +327,6 @@ fn version_1_says_goodbye_and_is_told_goodbye() {
 
 #[test]
 fn what_is_not_of_version_1_is_not_read_as_such() {
-    assert!(Envelope::read(&[0x4a, 0]).is_none(), "a ninth kind");
+    assert!(Envelope::read(&[0x5a, 0]).is_none(), "an eleventh kind");
     assert!(Fields::read(&[0x0a, 5, 1]).is_none(), "cut short");
 }

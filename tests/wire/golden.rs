@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peer_exchange::wire::{
-    self, Brief, Content, Cursor, Decoded, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound,
-    Message, Records, Trace,
+    self, Accusation, Ask, Beat, Brief, Content, Cursor, Decoded, Delta, Digest, Goodbye,
+    GoodbyeReason, Hello, LoopFound, Message, Records, Trace,
 };
 use peer_exchange::{Config, Instant, Node, NodeId, Position, RequestId};
 
@@ -230,6 +230,37 @@ fn goodbye() {
         retry_after: Duration::from_secs(600),
     };
     assert_eq!(decoded("goodbye"), Message::Goodbye(expected));
+}
+
+#[test]
+fn beat_and_ask() {
+    let fingerprint = Some(0x4567_89ab_cdef);
+    assert_eq!(decoded("beat"), Message::Beat(Beat { fingerprint }));
+    let mut asked = Ask {
+        watch: true,
+        accused: Some(seq(300, 2)),
+    };
+    assert_eq!(decoded("ask"), Message::Ask(asked));
+    (asked.watch, asked.accused) = (false, None);
+    assert_eq!(decoded_as("no_more", "ask"), Message::Ask(asked));
+}
+
+#[test]
+fn accusations() {
+    let Message::Update(update) = decoded_as("accusations", "update") else {
+        panic!("no update");
+    };
+    let news = update.news.expect("it is on its way");
+    let accusation = Accusation {
+        subject: id(2),
+        at: seq(300, 2),
+        by: id(3),
+    };
+    assert_eq!(news.accusations, [accusation]);
+    assert_eq!(
+        (news.records.len(), news.until.get()),
+        (0, 0x1122_3344_5566_7788)
+    );
 }
 
 /// An earlier version's snapshot is read, and what is written now is as it was written then.

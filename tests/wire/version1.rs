@@ -141,7 +141,7 @@ impl<'a> Envelope<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         assert!(bytes.len() <= 65_536);
         let fields = Fields::read(bytes).expect("an envelope");
-        let kind = (2..=8).find(|kind| fields.last(*kind).is_some())?;
+        let kind = (2..=10).find(|kind| fields.last(*kind).is_some())?;
         let content = fields.message(kind)?;
         Some(Self { kind, content })
     }

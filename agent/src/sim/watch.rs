@@ -59,7 +59,9 @@ impl Watch {
             }
             Message::Update(m) => (m.delta.as_ref(), &mut self.by_kind.other),
             Message::Trace(_) | Message::LoopFound(_) => (None, &mut self.by_kind.traces),
-            Message::Hello(_) | Message::Goodbye(_) => (None, &mut self.by_kind.other),
+            Message::Hello(_) | Message::Goodbye(_) | Message::Beat(_) | Message::Ask(_) => {
+                (None, &mut self.by_kind.other)
+            }
         };
         match delta.map(|d| &d.content) {
             Some(Content::Records(records)) if !records.is_empty() => {

@@ -39,6 +39,14 @@ impl Base {
         self.dial(Purpose::Peer(node), Target::Peer { node, addresses })
     }
 
+    /// Dials a node that may not hear over its link (R32), also where it has been left alone.
+    pub(crate) fn dial_afresh(&mut self, node: NodeId) {
+        let addresses = self.peer_addresses(&node);
+        if !self.dialer.is_dialing(&node) && !addresses.is_empty() {
+            self.dial(Purpose::Peer(node), Target::Peer { node, addresses });
+        }
+    }
+
     /// Dials every upstream and hint whose time has come.
     pub(crate) fn redial(&mut self) {
         let now = self.cx.now;

@@ -4,6 +4,7 @@
 //! them: reading, composing a message, saying it, dialling, keeping the own record, and what goes
 //! round cycles.
 
+mod accuse;
 mod compose;
 mod cycles;
 mod dial;

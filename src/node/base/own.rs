@@ -75,6 +75,17 @@ impl Base {
         }
     }
 
+    /// Refutes an accusation at this sequence, by a higher beat (R33).
+    pub(crate) fn refute(&mut self, at: Sequence) {
+        if at.version == self.own.sequence().version && self.own.is_published() {
+            self.own.accused(at);
+            self.cx.stats.refutations += 1;
+            self.renew_own();
+        } else {
+            self.on_refused(at);
+        }
+    }
+
     /// Puts the own tombstone into the table; whether there is one to be told (R4).
     pub(crate) fn bury_own(&mut self) -> bool {
         let (sequence, body) = self.own.tombstone(&self.cx);

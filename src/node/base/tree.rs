@@ -14,7 +14,7 @@ use crate::wire::{Message, News, Records, RecordsBuilder, Update, WireRecord};
 /// Something to be told, and how far it had gone before.
 type Item = (NodeId, Option<u64>);
 /// A link, and how far round the ring its node is.
-type Target = (u64, LinkId);
+pub(super) type Target = (u64, LinkId);
 
 /// The whole ring.
 const ALL: u64 = u64::MAX;
@@ -101,7 +101,7 @@ impl Base {
 impl Base {
     /// The standing links within reach, the nearest first. Where one is missing, whoever stands
     /// before it serves its part; before the first, other links are better than none.
-    fn targets(&self, reach: u64, except: Option<NodeId>) -> Vec<Target> {
+    pub(super) fn targets(&self, reach: u64, except: Option<NodeId>) -> Vec<Target> {
         if self.table.is_crowded() {
             // Nobody knows the whole ring: the more are linked, the smaller the gaps.
             return self.links_within(reach, except);
@@ -275,7 +275,11 @@ impl Base {
 
     fn send_page(&mut self, link: LinkId, records: Records, until: Position, class: Class) -> bool {
         let update = Update {
-            news: Some(News { records, until }),
+            news: Some(News {
+                records,
+                accusations: Vec::new(),
+                until,
+            }),
             ..Update::default()
         };
         self.send(link, Message::Update(update), class)

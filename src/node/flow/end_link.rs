@@ -74,7 +74,7 @@ impl Node {
         self.close(id, close);
     }
 
-    fn close(&mut self, id: LinkId, reason: CloseReason) {
+    pub(crate) fn close(&mut self, id: LinkId, reason: CloseReason) {
         if let Some(link) = self.base.links.remove(id) {
             self.base.cx.effect(Effect::Close { link: id, reason });
             let failed = matches!(
@@ -115,6 +115,7 @@ impl Node {
             }
             Some(_) => {}
         }
+        self.detector.link_gone(base, id, &node, failed);
         // A node that is leaving starts no new exchange.
         if !self.over {
             base.standing_lost(&node);
@@ -169,6 +170,7 @@ impl Node {
         self.guard.bans.expire(now);
         self.exchange.walks.expire(now);
         base.traces.expire(&base.cx);
+        base.table.expire_downs(now);
         let (links, upstreams) = (&base.links, &base.upstreams);
         base.table
             .relax(&|node| links.is_linked(node) || upstreams.contains(node));

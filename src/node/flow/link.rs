@@ -42,6 +42,7 @@ impl Node {
         }
         self.add_link(id, node, remote, dial.is_some(), dialled.as_ref());
         self.base.send_hello(id);
+        self.detector.link_up(&mut self.base, &node);
         self.on_dialled(id, node, dialled);
         self.base.send_parked(id, &node);
         Ok(())

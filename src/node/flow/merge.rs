@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::contract;
 use crate::effect::Event;
 use crate::error::PeerFault;
 use crate::id::{LinkId, NodeId};
@@ -66,6 +67,8 @@ struct Gathered {
     relay: Vec<NodeId>,
     /// Newcomers that took the place of others.
     swapped: usize,
+    /// Down here.
+    downs: Vec<NodeId>,
     /// What is wrong with the sender's own record.
     faults: Vec<RecordError>,
 }
@@ -147,6 +150,7 @@ impl Node {
             Origin::News(until) => base.pass_on(&gathered.relay, until),
             _ => base.spread(&gathered.relay, Some(link)),
         }
+        base.send_downs(link, &gathered.downs);
         for error in gathered.faults {
             self.penalise(link, PeerFault::OwnRecord(error));
         }
@@ -171,7 +175,10 @@ impl Node {
                 stats.records_learned += 1;
                 self.report_change(node, merged, slot);
             }
-            Merged::Renewed(_) => stats.renewals_applied += 1,
+            Merged::Renewed(_) => {
+                stats.renewals_applied += 1;
+                self.detector.newer(base, &node);
+            }
             Merged::Known | Merged::Dying => stats.records_known += 1,
             Merged::Stale(sequence) => {
                 stats.records_known += 1;
@@ -182,6 +189,12 @@ impl Node {
             Merged::Refused(sequence) => {
                 stats.records_refused += 1;
                 taken.refuse(node, sequence);
+            }
+            Merged::Down => {
+                stats.records_refused += 1;
+                if gathered.downs.len() < contract::ACCUSATIONS {
+                    gathered.downs.push(node);
+                }
             }
             Merged::Conflict => {
                 stats.records_conflicting += 1;
@@ -205,6 +218,7 @@ impl Node {
 
     /// A peer is new, has changed, or has left.
     fn report_change(&mut self, node: NodeId, merged: Merged, slot: Slot) {
+        self.detector.newer(&self.base, &node);
         let base = &mut self.base;
         let live = base.table.get(slot).is_some_and(|e| !e.is_tombstone());
         match merged {
@@ -215,6 +229,7 @@ impl Node {
             }
             Merged::Newer(_) if live => base.cx.event(Event::PeerChanged { node }),
             Merged::Left(_) => {
+                self.detector.forget(&node);
                 base.hints.forget(&node);
                 base.cx.event(Event::PeerLeft { node });
             }

@@ -2,6 +2,7 @@
 //! [`Node`](super::Node), which alone sees both tiers and the guard.
 
 mod check;
+mod detect;
 mod dial;
 mod end_link;
 mod link;

@@ -5,7 +5,7 @@ use crate::node::Node;
 use crate::node::flow::merge::Origin;
 use crate::node::guard::records_in;
 use crate::node::state::checks::Carrier;
-use crate::wire::Update;
+use crate::wire::{News, Update};
 
 impl Node {
     pub(crate) fn on_update(&mut self, link: LinkId, update: Update, len: usize) {
@@ -19,7 +19,8 @@ impl Node {
             base.cx.stats.requests_throttled += 1;
             return;
         }
-        let news = update.news.as_ref().map_or(0, |n| n.records.len() as u64);
+        let said = |n: &News| (n.records.len() + n.accusations.len()) as u64;
+        let news = update.news.as_ref().map_or(0, said);
         let records = news + records_in(update.delta.as_ref());
         self.guard.charge_taken(now, source, records, len);
         self.check(link, Carrier::Update(update), len);
@@ -34,6 +35,8 @@ impl Node {
         if let Some(news) = update.news {
             let taken = self.merge_records(link, &news.records, Origin::News(news.until));
             self.base.send_refusals(link, taken.into_refusals());
+            let (base, said) = (&mut self.base, &news.accusations);
+            self.detector.on_accusations(base, link, said, news.until);
         }
         let Some(delta) = update.delta else { return };
         let (taken, _) = self.take_delta(link, delta, Origin::Push, false);

@@ -4,16 +4,20 @@
 //! follows. What connects them stands in the tiers above ([`super::base`], [`super::exchange`],
 //! [`super::flow`]).
 
+pub(crate) mod accusations;
 pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod cycles;
 pub(crate) mod dialer;
 pub(crate) mod fetches;
+pub(crate) mod hearing;
 pub(crate) mod hints;
 pub(crate) mod links;
+pub(crate) mod mass;
 pub(crate) mod own;
 pub(crate) mod pace;
 pub(crate) mod peers;
+pub(crate) mod repairs;
 pub(crate) mod reports;
 pub(crate) mod round;
 pub(crate) mod standing;
@@ -21,3 +25,5 @@ pub(crate) mod traces;
 pub(crate) mod tree;
 pub(crate) mod upstreams;
 pub(crate) mod walks;
+pub(crate) mod watchers;
+pub(crate) mod watches;

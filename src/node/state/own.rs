@@ -134,6 +134,11 @@ impl Own {
         self.check = rng::body_check(body);
     }
 
+    /// Others have accused it at this beat of its version: the next one is above it.
+    pub(crate) fn accused(&mut self, at: Sequence) {
+        self.sequence = self.sequence.max(at);
+    }
+
     /// The sequence of a renewal; `None` when the beats of this version are used up.
     pub(crate) fn next_beat(&self) -> Option<Sequence> {
         let beat = self.sequence.beat.checked_add(1)?;

@@ -13,7 +13,7 @@ use crate::record::{Sequence, Signature};
 use crate::ring::Position;
 use crate::rng::{Keyed, Purpose};
 use crate::time::Instant;
-use crate::wire::WireRecord;
+use crate::wire::{Accusation, WireRecord};
 
 /// How long it is remembered how far something has gone. On its way it is a few seconds.
 const REMEMBERED: Duration = Duration::from_secs(10);
@@ -74,8 +74,23 @@ impl Tree {
         reach: u64,
         now: Instant,
     ) -> Option<u64> {
+        let key = self.hash(node, sequence, None);
+        self.serve_key(key, reach, now)
+    }
+
+    /// The same of an accusation (R32).
+    pub(crate) fn serve_accusation(
+        &mut self,
+        said: &Accusation,
+        reach: u64,
+        now: Instant,
+    ) -> Option<u64> {
+        let key = self.hash(&said.subject, said.at, Some(&said.by));
+        self.serve_key(key, reach, now)
+    }
+
+    fn serve_key(&mut self, key: u64, reach: u64, now: Instant) -> Option<u64> {
         self.forget(now);
-        let key = self.hash(node, sequence);
         if let Some(served) = self.served.get_mut(&key) {
             let before = *served;
             *served = before.max(reach);
@@ -86,11 +101,14 @@ impl Tree {
         None
     }
 
-    fn hash(&self, node: &NodeId, sequence: Sequence) -> u64 {
-        let mut bytes = [0; NodeId::LEN + 12];
+    fn hash(&self, node: &NodeId, sequence: Sequence, by: Option<&NodeId>) -> u64 {
+        let mut bytes = [0; 2 * NodeId::LEN + 12];
+        if let Some(by) = by {
+            bytes[NodeId::LEN + 12..].copy_from_slice(by.as_bytes());
+        }
         bytes[..NodeId::LEN].copy_from_slice(node.as_bytes());
         bytes[NodeId::LEN..][..8].copy_from_slice(&sequence.version.to_le_bytes());
-        bytes[NodeId::LEN + 8..].copy_from_slice(&sequence.beat.to_le_bytes());
+        bytes[NodeId::LEN + 8..][..4].copy_from_slice(&sequence.beat.to_le_bytes());
         self.key.hash(&bytes)
     }
 

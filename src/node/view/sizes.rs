@@ -36,6 +36,7 @@ impl Node {
         let kept_traces = base.traces.kept_count().max(base.reports.len());
         let most_links = base.most_links() + caps::DIALS + caps::UPSTREAMS;
         let (walks, tree) = (&self.exchange.walks, &base.tree);
+        let detector = &self.detector;
         let buried = table.tombstone_count();
         let (certificates, hints) = (table.certificate_count(), base.hints.len());
         alloc::vec![
@@ -77,6 +78,11 @@ impl Node {
             ("parked news", tree.parked_count(), caps::PARKED_NEWS),
             ("served news", tree.served_count(), caps::SERVED_NEWS),
             ("carried news", tree.carried_count(), caps::CARRIED_NEWS),
+            ("watches", detector.watches.len(), caps::WATCHES),
+            ("watchers", detector.watchers.len(), caps::WATCHERS),
+            ("cases", detector.accusations.len(), caps::CASES),
+            ("differing links", detector.repairs.len(), links.len()),
+            ("downs", table.down_count(), caps::DOWNS),
             ("doubts", base.standing.doubt_count(), caps::DOUBTS),
         ]
     }

@@ -51,6 +51,8 @@ pub(crate) struct Host {
     pub(crate) seen: Option<(u64, usize)>,
     /// Its links by number, for crashes.
     pub(crate) links: std::collections::BTreeSet<u64>,
+    /// Until when it stands still.
+    pub(crate) paused_until: Duration,
     /// Wakes in a row without time passing.
     pub(crate) spins: u32,
 }

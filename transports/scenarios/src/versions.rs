@@ -25,8 +25,8 @@ const UNKNOWN: [u8; 30] = [
     0xc0, 0x3e, 0x7f, 0xca, 0x3e, 5, b'l', b'a', b't', b'e', b'r', 0xd5, 0x3e, 1, 2, 3, 4, 0xd9,
     0x3e, 1, 2, 3, 4, 5, 6, 7, 8, 0xc0, 0x3e, 0,
 ];
-/// Kind 9; and an envelope without a kind, with a field that is none.
-const OTHERS: [&[u8]; 2] = [b"\x4a\x04late", b"\x08\x02"];
+/// Kind 11; and an envelope without a kind, with a field that is none.
+const OTHERS: [&[u8]; 2] = [b"\x5a\x04late", b"\x08\x02"];
 const NEXT: u32 = wire::VERSION + 1;
 
 impl Filter for Speaks {

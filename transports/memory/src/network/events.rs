@@ -17,6 +17,9 @@ impl<O: Observer> Network<O> {
             return;
         };
         self.now = self.now.max(at);
+        if let Some(resumes) = self.resumes(&what) {
+            return self.put_off(at, what, resumes);
+        }
         match what {
             What::Wake { host, life } => self.wake(host, life, at),
             What::Up { end, dial } => self.link_up(end, dial),
@@ -28,6 +31,30 @@ impl<O: Observer> Network<O> {
             }
             What::Message { end, bytes } => self.deliver(end, bytes),
         }
+    }
+
+    /// When the host goes on that this is meant for, if it stands still.
+    fn resumes(&self, what: &What) -> Option<Duration> {
+        let host = match what {
+            What::Wake { host, .. } | What::DialFailed { host, .. } => *host,
+            What::Up { end, .. } | What::Down { end, .. } | What::Message { end, .. } => {
+                ends(self.links.get(&(end / 2))?, *end).0
+            }
+        };
+        let until = self.hosts[host.0].paused_until;
+        (until > self.now).then_some(until)
+    }
+
+    fn put_off(&mut self, at: Duration, what: What, until: Duration) {
+        if let What::Wake { host, .. } = &what {
+            let host = &mut self.hosts[host.0];
+            for wake in [&mut host.queued_wake, &mut host.wake_at] {
+                if *wake == Some(at) {
+                    *wake = Some(until);
+                }
+            }
+        }
+        self.queue.push(until, what);
     }
 
     fn wake(&mut self, id: HostId, life: u32, at: Duration) {

@@ -165,6 +165,7 @@ impl<O: Observer> Network<O> {
             side: 0,
             seen: None,
             links: Default::default(),
+            paused_until: Duration::ZERO,
             spins: 0,
         });
         host
@@ -247,6 +248,12 @@ impl<O: Observer> Network<O> {
                 },
             );
         }
+    }
+
+    /// Stops a host for so long, as a signal does its process: what is meant for it waits.
+    pub fn pause(&mut self, id: HostId, time: Duration) {
+        let host = &mut self.hosts[id.0];
+        host.paused_until = host.paused_until.max(self.now + time);
     }
 
     /// Separates the hosts for which `other_side` holds from the rest: messages and dials across

@@ -1,0 +1,276 @@
+//! Whom this node watches, and what it makes of their silence (R30, R32, R34).
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::id::NodeId;
+use crate::limits::caps;
+use crate::record::Sequence;
+use crate::time::Instant;
+
+#[cfg(test)]
+mod tests;
+
+/// Asks that a silent node is given before it is accused.
+const ASKS: u8 = 10;
+/// Of these, the ones that go over a fresh dial as well: the link itself may be what is broken.
+const FRESH: [u8; 3] = [2, 4, 6];
+/// After so many asks without an answer a node counts as lost, for R39.
+const LOST_AFTER: u8 = 7;
+/// How long a node that is not to be watched any more is watched all the same, in beats.
+const LINGER_BEATS: u32 = 10;
+
+/// The times that follow from the detection time D.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Times(Duration);
+
+impl Times {
+    pub(crate) const fn new(detection: Duration) -> Self {
+        Self(detection)
+    }
+
+    /// Between two beats: T.
+    pub(crate) fn beat(self) -> Duration {
+        self.0 / 3
+    }
+
+    /// Between two asks.
+    pub(crate) fn ask(self) -> Duration {
+        self.0 / 24
+    }
+
+    /// Silence for so long is doubt.
+    pub(crate) fn patience(self) -> Duration {
+        self.beat() + self.ask()
+    }
+}
+
+/// What is due about a watched node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// It is asked whether it is there; with `fresh`, over a new dial as well.
+    Ask { node: NodeId, fresh: Option<u8> },
+    /// It has not answered, since then. Who accuses it says so by [`Watches::accused`].
+    Accuse { node: NodeId, silent_since: Instant },
+    /// It is not watched any more.
+    Release { node: NodeId },
+}
+
+struct Watch {
+    times: Times,
+    /// When it was heard last, or since when it has been watched.
+    last: Instant,
+    /// It has been heard.
+    heard: bool,
+    doubt: Option<Doubt>,
+    /// The sequence at which this node has accused it.
+    accused: Option<Sequence>,
+    /// It is none of those to be watched: until then.
+    lingers_until: Option<Instant>,
+}
+
+#[derive(Clone, Copy)]
+struct Doubt {
+    since: Instant,
+    asks: u8,
+    next: Instant,
+}
+
+impl Watch {
+    fn new(times: Times, now: Instant) -> Self {
+        Self {
+            times,
+            last: now,
+            heard: false,
+            doubt: None,
+            accused: None,
+            lingers_until: None,
+        }
+    }
+
+    /// When something is due about it. Whom it has never heard it watches for D before it doubts.
+    fn due(&self) -> Instant {
+        let patience = if self.heard {
+            self.times.patience()
+        } else {
+            self.times.0
+        };
+        let next = self.doubt.map_or(self.last + patience, |doubt| doubt.next);
+        self.lingers_until.map_or(next, |until| next.min(until))
+    }
+
+    fn is_lost(&self) -> bool {
+        self.accused.is_some() || self.doubt.is_some_and(|doubt| doubt.asks >= LOST_AFTER)
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Watches {
+    watched: BTreeMap<NodeId, Watch>,
+}
+
+impl Watches {
+    /// From now on these are watched; who is none of them any more is kept for a while, since the
+    /// ring may move back, and then released.
+    pub(crate) fn set(&mut self, wanted: &[(NodeId, Times)], now: Instant) -> Vec<NodeId> {
+        for (node, watch) in &mut self.watched {
+            if wanted.iter().any(|(wanted, _)| wanted == node) {
+                watch.lingers_until = None;
+            } else if watch.lingers_until.is_none() {
+                watch.lingers_until = Some(now + LINGER_BEATS * watch.times.beat());
+            }
+        }
+        let mut new = Vec::new();
+        for (node, times) in wanted {
+            let watch = self.watched.entry(*node).or_insert_with(|| {
+                new.push(*node);
+                Watch::new(*times, now)
+            });
+            watch.times = *times;
+        }
+        self.make_room();
+        new
+    }
+
+    /// Where the ring moves fast, who has been watched longest for nothing goes first.
+    fn make_room(&mut self) {
+        while self.watched.len() > caps::WATCHES {
+            let lingers = |(node, watch): (&NodeId, &Watch)| Some((watch.lingers_until?, *node));
+            let Some((_, first)) = self.watched.iter().filter_map(lingers).min() else {
+                break;
+            };
+            self.watched.remove(&first);
+        }
+    }
+
+    /// It is gone for everybody, or has left: there is nothing to watch.
+    pub(crate) fn forget(&mut self, node: &NodeId) {
+        self.watched.remove(node);
+    }
+
+    /// Something of it has come, over any link.
+    pub(crate) fn heard(&mut self, node: &NodeId, now: Instant) {
+        if let Some(watch) = self.watched.get_mut(node) {
+            watch.last = now;
+            watch.heard = true;
+            watch.doubt = None;
+            watch.accused = None;
+        }
+    }
+
+    /// Its link was lost, or somebody accuses it: it is asked at once.
+    pub(crate) fn doubt(&mut self, node: &NodeId, now: Instant) {
+        if let Some(watch) = self.watched.get_mut(node) {
+            watch.begin_doubt(now);
+        }
+    }
+
+    /// A dial was refused by its host: the process is not there. Whether it is to be accused at
+    /// once, since this key has answered there before.
+    #[allow(dead_code, reason = "no transport says yet that a dial was refused")]
+    pub(crate) fn refused(&mut self, node: &NodeId, now: Instant) -> bool {
+        let Some(watch) = self.watched.get_mut(node) else {
+            return false;
+        };
+        watch.begin_doubt(now);
+        watch.heard && watch.accused.is_none()
+    }
+
+    /// This node has accused it, at this sequence.
+    pub(crate) fn accused(&mut self, node: &NodeId, at: Sequence) {
+        if let Some(watch) = self.watched.get_mut(node) {
+            watch.accused = Some(at);
+        }
+    }
+
+    /// The sequence at which this node has accused it, while it stays silent.
+    pub(crate) fn accusation(&self, node: &NodeId) -> Option<Sequence> {
+        self.watched.get(node).and_then(|watch| watch.accused)
+    }
+
+    /// It has refuted the accusation, though it was not heard here: it is watched anew.
+    pub(crate) fn refuted(&mut self, node: &NodeId, now: Instant) {
+        if let Some(watch) = self.watched.get_mut(node) {
+            watch.last = now;
+            watch.doubt = None;
+            watch.accused = None;
+        }
+    }
+
+    /// This process, or its machine, has stood still: nobody else is to blame for the silence (R34).
+    pub(crate) fn start_anew(&mut self, now: Instant) {
+        for watch in self.watched.values_mut() {
+            watch.last = now;
+            watch.doubt = None;
+        }
+    }
+
+    /// What is due now, one after the other.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Step> {
+        let due = |(node, watch): (&NodeId, &Watch)| (watch.due() <= now).then_some(*node);
+        let node = self.watched.iter().find_map(due)?;
+        let watch = self.watched.get_mut(&node)?;
+        if watch.lingers_until.is_some_and(|until| until <= now) {
+            self.watched.remove(&node);
+            return Some(Step::Release { node });
+        }
+        watch.begin_doubt(now);
+        Some(watch.next_step(node, now))
+    }
+
+    /// When something is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.watched.values().map(Watch::due).min()
+    }
+
+    pub(crate) fn contains(&self, node: &NodeId) -> bool {
+        self.watched.contains_key(node)
+    }
+
+    /// Those that are to be watched, and how many of them are lost (R39).
+    pub(crate) fn lost(&self) -> (usize, usize) {
+        let kept = self.watched.values().filter(|w| w.lingers_until.is_none());
+        kept.fold((0, 0), |(all, lost), watch| {
+            (all + 1, lost + usize::from(watch.is_lost()))
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.watched.len()
+    }
+}
+
+impl Watch {
+    fn begin_doubt(&mut self, now: Instant) {
+        self.doubt.get_or_insert(Doubt {
+            since: now,
+            asks: 0,
+            next: now,
+        });
+    }
+
+    /// The next ask; after the last one the accusation, and asks at a slower pace from then on.
+    fn next_step(&mut self, node: NodeId, now: Instant) -> Step {
+        let ask = self.times.ask();
+        let Some(doubt) = &mut self.doubt else {
+            return Step::Ask { node, fresh: None };
+        };
+        if doubt.asks == ASKS {
+            doubt.asks += 1;
+            doubt.next = now + ask * u32::from(ASKS);
+            return Step::Accuse {
+                node,
+                silent_since: doubt.since,
+            };
+        }
+        let rest = doubt.asks > ASKS;
+        doubt.asks = if rest { ASKS } else { doubt.asks + 1 };
+        doubt.next = if rest { now } else { now + ask };
+        let nth = FRESH.iter().position(|nth| *nth == doubt.asks);
+        Step::Ask {
+            node,
+            fresh: nth.filter(|_| !rest).map(|nth| nth as u8),
+        }
+    }
+}
