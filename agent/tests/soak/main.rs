@@ -230,6 +230,16 @@ async fn restart_and_leave(mut plan: Plan, node: Running, ids: BTreeSet<NodeId>)
     node.handle.shutdown().await;
     let again = plan.start();
     knows(&again, &ids).await;
+    // It knows them from its last life: it has to be linked before anybody hears that it leaves.
+    let begun = Instant::now();
+    let heard = |link: &peer_exchange::LinkView| link.round_trip.is_some();
+    while !again.handle.links().await.unwrap().iter().any(heard) {
+        assert!(
+            begun.elapsed() < LIMIT,
+            "a node that has restarted is not linked"
+        );
+        sleep(Duration::from_millis(5)).await;
+    }
     again.handle.leave().await;
 }
 
