@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound, Message, News,
-    Nodes, RecordsBuilder, RefusalsBuilder, Request, Response, Trace, Update, Walk, WireRecord,
-    encode,
+    Ask, Beat, Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound,
+    Message, News, Nodes, RecordsBuilder, RefusalsBuilder, Request, Response, Trace, Update, Walk,
+    WireRecord, encode,
 };
 use peer_exchange::{NodeId, Position, RequestId, Sequence};
 
@@ -148,7 +148,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     };
     let ask = Ask {
         watch: true,
-        accused: Some(sequence()),
+        accused: Some(SEQUENCE),
     };
     let goodbye = Goodbye {
         reason: GoodbyeReason::Full,
