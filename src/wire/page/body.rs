@@ -61,6 +61,25 @@ pub(super) enum Shape {
     },
 }
 
+/// What the numbers of bodies are. A page has a column of each, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Number {
+    Ip4,
+    Ip6Network,
+    Ip6Host,
+    Port,
+    Lifetime,
+    MetadataLen,
+    RawLen,
+}
+
+impl Number {
+    pub(super) const COUNT: usize = 7;
+
+    /// Bits that each has at most.
+    pub(super) const BITS: [u32; Self::COUNT] = [32, 64, 64, 16, 32, 16, 32];
+}
+
 /// A body, taken apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Body<'a> {
@@ -81,6 +100,36 @@ impl Shape {
             Self::Plain { parts, .. } => *parts,
         };
         parts.into_iter().flatten().enumerate()
+    }
+
+    /// The numbers of a body of this shape, in their order, and of which address each is.
+    #[inline]
+    pub(super) fn numbers(&self, mut each: impl FnMut(Number, usize)) {
+        for (i, part) in self.parts() {
+            match part.host {
+                Host::Ip4 => each(Number::Ip4, i),
+                Host::Ip6 => {
+                    each(Number::Ip6Network, i);
+                    each(Number::Ip6Host, i);
+                }
+                Host::Same => {}
+            }
+            if !part.same_port {
+                each(Number::Port, i);
+            }
+        }
+        let (metadata, lifetime) = match self {
+            Self::Raw => return each(Number::RawLen, 0),
+            Self::Plain {
+                metadata, lifetime, ..
+            } => (*metadata, *lifetime),
+        };
+        if metadata {
+            each(Number::MetadataLen, 0);
+        }
+        if lifetime {
+            each(Number::Lifetime, 0);
+        }
     }
 
     pub(super) fn put(&self, out: &mut BitWriter) {
@@ -167,6 +216,30 @@ impl<'a> Body<'a> {
             metadata: &[],
             lifetime: 0,
             bytes,
+        }
+    }
+
+    /// Its numbers, in their order.
+    #[inline]
+    pub(super) fn numbers(&self, mut each: impl FnMut(Number, u64)) {
+        self.shape.numbers(|number, i| {
+            let value = match number {
+                Number::Ip4 | Number::Ip6Host => self.hosts[i] as u64,
+                Number::Ip6Network => (self.hosts[i] >> 64) as u64,
+                Number::Port => self.ports[i].into(),
+                Number::Lifetime => self.lifetime.into(),
+                Number::MetadataLen => self.metadata.len() as u64,
+                Number::RawLen => self.bytes.len() as u64,
+            };
+            each(number, value);
+        });
+    }
+
+    /// The whole of a body that stays as it is.
+    pub(super) fn raw_bytes(&self) -> &'a [u8] {
+        match self.shape {
+            Shape::Raw => self.bytes,
+            Shape::Plain { .. } => &[],
         }
     }
 

@@ -7,22 +7,16 @@ use prost::encoding::encode_varint;
 
 use crate::id::NodeId;
 use crate::wire::page::bits::{BitWriter, bit_len};
-use crate::wire::page::body::{Body, Host, Shape};
+use crate::wire::page::body::{Body, Number, Shape};
 use crate::wire::page::records::Records;
 use crate::wire::page::{HEAD_BITS, HEAD_BYTES, REST_BYTES, column, signed};
 
 /// The numbers of the bodies, by what they are, and their bytes.
 #[derive(Default)]
 struct Bodies {
-    ip4: Vec<u64>,
-    ip6_networks: Vec<u64>,
-    ip6_hosts: Vec<u64>,
-    ports: Vec<u64>,
-    lifetimes: Vec<u64>,
-    metadata: Vec<u64>,
-    raw: Vec<u64>,
-    metadata_bytes: Vec<u8>,
-    raw_bytes: Vec<u8>,
+    numbers: [Vec<u64>; Number::COUNT],
+    metadata: Vec<u8>,
+    raw: Vec<u8>,
 }
 
 /// The first bytes of a node ID as a number.
@@ -62,8 +56,8 @@ pub(in crate::wire) fn pack(records: &Records) -> Vec<u8> {
                 .unwrap_or(&[0; REST_BYTES]),
         );
     }
-    page.extend_from_slice(&bodies.metadata_bytes);
-    page.extend_from_slice(&bodies.raw_bytes);
+    page.extend_from_slice(&bodies.metadata);
+    page.extend_from_slice(&bodies.raw);
     let signatures = records.iter().filter_map(|record| record.signature);
     signatures.for_each(|signature| page.extend_from_slice(signature));
     page
@@ -126,49 +120,13 @@ fn put_shapes(records: &Records, out: &mut BitWriter) -> Bodies {
 
 impl Bodies {
     fn push(&mut self, body: &Body<'_>) {
-        for (i, part) in body.shape.parts() {
-            match part.host {
-                Host::Ip4 => self.ip4.push(body.hosts[i] as u64),
-                Host::Ip6 => {
-                    self.ip6_networks.push((body.hosts[i] >> 64) as u64);
-                    self.ip6_hosts.push(body.hosts[i] as u64);
-                }
-                Host::Same => {}
-            }
-            if !part.same_port {
-                self.ports.push(body.ports[i].into());
-            }
-        }
-        match body.shape {
-            Shape::Raw => {
-                self.raw.push(body.bytes.len() as u64);
-                self.raw_bytes.extend_from_slice(body.bytes);
-            }
-            Shape::Plain {
-                metadata, lifetime, ..
-            } => {
-                if metadata {
-                    self.metadata.push(body.metadata.len() as u64);
-                    self.metadata_bytes.extend_from_slice(body.metadata);
-                }
-                if lifetime {
-                    self.lifetimes.push(body.lifetime.into());
-                }
-            }
-        }
+        body.numbers(|number, value| self.numbers[number as usize].push(value));
+        self.metadata.extend_from_slice(body.metadata);
+        self.raw.extend_from_slice(body.raw_bytes());
     }
 
     fn put(&self, out: &mut BitWriter) {
-        for values in [
-            &self.ip4,
-            &self.ip6_networks,
-            &self.ip6_hosts,
-            &self.ports,
-            &self.lifetimes,
-            &self.metadata,
-            &self.raw,
-        ] {
-            column::put(values, out);
-        }
+        let columns = self.numbers.iter();
+        columns.for_each(|values| column::put(values, out));
     }
 }

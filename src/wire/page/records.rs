@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::id::NodeId;
 use crate::record::{Sequence, Signature};
 use crate::wire::page::bits::bit_len;
-use crate::wire::page::body::{Body, Host, Shape};
+use crate::wire::page::body::{Body, Number, Shape};
 use crate::wire::page::column::Bound;
 use crate::wire::page::{HEAD_BITS, REST_BYTES};
 
@@ -179,13 +179,7 @@ struct Columns {
     versions: Bound,
     beats: Bound,
     lives: Bound,
-    ip4: Bound,
-    ip6_networks: Bound,
-    ip6_hosts: Bound,
-    ports: Bound,
-    lifetimes: Bound,
-    metadata: Bound,
-    raw: Bound,
+    bodies: [Bound; Number::COUNT],
 }
 
 impl Size {
@@ -203,36 +197,8 @@ impl Size {
         columns.beats.push(record.sequence.beat.into());
         columns.lives.push(record.remaining_s.into());
         columns.bytes += record.signature.map_or(0, |signature| signature.len());
-        for (i, part) in body.shape.parts() {
-            match part.host {
-                Host::Ip4 => columns.ip4.push(body.hosts[i] as u64),
-                Host::Ip6 => {
-                    columns.ip6_networks.push((body.hosts[i] >> 64) as u64);
-                    columns.ip6_hosts.push(body.hosts[i] as u64);
-                }
-                Host::Same => {}
-            }
-            if !part.same_port {
-                columns.ports.push(body.ports[i].into());
-            }
-        }
-        match body.shape {
-            Shape::Raw => {
-                columns.raw.push(body.bytes.len() as u64);
-                columns.bytes += body.bytes.len();
-            }
-            Shape::Plain {
-                metadata, lifetime, ..
-            } => {
-                if metadata {
-                    columns.metadata.push(body.metadata.len() as u64);
-                    columns.bytes += body.metadata.len();
-                }
-                if lifetime {
-                    columns.lifetimes.push(body.lifetime.into());
-                }
-            }
-        }
+        columns.bytes += body.metadata.len() + body.raw_bytes().len();
+        body.numbers(|number, value| columns.bodies[number as usize].push(value));
     }
 
     fn bytes(&self) -> usize {
@@ -245,19 +211,9 @@ impl Size {
         let shapes = count_bits as usize
             + self.shape_bits
             + n * bit_len(self.shapes.len() as u64 - 1) as usize;
-        let columns = [
-            c.versions,
-            c.beats,
-            c.lives,
-            c.ip4,
-            c.ip6_networks,
-            c.ip6_hosts,
-            c.ports,
-            c.lifetimes,
-            c.metadata,
-            c.raw,
-        ];
-        let bits = ids + signed + shapes + columns.into_iter().map(Bound::bits).sum::<usize>();
+        let columns = [c.versions, c.beats, c.lives].into_iter();
+        let columns = columns.chain(c.bodies);
+        let bits = ids + signed + shapes + columns.map(Bound::bits).sum::<usize>();
         MOST_OF_A_COUNT + bits.div_ceil(8) + n * REST_BYTES + c.bytes
     }
 }

@@ -12,7 +12,7 @@ use crate::contract;
 use crate::id::NodeId;
 use crate::record::{Sequence, Signature};
 use crate::wire::page::bits::{BitReader, bit_len};
-use crate::wire::page::body::{Body, Host, Shape};
+use crate::wire::page::body::{Body, Host, Number, Shape};
 use crate::wire::page::records::{Records, Row};
 use crate::wire::page::{HEAD_BITS, HEAD_BYTES, PageError, REST_BYTES, column, signed};
 
@@ -172,45 +172,23 @@ fn take_shapes(n: usize, bits: &mut BitReader<'_>) -> Result<Vec<Shape>, PageErr
 }
 
 /// The numbers of the bodies, by what they are.
-struct Numbers {
-    ip4: Vec<u64>,
-    ip6_networks: Vec<u64>,
-    ip6_hosts: Vec<u64>,
-    ports: Vec<u64>,
-    lifetimes: Vec<u64>,
-    metadata: Vec<u64>,
-    raw: Vec<u64>,
-}
+struct Numbers([Vec<u64>; Number::COUNT]);
 
 impl Numbers {
     fn take(shapes: &[Shape], bits: &mut BitReader<'_>) -> Result<Self, PageError> {
-        let (mut ip4, mut ip6, mut ports) = (0, 0, 0);
-        let (mut lifetimes, mut metadatas, mut raw) = (0, 0, 0);
+        let mut counts = [0; Number::COUNT];
         for shape in shapes {
-            for (_, part) in shape.parts() {
-                ip4 += usize::from(part.host == Host::Ip4);
-                ip6 += usize::from(part.host == Host::Ip6);
-                ports += usize::from(!part.same_port);
-            }
-            match shape {
-                Shape::Raw => raw += 1,
-                Shape::Plain {
-                    metadata, lifetime, ..
-                } => {
-                    metadatas += usize::from(*metadata);
-                    lifetimes += usize::from(*lifetime);
-                }
-            }
+            shape.numbers(|number, _| counts[number as usize] += 1);
         }
-        Ok(Self {
-            ip4: column::take(ip4, 32, bits)?,
-            ip6_networks: column::take(ip6, 64, bits)?,
-            ip6_hosts: column::take(ip6, 64, bits)?,
-            ports: column::take(ports, 16, bits)?,
-            lifetimes: column::take(lifetimes, 32, bits)?,
-            metadata: column::take(metadatas, 16, bits)?,
-            raw: column::take(raw, 32, bits)?,
-        })
+        let mut columns: [Vec<u64>; Number::COUNT] = Default::default();
+        for ((column, count), most) in columns.iter_mut().zip(counts).zip(Number::BITS) {
+            *column = column::take(count, most, bits)?;
+        }
+        Ok(Self(columns))
+    }
+
+    fn of(&self, number: Number) -> &[u64] {
+        &self.0[number as usize]
     }
 }
 
@@ -224,14 +202,17 @@ impl Bodies {
     fn take(shapes: &[Shape], numbers: &Numbers, bytes: &mut Bytes<'_>) -> Result<Self, PageError> {
         let length = |lengths: &[u64]| lengths.iter().sum::<u64>() as usize;
         let mut filling = Filling {
-            ip4: numbers.ip4.iter(),
-            ip6: numbers.ip6_networks.iter().zip(&numbers.ip6_hosts),
-            ports: numbers.ports.iter(),
-            lifetimes: numbers.lifetimes.iter(),
-            metadata: numbers.metadata.iter(),
-            raw: numbers.raw.iter(),
-            metadata_bytes: Bytes(bytes.take(length(&numbers.metadata))?),
-            raw_bytes: Bytes(bytes.take(length(&numbers.raw))?),
+            ip4: numbers.of(Number::Ip4).iter(),
+            ip6: numbers
+                .of(Number::Ip6Network)
+                .iter()
+                .zip(numbers.of(Number::Ip6Host)),
+            ports: numbers.of(Number::Port).iter(),
+            lifetimes: numbers.of(Number::Lifetime).iter(),
+            metadata: numbers.of(Number::MetadataLen).iter(),
+            raw: numbers.of(Number::RawLen).iter(),
+            metadata_bytes: Bytes(bytes.take(length(numbers.of(Number::MetadataLen)))?),
+            raw_bytes: Bytes(bytes.take(length(numbers.of(Number::RawLen)))?),
         };
         let mut out = Self {
             bytes: Vec::with_capacity(shapes.len() * 12),
