@@ -99,5 +99,3 @@ pub const ACCUSERS: usize = 8;
 pub const ACCUSER_RATES: usize = 1_024;
 /// Nodes that are down, until their records would have ended (R35).
 pub const DOWNS: usize = 4_096;
-/// Pairs of subject and accuser that are not heard, after false accusations (R33).
-pub const UNHEARD_ACCUSERS: usize = 1_024;

@@ -45,9 +45,14 @@ impl Ring {
         self.at
     }
 
+    /// Where this node stands.
+    pub(super) fn position_of(&self, node: &NodeId) -> Position {
+        self.key.position(node)
+    }
+
     /// How far round the ring this node is from the own one.
     pub(super) fn distance(&self, node: &NodeId) -> u64 {
-        self.at.distance_to(self.key.position(node))
+        self.at.distance_to(self.position_of(node))
     }
 
     fn ranked(&self, node: NodeId) -> Ranked {

@@ -270,6 +270,11 @@ impl Table {
         self.ring.at()
     }
 
+    /// Where this node stands.
+    pub(crate) fn position_of(&self, node: &NodeId) -> Position {
+        self.ring.position_of(node)
+    }
+
     /// How far round the ring this node is from the own one.
     pub(crate) fn distance(&self, node: &NodeId) -> u64 {
         self.ring.distance(node)

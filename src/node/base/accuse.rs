@@ -65,8 +65,8 @@ impl Base {
     /// Tells the other end, which is to tell nobody.
     fn tell_accused(&mut self, link: LinkId, said: &[Accusation]) {
         if let Some(node) = self.links.node(link) {
-            let at = self.table.position().ahead(self.table.distance(&node));
-            self.send_accusations(link, said, at.ahead(1));
+            let nobody_else = self.table.position_of(&node).ahead(1);
+            self.send_accusations(link, said, nobody_else);
         }
     }
 
@@ -98,14 +98,6 @@ impl Base {
         }
         for said in said.chunks(contract::ACCUSATIONS) {
             self.tell_accused(link, said);
-        }
-    }
-
-    /// Tells the other end the record of this node, and nobody else of it.
-    pub(crate) fn tell_newer(&mut self, link: LinkId, about: NodeId) {
-        if let Some(node) = self.links.node(link) {
-            let at = self.table.position().ahead(self.table.distance(&node));
-            self.send_news(link, alloc::vec![about], at.ahead(1));
         }
     }
 

@@ -241,7 +241,7 @@ impl Base {
         let Some(node) = self.links.node(link) else {
             return;
         };
-        let at = self.table.position().ahead(self.table.distance(&node));
+        let at = self.table.position_of(&node);
         if let Some(link) = self.links.get_mut(link) {
             link.await_room(about, at, until);
         }
@@ -251,8 +251,15 @@ impl Base {
     /// tables are full, it may not hear of it otherwise.
     pub(crate) fn introduce(&mut self, link: LinkId, node: &NodeId) {
         if let Some(next) = self.table.next_after(node) {
-            let at = self.table.position().ahead(self.table.distance(node));
-            self.send_news(link, alloc::vec![next], at.ahead(1));
+            self.tell_alone(link, next);
+        }
+    }
+
+    /// Tells the other end the record of this node, and nobody else of it.
+    pub(crate) fn tell_alone(&mut self, link: LinkId, about: NodeId) {
+        if let Some(node) = self.links.node(link) {
+            let nobody_else = self.table.position_of(&node).ahead(1);
+            self.send_news(link, alloc::vec![about], nobody_else);
         }
     }
 
@@ -287,7 +294,7 @@ impl Base {
 
     /// What was kept for this node, now that it is linked.
     pub(crate) fn send_parked(&mut self, link: LinkId, to: &NodeId) {
-        let at = self.table.position().ahead(self.table.distance(to));
+        let at = self.table.position_of(to);
         if let Some((about, until)) = self.tree.take_parked(to, at) {
             self.send_news(link, about, until);
         }
@@ -297,7 +304,7 @@ impl Base {
     pub(crate) fn pass_parked_by(&mut self, to: &NodeId) {
         let distance = self.table.distance(to);
         let own = self.table.position();
-        if let Some((about, until)) = self.tree.take_parked(to, own.ahead(distance)) {
+        if let Some((about, until)) = self.tree.take_parked(to, self.table.position_of(to)) {
             self.tell_beyond(&about, distance, own.reach(until), None);
         }
     }

@@ -49,7 +49,7 @@ impl Detector {
             return;
         }
         if known.is_some_and(|known| known > said.at) {
-            base.tell_newer(link, said.subject);
+            base.tell_alone(link, said.subject);
             return;
         }
         if reach <= 1 {

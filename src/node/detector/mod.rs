@@ -113,7 +113,7 @@ impl Detector {
         base.send_beat(link);
         if let Some(at) = ask.accused {
             self.refute(base, at);
-            base.tell_newer(link, base.cx.id);
+            base.tell_alone(link, base.cx.id);
         }
     }
 

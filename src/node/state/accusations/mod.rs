@@ -18,10 +18,6 @@ const PER_MINUTE: u8 = 8;
 const MINUTE: Duration = Duration::from_secs(60);
 /// After so long a lone accusation says nothing any more.
 const LAPSE: Duration = Duration::from_secs(10);
-/// How long an accuser that was wrong twice is not heard about that subject (R33).
-#[allow(dead_code, reason = "refutations name nobody yet")]
-const SILENCED: Duration = Duration::from_secs(600);
-
 /// Somebody says that a node is silent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Claim {
@@ -34,7 +30,7 @@ pub(crate) struct Claim {
 /// What an accusation has led to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
-    /// It was known, is about an older life of the subject, or is not heard.
+    /// It was known, or is about an older life of the subject.
     Ignored,
     /// Its accuser is not near enough: kept, in case those between turn out to be accused too.
     Kept,
@@ -63,15 +59,8 @@ struct Case {
     kept: Vec<NodeId>,
     /// When something follows: the hold or the lapse is over.
     due: Option<Instant>,
-    stage: Stage,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-enum Stage {
-    #[default]
-    Suspect,
-    Condemned,
-    Down,
+    /// There are enough: it is down when the hold is over.
+    condemned: bool,
 }
 
 #[derive(Default)]
@@ -81,8 +70,6 @@ pub(crate) struct Accusations {
     due: BTreeSet<(Instant, NodeId)>,
     /// How many accusations of whom have come since when.
     rates: BTreeMap<NodeId, (u8, Instant)>,
-    /// (subject, accuser) that are not heard, and until when.
-    silenced: BTreeMap<(NodeId, NodeId), Instant>,
 }
 
 impl Accusations {
@@ -107,10 +94,6 @@ impl Accusations {
         hold: Duration,
         now: Instant,
     ) -> Outcome {
-        let silenced = self.silenced.get(&(claim.subject, claim.by));
-        if silenced.is_some_and(|until| *until > now) {
-            return Outcome::Ignored;
-        }
         if self.cases.len() >= caps::CASES && !self.cases.contains_key(&claim.subject) {
             return Outcome::Ignored;
         }
@@ -182,7 +165,7 @@ impl Accusations {
     /// The subjects about which accusations are kept that do not count yet.
     pub(crate) fn open(&self) -> impl Iterator<Item = &NodeId> {
         let open = |(subject, case): (_, &Case)| {
-            (!case.kept.is_empty() && case.stage == Stage::Suspect).then_some(subject)
+            (!case.kept.is_empty() && !case.condemned).then_some(subject)
         };
         self.cases.iter().filter_map(open)
     }
@@ -201,22 +184,6 @@ impl Accusations {
         self.remove(subject);
     }
 
-    /// The subject names this accuser as one that was wrong about it twice (R33). In general it
-    /// would be a way to silence watchers: so only about this subject, and for a while.
-    #[allow(dead_code, reason = "refutations name nobody yet")]
-    pub(crate) fn silence(&mut self, subject: NodeId, by: NodeId, now: Instant) {
-        self.silenced.retain(|_, until| *until > now);
-        if self.silenced.len() < caps::UNHEARD_ACCUSERS {
-            self.silenced.insert((subject, by), now + SILENCED);
-        }
-    }
-
-    #[allow(dead_code, reason = "refutations name nobody yet")]
-    pub(crate) fn is_silenced(&self, subject: NodeId, by: NodeId, now: Instant) -> bool {
-        let until = self.silenced.get(&(subject, by));
-        until.is_some_and(|until| *until > now)
-    }
-
     /// What the time that has passed has decided.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Verdict> {
         while let Some(&(due, subject)) = self.due.first() {
@@ -228,8 +195,7 @@ impl Accusations {
                 continue;
             };
             case.due = None;
-            if case.stage == Stage::Condemned {
-                case.stage = Stage::Down;
+            if case.condemned {
                 return Some(Verdict::Down(subject));
             }
             let counted = !case.by.is_empty();
@@ -273,11 +239,11 @@ impl Case {
         if self.by.len() < caps::ACCUSERS {
             self.by.push(by);
         }
-        if self.stage != Stage::Suspect {
+        if self.condemned {
             return Outcome::Added;
         }
         if self.by.len() >= quorum {
-            self.stage = Stage::Condemned;
+            self.condemned = true;
             self.due = Some(now + hold);
             return Outcome::Condemned { until: now + hold };
         }

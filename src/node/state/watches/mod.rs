@@ -166,17 +166,6 @@ impl Watches {
         }
     }
 
-    /// A dial was refused by its host: the process is not there. Whether it is to be accused at
-    /// once, since this key has answered there before.
-    #[allow(dead_code, reason = "no transport says yet that a dial was refused")]
-    pub(crate) fn refused(&mut self, node: &NodeId, now: Instant) -> bool {
-        let Some(watch) = self.watched.get_mut(node) else {
-            return false;
-        };
-        watch.begin_doubt(now);
-        watch.heard && watch.accused.is_none()
-    }
-
     /// This node has accused it, at this sequence.
     pub(crate) fn accused(&mut self, node: &NodeId, at: Sequence) {
         if let Some(watch) = self.watched.get_mut(node) {

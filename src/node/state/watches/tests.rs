@@ -107,18 +107,6 @@ fn an_accused_node_is_asked_on() {
     assert_eq!(asks(&steps), [29, 39]);
 }
 
-/// R32: a refused dial accuses at once, but only where this key has answered before.
-#[test]
-fn a_refusal_counts_only_where_it_has_answered() {
-    let mut watches = watching(&[1, 2]);
-    watches.heard(&node(1), at(100));
-    assert!(watches.refused(&node(1), at(101)));
-    assert!(!watches.refused(&node(2), at(101)));
-    assert!(!watches.refused(&node(3), at(101)), "it is not watched");
-    watches.accused(&node(1), Sequence::default());
-    assert!(!watches.refused(&node(1), at(102)), "it is accused already");
-}
-
 /// R32: a lost link, or the accusation of another, is a reason to look at once.
 #[test]
 fn a_doubt_from_elsewhere_asks_at_once() {
