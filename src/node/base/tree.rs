@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::id::{LinkId, NodeId};
 use crate::limits::caps::PAGE_BYTES;
 use crate::node::base::Base;
-use crate::node::state::links::{Class, LinkState};
+use crate::node::state::links::Class;
 use crate::record::{Sequence, check_body};
 use crate::ring::{Position, pieces};
 use crate::table::Ranked;
@@ -131,22 +131,21 @@ impl Base {
 
     /// All links within reach, the nearest first.
     fn links_within(&self, reach: u64, except: Option<NodeId>) -> Vec<Target> {
-        let usable = self.links.iter().filter(|(_, l)| !l.is_over_cap());
+        let others = self.links.iter().filter(|(_, l)| Some(l.node()) != except);
+        // Of two links to one node, the one that is about to close is none.
+        let usable = others.filter(|(id, l)| self.usable(&l.node()) == Some(*id));
         let mut all: Vec<Target> = usable
-            .filter(|(_, l)| Some(l.node()) != except)
             .map(|(id, l)| (self.table.distance(&l.node()), id))
             .filter(|(d, _)| (1..=reach).contains(d))
             .collect();
         all.sort_unstable();
-        all.dedup_by_key(|(d, _)| *d);
         all
     }
 
     /// The link to this node, if news may go over it.
     fn usable(&self, node: &NodeId) -> Option<LinkId> {
-        let usable = |l: &LinkState| !l.is_over_cap();
-        let link = self.links.link_of(node)?;
-        usable(link).then(|| self.links.of(node)).flatten()
+        let over_cap = self.links.link_of(node)?.is_over_cap();
+        self.links.of(node).filter(|_| !over_cap)
     }
 
     /// Tells each of these its piece, as far as it has not been served before.
@@ -309,21 +308,10 @@ impl Base {
         }
     }
 
-    /// Whoever is linked, the nearest first.
-    fn everybody_linked(&self) -> Vec<Target> {
-        let usable = self.links.iter().filter(|(_, l)| !l.is_over_cap());
-        let mut all: Vec<Target> = usable
-            .map(|(id, l)| (self.table.distance(&l.node()), id))
-            .collect();
-        all.sort_unstable();
-        all.dedup_by_key(|(distance, _)| *distance);
-        all
-    }
-
     /// The own tombstone goes to everybody who is linked, each of whom passes it on as far as the
     /// next: all of these links are about to close, and what is lost, nobody says again (R4).
     pub(crate) fn send_tombstone(&mut self) {
-        let targets = self.everybody_linked();
+        let targets = self.links_within(ALL, None);
         let mut missed = None;
         // From the last on: whose link takes no more, whoever stands before it serves its part.
         for ((_, link), until) in self.all_round(&targets).into_iter().rev() {
