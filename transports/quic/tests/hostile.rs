@@ -135,7 +135,10 @@ async fn half_open_connections_keep_nobody_out_for_long() {
         target.stats().turned_away > 0
     })
     .await;
-    let member = Plan::new().upstream(&target.address).start::<Strict>();
+    let mut member = Plan::new().upstream(&target.address);
+    // It is let in within moments; how long it waits after having been turned away is its own.
+    member.config.backoff_cap = Duration::from_secs(1);
+    let member = member.start::<Strict>();
     target.knows(&[member.node]).await;
     for connecting in flood {
         connecting.abort();

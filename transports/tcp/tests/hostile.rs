@@ -96,7 +96,10 @@ async fn half_open_connections_keep_nobody_out_for_long() {
         target.stats().half_open == ROOM as u64
     })
     .await;
-    let member = Plan::new().upstream(&target.address).start::<Strict>();
+    let mut member = Plan::new().upstream(&target.address);
+    // How long it waits after having been turned away is its own.
+    member.config.backoff_cap = Duration::from_secs(1);
+    let member = member.start::<Strict>();
     target.knows(&[member.node]).await;
     assert!(target.stats().timed_out >= ROOM as u64);
     drop(flood);
