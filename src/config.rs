@@ -46,7 +46,8 @@ pub struct Config {
     /// After this long a request has failed: 100 ms to 60 s. Default 3 s. A node turns to
     /// another partner much earlier, after four round trips.
     pub request_timeout: Duration,
-    /// The first round starts within this time: 0 to 60 s. Default 50 ms.
+    /// The first round starts within this time, unless an upstream is there before: 0 to 60 s.
+    /// Default 50 ms.
     pub start_jitter: Duration,
     /// Backoff after a first failure: 10 ms to 60 s. Default 500 ms.
     pub backoff_base: Duration,
@@ -55,12 +56,10 @@ pub struct Config {
     /// A link that this node has dialled closes when unused for so long: 1 s to 1 h. Default
     /// 90 s. Upstreams and standing links (R46) stay.
     pub link_idle: Duration,
-    /// After about this long without a sign of life a node is down for all: 3 to 60 s. `None`: no
-    /// node watches another, and who crashes stays known until its record ends. The same on all
-    /// nodes. Accusations are not signed yet: none is made or heard where records are (R50).
+    /// After about this long without a sign of life a node is down for all: 3 to 60 s. Default
+    /// 3 s. `None`: no node watches another, and who crashes stays known until its record ends. The
+    /// same on all nodes.
     pub detection: Option<Duration>,
-    /// Between traces that look for cycles: 1 s to 1 day. Default 10 min.
-    pub trace_interval: Duration,
     /// A cycle, or another lasting condition, is reported once in this time: 1 s to 1 day.
     /// Default 10 min.
     pub report_interval: Duration,
@@ -116,7 +115,6 @@ setters! {
         with_backoff_cap, backoff_cap: Duration;
         with_link_idle, link_idle: Duration;
         with_detection, detection: Option<Duration>;
-        with_trace_interval, trace_interval: Duration;
         with_report_interval, report_interval: Duration;
         with_local, local: bool;
         with_address_policy, address_policy: Option<fn(&NodeId, &Multiaddr) -> bool>;
@@ -142,8 +140,7 @@ impl Default for Config {
             backoff_base: Duration::from_millis(500),
             backoff_cap: Duration::from_secs(300),
             link_idle: Duration::from_secs(90),
-            detection: None,
-            trace_interval: Duration::from_secs(600),
+            detection: Some(Duration::from_secs(3)),
             report_interval: Duration::from_secs(600),
             local: false,
             address_policy: None,
@@ -179,9 +176,13 @@ pub struct ConfigError {
 pub struct Identity {
     /// Its node ID, which its transports prove.
     pub node: NodeId,
-    /// Where others can dial it, most preferred first, at most 16. With none, the node takes
-    /// part but is not announced.
+    /// Where others can dial it, most preferred first, at most 16. With none, here and by
+    /// [`listening`](Self::listening), the node takes part but is not announced.
     pub addresses: Vec<Multiaddr>,
+    /// Sockets that listen at every address of this machine, such as `/ip4/0.0.0.0/tcp/7000`: of an
+    /// address only its family, protocol and port count. Where others see this node, one of them
+    /// dials it there, and if that leads to it, the address is announced like those above (R38).
+    pub listening: Vec<Multiaddr>,
     /// Opaque to the protocol, at most 256 bytes.
     pub metadata: Vec<u8>,
     pub(crate) seal: Option<SharedSeal>,
@@ -194,6 +195,7 @@ impl Identity {
         Self {
             node,
             addresses: Vec::new(),
+            listening: Vec::new(),
             metadata: Vec::new(),
             seal: None,
         }
@@ -203,6 +205,13 @@ impl Identity {
     #[must_use]
     pub fn with_addresses(mut self, addresses: Vec<Multiaddr>) -> Self {
         self.addresses = addresses;
+        self
+    }
+
+    /// With these sockets.
+    #[must_use]
+    pub fn with_listening(mut self, listening: Vec<Multiaddr>) -> Self {
+        self.listening = listening;
         self
     }
 
@@ -305,11 +314,6 @@ impl Config {
                 "3 to 60 s",
                 self.detection
                     .is_none_or(|d| (SECOND * 3..=minute).contains(&d)),
-            ),
-            (
-                "trace_interval",
-                "1 s to 1 day",
-                (SECOND..=DAY).contains(&self.trace_interval),
             ),
             (
                 "report_interval",

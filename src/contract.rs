@@ -13,18 +13,29 @@ pub const ADDRESSES: usize = 16;
 pub const ADDRESS_BYTES: usize = 255;
 /// Bytes of a record's metadata.
 pub const METADATA_BYTES: usize = 256;
+/// Upstreams that a record names; of a node with more it says just that (R47).
+pub const UPSTREAMS_NAMED: usize = 8;
 /// Bytes of a cluster's name (R50).
 pub const CLUSTER_BYTES: usize = 64;
 /// Hop limit of a request, and nodes on the path of a walk (R10).
 pub const HOPS: usize = 64;
 /// Accusations in a message (R32).
 pub const ACCUSATIONS: usize = 64;
+/// Nodes that a record names for having accused its node falsely (R33).
+pub const NAMED: usize = 4;
+/// Whoever has accused a node falsely twice within this time is not counted about it for as long
+/// (R33).
+pub const NOT_COUNTED: Duration = Duration::from_secs(600);
 /// The longest lifetime of a record (R2): a week.
 pub const LIFETIME: Duration = Duration::from_secs(604_800);
 /// The shortest: ten minutes.
 pub const SHORTEST_LIFETIME: Duration = Duration::from_secs(600);
 /// Lifetime of a record that names none: a day.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(86_400);
+/// The shortest detection time (R30), and that of a record that names none.
+pub const DETECTION: Duration = Duration::from_secs(3);
+/// The longest.
+pub const LONGEST_DETECTION: Duration = Duration::from_secs(60);
 /// The longest life of a tombstone: that of a record and a sixteenth (R4).
 pub const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(604_800 + 604_800 / 16);
 /// Versions of a record are below this (R51).

@@ -1,11 +1,12 @@
 //! Everything that comes out of a node.
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::addr::Multiaddr;
+use crate::addr::{Multiaddr, Protocol};
 use crate::error::PeerFault;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::time::Instant;
@@ -22,7 +23,8 @@ pub enum Effect {
         bytes: Bytes,
     },
     /// Connect, and report [`Input::LinkUp`](crate::Input::LinkUp) or
-    /// [`Input::DialFailed`](crate::Input::DialFailed).
+    /// [`Input::DialFailed`](crate::Input::DialFailed), or
+    /// [`DialRefused`](crate::Input::DialRefused) where that is known.
     Dial {
         /// To be returned with the outcome.
         dial: DialId,
@@ -55,6 +57,15 @@ pub enum Target {
         /// Its addresses, most preferred first; at least one.
         addresses: Vec<Multiaddr>,
     },
+    /// A known peer at this address, to see whether it is there (R38). Where the transport has one
+    /// socket for many links, this dial has another: what is on the way lets through what comes from
+    /// where something went.
+    Back {
+        /// The node ID that the transport has to find there.
+        node: NodeId,
+        /// One of its addresses.
+        address: Multiaddr,
+    },
 }
 
 impl Target {
@@ -62,7 +73,7 @@ impl Target {
     #[must_use]
     pub fn addresses(&self) -> &[Multiaddr] {
         match self {
-            Self::Upstream(address) => core::slice::from_ref(address),
+            Self::Upstream(address) | Self::Back { address, .. } => core::slice::from_ref(address),
             Self::Peer { addresses, .. } => addresses.as_slice(),
         }
     }
@@ -72,7 +83,7 @@ impl Target {
     pub const fn node(&self) -> Option<NodeId> {
         match self {
             Self::Upstream(_) => None,
-            Self::Peer { node, .. } => Some(*node),
+            Self::Peer { node, .. } | Self::Back { node, .. } => Some(*node),
         }
     }
 }
@@ -89,6 +100,8 @@ pub enum CloseReason {
     Full,
     /// It leads to the node itself.
     SelfConnection,
+    /// It leads to another node with this node's key.
+    SameKey,
     /// Its node is refused for what it did.
     Refused,
     /// Its node has broken the protocol again and again.
@@ -99,6 +112,8 @@ pub enum CloseReason {
     Version,
     /// Its node is of another cluster: see [`Event::OtherCluster`].
     OtherCluster,
+    /// It was dialled only to see who is there (R38).
+    DialBack,
     /// The other end said goodbye.
     Goodbye,
     /// This node leaves or stops.
@@ -114,7 +129,7 @@ pub enum Event {
         /// Whose record [`Node::peer`](crate::Node::peer) now has.
         node: NodeId,
     },
-    /// A peer's addresses or metadata have changed.
+    /// A peer's record has changed: its addresses, its metadata, or what it says to the detector.
     PeerChanged {
         /// Whose.
         node: NodeId,
@@ -132,6 +147,22 @@ pub enum Event {
     },
     /// This node hears nobody (R34): it accuses nobody until it does.
     Isolated,
+    /// It hears somebody again.
+    IsolationOver,
+    /// Over this transport nodes do not answer that do over another: it may be blocked on the way,
+    /// as UDP often is. Said once, of the first node it is found out with, until it is
+    /// [open](Self::TransportOpen) (R32).
+    TransportBlocked {
+        /// Which transport.
+        protocol: Protocol,
+        /// Who does not answer over it.
+        node: NodeId,
+    },
+    /// Over this transport nodes answer again.
+    TransportOpen {
+        /// Which transport.
+        protocol: Protocol,
+    },
     /// A peer has left.
     PeerLeft {
         /// Who.
@@ -183,8 +214,30 @@ pub enum Event {
         /// How long.
         retry_after: Duration,
     },
-    /// Another node announces records under this node's ID, and goes on.
-    DuplicateIdentity,
+    /// An upstream's address has led to this node itself five times in a row, and none to another
+    /// node: a load balancer may lead each node behind it to itself. Then no cluster can come of
+    /// it: name another upstream, or the nodes' own addresses. Once per reporting interval (R37).
+    UpstreamIsItself {
+        /// As configured.
+        address: Multiaddr,
+    },
+    /// Others have dialled this node at that address, and found it (R38).
+    OwnAddressReached {
+        /// Configured, or where others see this node.
+        address: Multiaddr,
+    },
+    /// Nobody finds this node at that address that has tried, two at least where there are two (R38).
+    OwnAddressUnreachable {
+        /// Likewise.
+        address: Multiaddr,
+    },
+    /// Another node has this node's key: it announces records under this node's ID, and goes on, or
+    /// was met, by this node or by another that says so. Once per reporting interval where it is met
+    /// (R6, R36).
+    DuplicateIdentity {
+        /// Where it was met, seen from there; `None` where it is known by its records alone.
+        at: Option<SocketAddr>,
+    },
     /// Two contents under one version of a peer's record: the first stays (R1).
     Conflict {
         /// Whose.

@@ -64,15 +64,12 @@ pub enum PeerFault {
     /// The peer's own record is out of bounds. It was skipped.
     #[error("the peer's own record is out of bounds: {0}")]
     OwnRecord(RecordError),
-    /// The peer's own record is not signed as it has to be. It was skipped.
-    #[error("the peer's own record is not signed by it in this cluster's name")]
+    /// The peer's own record, or an accusation of its own, is not signed as it has to be. It was skipped.
+    #[error("the peer's own record or accusation is not signed by it in this cluster's name")]
     Unproven,
     /// A request before the end of a retry-after. It was not answered.
     #[error("a request before the end of a retry-after")]
     IgnoredRetryAfter,
-    /// A report of a cycle that does not list this node. It had no effect.
-    #[error("a report of a cycle that this node is not on")]
-    NotMyLoop,
 }
 
 impl PeerFault {
@@ -87,12 +84,12 @@ impl PeerFault {
         "walk",
         "delta",
         "accusations",
+        "address",
         "path_not_its_own",
         "unsolicited",
         "own_record",
         "unproven",
         "ignored_retry_after",
-        "not_my_loop",
     ];
 
     /// A short name, for counters.
@@ -105,7 +102,6 @@ impl PeerFault {
             Self::OwnRecord(_) => "own_record",
             Self::Unproven => "unproven",
             Self::IgnoredRetryAfter => "ignored_retry_after",
-            Self::NotMyLoop => "not_my_loop",
         }
     }
 
@@ -114,7 +110,7 @@ impl PeerFault {
         match self {
             Self::Message(_) | Self::PathNotItsOwn => 8,
             Self::IgnoredRetryAfter => 2,
-            Self::Unsolicited | Self::OwnRecord(_) | Self::Unproven | Self::NotMyLoop => 1,
+            Self::Unsolicited | Self::OwnRecord(_) | Self::Unproven => 1,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -35,6 +36,11 @@ pub enum Input {
         /// Which.
         dial: DialId,
     },
+    /// Likewise, and every address has refused: its host answered that nobody listens there.
+    DialRefused {
+        /// Which.
+        dial: DialId,
+    },
     /// One message has arrived, without the transport's framing.
     Message {
         /// On this link; on one that the node has closed, it is ignored.
@@ -51,10 +57,33 @@ pub enum Input {
     /// Nothing but time has passed. Due at the deadline of
     /// [`Effect::WaitUntil`](crate::Effect::WaitUntil), harmless at any time.
     Wake,
+    /// What the wall clock says: the time since an origin of the embedder's choice, such as 1970.
+    /// Where it has run on while the clock of `now` stood still, as on a machine that was paused
+    /// and does not know, records age by that (R34). To be given at the start and before what
+    /// comes after such a pause; at most once a second is enough. Optional.
+    WallTime {
+        /// Since that origin.
+        since_origin: Duration,
+    },
+    /// The transport has found out at which address a dial of several found its node, to be said
+    /// before the dial's [`LinkUp`](Self::LinkUp). Optional: else nothing is said about transports
+    /// that are blocked (R32).
+    Reached {
+        /// Which dial.
+        dial: DialId,
+        /// The address that has led to the node.
+        at: Multiaddr,
+        /// Those that were tried before it, or at the same time, and had not answered by then:
+        /// neither refused nor broken off.
+        silent: Vec<Multiaddr>,
+    },
     /// Ask now, at the fast pace.
     Discover,
     /// The own addresses have changed. With none the node is announced no more.
     SetAddresses(Vec<Multiaddr>),
+    /// Other sockets listen at every address of this machine: see
+    /// [`Identity::listening`](crate::Identity::listening).
+    SetListening(Vec<Multiaddr>),
     /// The own metadata has changed.
     SetMetadata(Vec<u8>),
     /// The upstreams have changed: another configuration, or another answer of the name server.

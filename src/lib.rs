@@ -31,6 +31,7 @@
 //!
 //! let mut nodes = [node(1, vec!["/ip4/10.0.0.2/tcp/7000".parse()?]), node(2, vec![])];
 //! let mut wire: VecDeque<(usize, Input)> = VecDeque::new(); // (for whom, what)
+//! let mut links = 0; // so far
 //! let mut now = Instant::ZERO; // in earnest: the time since the program's start
 //!
 //! for _ in 0..100 {
@@ -46,7 +47,8 @@
 //!                 }
 //!                 Effect::Dial { dial, .. } => {
 //!                     // In earnest: connect, authenticate, report LinkUp or DialFailed.
-//!                     let (link, remote) = (LinkId::new(1), None);
+//!                     links += 1;
+//!                     let (link, remote) = (LinkId::new(links), None);
 //!                     let (us, them) = (nodes[i].id(), nodes[other].id());
 //!                     wire.push_back((i, Input::LinkUp { link, node: them, remote, dial: Some(dial) }));
 //!                     wire.push_back((other, Input::LinkUp { link, node: us, remote, dial: None }));
@@ -153,12 +155,13 @@ pub use error::{PeerFault, SnapshotError, StartError, UsageError};
 pub use id::{DialId, LinkId, NodeId, ParseNodeIdError, RequestId};
 pub use input::Input;
 pub use node::{
-    LearnedFrom, LinkView, LoopView, Node, PeerView, StandingView, UpstreamState, UpstreamView,
+    LearnedFrom, LinkView, LoopView, Node, OwnAddressState, OwnAddressView, PeerState, PeerView,
+    Readiness, ReadinessView, StandingView, UpstreamState, UpstreamView,
 };
 pub use record::{RecordError, Sequence, Signature};
 pub use ring::{Position, RingKey};
 pub use seal::{Seal, Signed, Signing};
-pub use stats::{Stats, Traffic};
+pub use stats::{Histogram, Stats, Traffic};
 pub use time::Instant;
 pub use wire::{DecodeError, Kind, Malformed};
 

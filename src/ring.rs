@@ -1,6 +1,7 @@
 //! The ring on which all nodes of a cluster stand, and the parts of it that news goes through (R30,
 //! R46).
 
+use alloc::vec::Vec;
 use core::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
@@ -73,6 +74,29 @@ impl RingKey {
     }
 }
 
+/// Where some nodes stand, to count those between two others.
+pub(crate) struct Places(Vec<Position>);
+
+impl Places {
+    pub(crate) fn new(places: impl Iterator<Item = Position>) -> Self {
+        let mut places: Vec<_> = places.collect();
+        places.sort_unstable_by_key(|place| place.get());
+        Self(places)
+    }
+
+    /// How many stand after the first and before the second, round the ring.
+    pub(crate) fn between(&self, from: Position, to: Position) -> usize {
+        let places = &self.0;
+        let up_to_from = places.partition_point(|p| p.get() <= from.get());
+        let before_to = places.partition_point(|p| p.get() < to.get());
+        if from.get() < to.get() {
+            before_to - up_to_from
+        } else {
+            places.len() - up_to_from + before_to
+        }
+    }
+}
+
 /// How far from the sender each of the nodes at these distances, which rise, is to pass something on
 /// that goes as far as `reach`: up to the next of them.
 pub(crate) fn pieces(distances: &[u64], reach: u64) -> impl Iterator<Item = u64> + '_ {
@@ -91,7 +115,6 @@ mod tests {
     use super::*;
     use crate::rng::{Purpose, Stream};
     use alloc::collections::BTreeSet;
-    use alloc::vec::Vec;
 
     const fn place(number: u64) -> Position {
         Position::new(number)
@@ -164,6 +187,23 @@ mod tests {
         assert_eq!(place(5).further(place(9), place(7)), place(9));
         assert_eq!(place(5).further(place(9), place(2)), place(2), "past 0");
         assert_eq!(place(5).further(place(5), place(4)), place(5), "all");
+    }
+
+    /// R32: counted one by one, it is the same.
+    #[test]
+    fn those_between_two_places_are_counted() {
+        let mut random = Stream::new(&[6; 32], Purpose::Choices);
+        let some: Vec<_> = (0..40).map(|_| place(random.next_u64())).collect();
+        let places = Places::new(some.iter().copied());
+        for _ in 0..500 {
+            let (from, to) = (some[random.below(40)], some[random.below(40)]);
+            let reach = from.distance_to(to);
+            let inside = |p: &&Position| (1..reach).contains(&from.distance_to(**p));
+            if from != to {
+                assert_eq!(places.between(from, to), some.iter().filter(inside).count());
+            }
+        }
+        assert_eq!(Places::new([].into_iter()).between(place(1), place(9)), 0);
     }
 
     /// R46: the pieces of a part, from the first receiver on, are all of it, and each place is in one.

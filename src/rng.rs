@@ -95,12 +95,13 @@ fn derive(seed: &[u8; 32], purpose: Purpose) -> (u64, u64) {
     )
 }
 
-/// The hash of a record's (node, version), the same on every node: SipHash-1-3 with a zero key.
+/// The hash of a record's (node, version, beat), the same on every node: SipHash-1-3 with a zero key.
 /// Sets are fingerprinted by the wrapping sum of these, short IDs are cut from them.
-pub(crate) fn record_hash(node: &NodeId, version: u64) -> u64 {
+pub(crate) fn record_hash(node: &NodeId, sequence: Sequence) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(0, 0);
     hasher.write(node.as_bytes());
-    hasher.write(&version.to_le_bytes());
+    hasher.write(&sequence.version.to_le_bytes());
+    hasher.write(&sequence.beat.to_le_bytes());
     hasher.finish()
 }
 
@@ -126,6 +127,12 @@ pub(crate) fn cluster_hash(name: &str) -> u64 {
     } else {
         Keyed(0, 0).hash(name.as_bytes())
     }
+}
+
+/// The place of an address, or of a node, in an order that is the same on every node and without
+/// meaning.
+pub(crate) fn place(bytes: &[u8]) -> u64 {
+    Keyed(0, 0).hash(bytes)
 }
 
 /// What short IDs are cut from: the finaliser of MurmurHash3 over a record's hash and a salt.

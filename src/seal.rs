@@ -1,5 +1,6 @@
-//! Signed records: the functions that a node is given, and what is signed (R50).
+//! Signed records and accusations: the functions that a node is given, and what is signed (R50).
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -77,19 +78,55 @@ impl core::fmt::Debug for SharedSeal {
     }
 }
 
-/// Keeps signatures of records apart from all others that may be made with the same key.
-const DOMAIN: &[u8] = b"peer-exchange v1 record";
+/// What a node says and signs. The domain keeps signatures of one kind apart from those of the other,
+/// and from all that may be made with the same key; neither begins the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Statement<'a> {
+    domain: &'static [u8],
+    /// The node that it is about, and which sequence of it.
+    node: NodeId,
+    sequence: Sequence,
+    rest: &'a [u8],
+}
 
-/// A record that claims to be signed.
+impl<'a> Statement<'a> {
+    /// What the node says of itself.
+    pub(crate) const fn record(node: NodeId, sequence: Sequence, body: &'a [u8]) -> Self {
+        Self {
+            domain: b"peer-exchange v1 record",
+            node,
+            sequence,
+            rest: body,
+        }
+    }
+
+    /// That another node does not hear it (R32).
+    pub(crate) const fn accusation(subject: NodeId, at: Sequence, by: &'a NodeId) -> Self {
+        Self {
+            domain: b"peer-exchange v1 accusation",
+            node: subject,
+            sequence: at,
+            rest: by.as_bytes(),
+        }
+    }
+}
+
+/// A statement that claims to be signed by this node.
 #[derive(Clone, Copy)]
 pub(crate) struct Claim<'a> {
-    pub(crate) node: NodeId,
-    pub(crate) sequence: Sequence,
-    pub(crate) body: &'a [u8],
+    pub(crate) by: NodeId,
+    pub(crate) said: Statement<'a>,
     pub(crate) signature: &'a Signature,
 }
 
-/// The seal of one cluster: signs and checks records in its name.
+/// Who accuses a node, with its signature where there is one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Accuser {
+    pub(crate) node: NodeId,
+    pub(crate) signature: Option<Box<Signature>>,
+}
+
+/// The seal of one cluster: signs and checks in its name.
 #[derive(Clone, Debug)]
 pub(crate) struct Sealer {
     signing: Signing,
@@ -116,23 +153,23 @@ impl Sealer {
         self.signing == Signing::Require
     }
 
-    /// What is signed of a record (proto/README.md). The body is last, so no two records have the
-    /// same bytes.
-    fn write(&self, node: &NodeId, sequence: Sequence, body: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(DOMAIN);
+    /// What is signed (proto/README.md). What may be of any length is last, so no two statements have
+    /// the same bytes.
+    fn write(&self, said: Statement<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(said.domain);
         out.push(self.cluster.len() as u8);
         out.extend_from_slice(&self.cluster);
-        out.extend_from_slice(node.as_bytes());
-        out.extend_from_slice(&sequence.version.to_be_bytes());
-        out.extend_from_slice(&sequence.beat.to_be_bytes());
-        out.extend_from_slice(body);
+        out.extend_from_slice(said.node.as_bytes());
+        out.extend_from_slice(&said.sequence.version.to_be_bytes());
+        out.extend_from_slice(&said.sequence.beat.to_be_bytes());
+        out.extend_from_slice(said.rest);
     }
 
-    /// Signs the node's own record; nothing where signing is off.
-    pub(crate) fn sign(&self, node: &NodeId, sequence: Sequence, body: &[u8]) -> Option<Signature> {
+    /// Signs for the node itself; nothing where signing is off.
+    pub(crate) fn sign(&self, said: Statement<'_>) -> Option<Signature> {
         let seal = self.seal.as_ref()?;
         let mut message = Vec::new();
-        self.write(node, sequence, body, &mut message);
+        self.write(said, &mut message);
         Some(seal.0.sign(&message))
     }
 
@@ -146,7 +183,7 @@ impl Sealer {
         let ends: Vec<usize> = claims
             .iter()
             .map(|claim| {
-                self.write(&claim.node, claim.sequence, claim.body, &mut bytes);
+                self.write(claim.said, &mut bytes);
                 bytes.len()
             })
             .collect();
@@ -158,7 +195,7 @@ impl Sealer {
                 let message = &bytes[start..end];
                 start = end;
                 Signed {
-                    node: &claim.node,
+                    node: &claim.by,
                     message,
                     signature: claim.signature,
                 }

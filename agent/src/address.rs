@@ -129,6 +129,12 @@ impl Endpoint {
             Some(_) => return Err(wrong("whose transport is not known")),
             None => (None, text),
         };
+        if authority.contains('%') {
+            // A zone, as in fe80::1%eth0 (RFC 4007): it means something on one machine alone.
+            return Err(wrong(
+                "which names an interface of one machine; others cannot use it, nor a link-local address at all",
+            ));
+        }
         let Address { host, port } =
             Address::from_authority(authority).map_err(|why| wrong(&why))?;
         Ok(Self {

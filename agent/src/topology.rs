@@ -94,6 +94,13 @@ impl Graph {
         seed: u64,
     ) -> Result<Self, GraphError> {
         if let Topology::File(path) = topology {
+            // A mistyped name, more likely than a file that is missing.
+            if path.components().count() == 1 && path.extension().is_none() && !path.exists() {
+                return Err(GraphError::Bad(format!(
+                    "{}: no such topology, and no such file; expected ring, line, star, tree, full, random:K, or a file with an edge list",
+                    crate::input::shown(&path.to_string_lossy())
+                )));
+            }
             if nodes.is_some() {
                 let problem = "--nodes goes with the built-in topologies; an edge list has its own";
                 return Err(GraphError::Bad(problem.into()));

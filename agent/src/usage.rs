@@ -1,5 +1,7 @@
 //! What this process has cost.
 
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
@@ -30,6 +32,26 @@ fn memory(which: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// How many files and sockets this process has open, and how many it may have, if it is nearly all
+/// of them: then connections fail, its own and those that come. `None` also where the system does
+/// not tell.
+pub(crate) fn scarce_descriptors() -> Option<(u64, u64)> {
+    let limit = getrlimit(Resource::Nofile).current?;
+    let open = match std::fs::read_dir("/proc/self/fd") {
+        Ok(entries) => entries.count() as u64,
+        // To look takes one, too.
+        Err(error) if error.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => limit,
+        Err(_) => return None,
+    };
+    is_scarce(open, limit).then_some((open, limit))
+}
+
+/// A sixteenth is left, or less than what a few dials and requests take.
+const fn is_scarce(open: u64, limit: u64) -> bool {
+    let left = limit.saturating_sub(open);
+    left < 16 || left < limit / 16
+}
+
 /// Bytes for a reader: `1.3 kB`, `64.1 MB`.
 pub(crate) fn bytes(n: f64) -> String {
     match n {
@@ -56,6 +78,12 @@ pub(crate) fn count(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sixteenth_of_the_descriptors_is_kept() {
+        assert!(!is_scarce(900, 1_024) && is_scarce(961, 1_024));
+        assert!(!is_scarce(48, 64) && is_scarce(49, 64) && is_scarce(64, 64));
+    }
 
     #[test]
     fn numbers_for_readers() {

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Ask, Beat, Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello, LoopFound,
-    Message, News, Nodes, RecordsBuilder, RefusalsBuilder, Request, Response, Trace, Update, Walk,
+    Ask, Beat, Brief, Content, Cursor, Delta, DialBack, Digest, Goodbye, GoodbyeReason, Hello,
+    Message, News, Nodes, RecordsBuilder, RefusalsBuilder, Request, Response, Update, Walk,
     WireRecord, encode,
 };
-use peer_exchange::{NodeId, Position, RequestId, Sequence};
+use peer_exchange::{Multiaddr, NodeId, Position, RequestId, Sequence};
 
 fn main() -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/decode");
@@ -85,6 +85,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         features: 0,
         epoch: 99,
         cluster: 0,
+        seen: None,
     };
     let request = Request {
         id,
@@ -137,22 +138,21 @@ fn messages() -> Vec<(&'static str, Message)> {
         }),
         ..Update::default()
     };
-    let trace = Trace {
-        id: 5,
-        path: path.clone(),
-        fresh: true,
-    };
-    let loop_found = LoopFound { path, hops: 3 };
     let beat = Beat {
         fingerprint: Some(0x0123_4567_89ab),
     };
     let ask = Ask {
         watch: true,
         accused: Some(SEQUENCE),
+        invite: true,
     };
     let goodbye = Goodbye {
         reason: GoodbyeReason::Full,
         retry_after: Duration::from_secs(600),
+    };
+    let dial_back = DialBack::Tried {
+        at: Multiaddr::tcp(([10, 0, 0, 1], 7000).into()),
+        reached: true,
     };
     vec![
         ("hello", Message::Hello(hello)),
@@ -168,11 +168,10 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("update", Message::Update(update)),
         ("nodes", Message::Update(nodes)),
         ("news", Message::Update(news)),
-        ("trace", Message::Trace(trace)),
-        ("loop_found", Message::LoopFound(loop_found)),
         ("goodbye", Message::Goodbye(goodbye)),
         ("beat", Message::Beat(beat)),
         ("ask", Message::Ask(ask)),
+        ("dial_back", Message::DialBack(dial_back)),
     ]
 }
 
@@ -192,6 +191,8 @@ fn pages() -> Vec<(String, Page)> {
         ("two", [quic, ip4].concat()),
         ("more", [ip4, more].concat()),
         ("odd", vec![0x7a, 1, 1]),
+        ("upstreams", [ip4, b"\x2a\x10", &[0; 8], &[9; 8]].concat()),
+        ("many", [ip4, b"\x20\x90\x4e\x2a\x00"].concat()),
         ("mixed", [&ip6, quic, &ip6, ip4, more].concat()),
     ];
     let mut pages = Vec::new();
@@ -267,9 +268,8 @@ fn others() -> Vec<(&'static str, Vec<u8>)> {
         ("empty", vec![]),
         ("unknown_kind", envelope(15, &[])),
         ("malformed", vec![0x08]),
-        ("node_id", envelope(6, &long(2, 31))),
-        ("path_empty", envelope(6, &[])),
-        ("path_twice", envelope(6, &long(2, 64))),
+        ("node_id", envelope(3, &[long(3, 32), long(4, 31)].concat())),
+        ("path_twice", envelope(3, &[long(3, 32), long(4, 64)].concat())),
         ("walk_origin_only", envelope(3, &long(3, 32))),
         ("walk_path_only", envelope(3, &long(4, 32))),
         ("columns", envelope(4, &[0x2a, 6, 0x0a, 4, 1, 2, 3, 4])),

@@ -259,7 +259,6 @@ fn config(source: &mut Source<'_>) -> Config {
     config.backoff_base = millis([500, 10][source.below(2)]);
     config.backoff_cap = millis([60_000, 600, 3_600_000][source.below(3)]);
     config.link_idle = millis([90_000, 1000][source.below(2)]);
-    config.trace_interval = millis([600_000, 1000][source.below(2)]);
     config.report_interval = millis([600_000, 1000][source.below(2)]);
     // One byte for both, so that older entries of the corpus mean what they meant.
     let flags = source.u8();

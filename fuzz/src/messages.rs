@@ -1,43 +1,38 @@
 //! Any message: valid ones, and such as no honest node would send.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use peer_exchange::Position;
+use peer_exchange::addr::Protocol;
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Accusation, Ask, Beat, Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello,
-    LoopFound, Message, NODES, News, Request, Response, SKETCHES, Trace, Update, Walk,
+    Accusation, Ask, Beat, Brief, Content, Cursor, DIAL_BACKS, Delta, DialBack, Digest, Goodbye,
+    GoodbyeReason, Hello, Message, NODES, News, Request, Response, SKETCHES, Update, Walk,
 };
+use peer_exchange::{Multiaddr, Position};
 
-use super::parts::{Cast, short_ids, sketch, strata};
+use super::parts::{Cast, short_ids, signature, sketch, socket, strata};
 use super::source::Source;
 
 /// A message of any kind.
 pub fn message(source: &mut Source<'_>, cast: &Cast) -> Message {
-    match source.u8() % 18 {
+    match source.u8() % 19 {
         0 | 1 => Message::Hello(hello(source, cast)),
         2..=5 => Message::Request(request(source, cast)),
         6..=8 => Message::Response(response(source, cast)),
         9..=11 => Message::Update(update(source, cast)),
-        12 => Message::Trace(Trace {
-            id: source.number(),
-            path: cast.path(source, contract::HOPS),
-            fresh: source.flag(),
-        }),
-        13 | 14 => Message::LoopFound(LoopFound {
-            path: cast.path(source, contract::HOPS),
-            hops: source.u8() % (contract::HOPS as u8 + 1),
-        }),
-        15 => Message::Goodbye(goodbye(source)),
+        12..=15 => Message::Goodbye(goodbye(source)),
         16 => Message::Beat(Beat {
             fingerprint: source.maybe(|s| s.number() >> 16),
         }),
+        17 => Message::DialBack(dial_back(source)),
         _ => Message::Ask(Ask {
             watch: source.flag(),
             // Zeros stand for none.
             accused: source
                 .maybe(|s| cast.sequence(s))
                 .filter(|at| at.version != 0 || at.beat != 0),
+            invite: source.flag(),
         }),
     }
 }
@@ -53,15 +48,33 @@ pub fn hello(source: &mut Source<'_>, cast: &Cast) -> Hello {
     Hello {
         min_version,
         max_version,
-        // Mostly: takes sketches, and nodes.
+        // Mostly: takes sketches, nodes, and what is about addresses.
         features: source.number()
             | match source.u8() {
-                0..200 => SKETCHES | NODES,
+                0..200 => SKETCHES | NODES | DIAL_BACKS,
                 _ => 0,
             },
         epoch: cast.epoch(source),
         // Mostly: no other cluster.
         cluster: u64::from(odd == 252),
+        seen: source.maybe(socket),
+    }
+}
+
+fn dial_back(source: &mut Source<'_>) -> DialBack {
+    match source.u8() % 8 {
+        0..=2 => DialBack::Ask {
+            over: match source.flag() {
+                true => Protocol::Tcp,
+                false => Protocol::Quic,
+            },
+            port: source.u16().max(1),
+        },
+        3 => DialBack::Listed,
+        _ => DialBack::Tried {
+            at: Multiaddr::tcp(socket(source)),
+            reached: source.flag(),
+        },
     }
 }
 
@@ -120,6 +133,15 @@ pub fn update(source: &mut Source<'_>, cast: &Cast) -> Update {
             accusations: accusations(s, cast),
             until: Position::new(s.u64()),
         }),
+        same_key: source.maybe(|s| {
+            let port = s.u64() as u16;
+            s.maybe(|s| {
+                SocketAddr::from((
+                    s.u64().to_be_bytes()[..4].try_into().unwrap_or([0; 4]),
+                    port,
+                ))
+            })
+        }),
     }
 }
 
@@ -129,6 +151,7 @@ fn accusations(source: &mut Source<'_>, cast: &Cast) -> Vec<Accusation> {
         subject: cast.node(s),
         at: cast.sequence(s),
         by: cast.node(s),
+        signature: signature(u32::from(s.u8())).copied(),
     };
     (0..count).map(|_| one(source)).collect()
 }
@@ -190,6 +213,8 @@ fn goodbye(source: &mut Source<'_>) -> Goodbye {
         R::Misbehaviour,
         R::Version,
         R::Shutdown,
+        R::OtherCluster,
+        R::SameKey,
     ];
     Goodbye {
         reason: reasons[source.below(reasons.len())],

@@ -68,6 +68,7 @@ pub fn prologue(world: &mut World, source: &mut Source<'_>) {
                 features: wire::SKETCHES | wire::NODES,
                 epoch: 1 + i as u64,
                 cluster: 0,
+                seen: None,
             };
             world.message(at, link, wire::encode(Message::Hello(hello)));
         }
@@ -135,7 +136,7 @@ fn land(world: &mut World, at: usize, source: &mut Source<'_>) {
         return;
     }
     let expected = match world.hosts[at].dials.remove(&dial) {
-        Some(Target::Peer { node, .. }) if outcome < 240 => node,
+        Some(Target::Peer { node, .. } | Target::Back { node, .. }) if outcome < 240 => node,
         _ => world.cast.node(source),
     };
     let host = &mut world.hosts[at];
@@ -196,7 +197,8 @@ fn configure(world: &mut World, at: usize, source: &mut Source<'_>) {
     let input = match source.u8() % 8 {
         0 => Input::SetAddresses(Vec::new()),
         1 => Input::SetAddresses(list(source, 20)),
-        2 | 3 => Input::SetMetadata(source.bytes(300).to_vec()),
+        2 => Input::SetListening(list(source, 20)),
+        3 => Input::SetMetadata(source.bytes(300).to_vec()),
         4 => {
             let many = 0..u32::from(source.u16()) % (caps::UPSTREAMS as u32 + 2);
             let address = |i: u32| {

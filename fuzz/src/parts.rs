@@ -1,6 +1,6 @@
 //! What messages are made of: node IDs, records, addresses, and what a peer may have seen.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use peer_exchange::contract;
@@ -28,6 +28,15 @@ pub struct Cast {
     pub sequences: Vec<Sequence>,
     /// Bodies that went over a link.
     pub bodies: Vec<Bytes>,
+}
+
+/// One of a few, so that what is said of them fits together now and then.
+pub fn socket(source: &mut Source<'_>) -> SocketAddr {
+    let host = match source.u8() {
+        n @ 0..240 => IpAddr::from([10, 0, 0, n % 4]),
+        n => IpAddr::from(u128::from(n).to_be_bytes()),
+    };
+    SocketAddr::new(host, 1 + u16::from(source.u8() % 4))
 }
 
 impl Cast {
@@ -216,7 +225,7 @@ fn many(source: &mut Source<'_>, page: &mut RecordsBuilder) {
 pub const GOOD: Signature = [1; 64];
 
 /// None, a good one or a bad one, without a byte more of the source.
-fn signature(choice: u32) -> Option<&'static Signature> {
+pub fn signature(choice: u32) -> Option<&'static Signature> {
     match choice % 4 {
         0 => None,
         3 => Some(&[2; 64]),

@@ -129,6 +129,11 @@ impl Multiaddr {
         &self.0
     }
 
+    /// The same, without a copy.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
     /// Where it leads.
     #[must_use]
     pub fn host(&self) -> Host<'_> {

@@ -1,4 +1,4 @@
-//! The time that the machine has slept.
+//! The time that the machine has slept, and what the wall clock says.
 //!
 //! The runtime's clock stands still while the machine is suspended. A node that does not notice
 //! wakes up with records that have died elsewhere and whose certificates are gone: it would raise
@@ -6,7 +6,7 @@
 
 use alloc::boxed::Box;
 use core::time::Duration;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// How long the machine has slept since the driver was made.
 pub(super) type Asleep = Box<dyn FnMut() -> Duration + Send>;
@@ -26,28 +26,21 @@ mod sleepless {
     const CLOCK: ClockId = ClockId::Monotonic;
 
     pub(super) const TOLERANCE: Duration = Duration::from_millis(100);
-    /// Differences add up, however many readings there are between.
-    pub(super) const EXACT: bool = true;
 
     pub(super) fn now() -> Duration {
         Duration::try_from(clock_gettime(CLOCK)).unwrap_or_default()
     }
 }
 
-/// Elsewhere the wall clock, of which only jumps ahead count. One that was set ahead looks like
-/// sleep too: what has then expired too early comes back with its next renewal.
+/// Elsewhere the wall clock alone tells ([`WallClock`]).
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 mod sleepless {
     use core::time::Duration;
-    use std::time::SystemTime;
 
-    pub(super) const TOLERANCE: Duration = Duration::from_secs(10);
-    /// The two run at slightly different speeds: each reading begins anew.
-    pub(super) const EXACT: bool = false;
+    pub(super) const TOLERANCE: Duration = Duration::from_millis(100);
 
-    pub(super) fn now() -> Duration {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        since.unwrap_or_default()
+    pub(super) const fn now() -> Duration {
+        Duration::ZERO
     }
 }
 
@@ -79,10 +72,47 @@ impl Sleep {
         if slept >= sleepless::TOLERANCE {
             self.total += slept;
             self.base = base();
-        } else if !sleepless::EXACT {
-            self.base = base();
         }
         self.total
+    }
+}
+
+/// The machine's wall clock, since 1970.
+pub(super) fn wall() -> Duration {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default()
+}
+
+/// A wall clock, beside the time that the node is given: a machine that was paused from outside, as
+/// virtual ones are, has no other that knows (R34).
+pub(super) struct WallClock {
+    read: Box<dyn FnMut() -> Duration + Send>,
+    /// What the node was told last, and when.
+    told: Option<(Duration, crate::time::Instant)>,
+}
+
+/// The node is told when the two have parted by so much.
+const PARTED: Duration = Duration::from_secs(1);
+
+impl WallClock {
+    pub(super) fn new(read: impl FnMut() -> Duration + Send + 'static) -> Self {
+        Self {
+            read: Box::new(read),
+            told: None,
+        }
+    }
+
+    /// What it says now, if it is the first time or not what was to be expected.
+    pub(super) fn news(&mut self, now: crate::time::Instant) -> Option<Duration> {
+        let read = (self.read)();
+        let is_expected = self
+            .told
+            .is_some_and(|(told, then)| read.abs_diff(told + now.saturating_since(then)) < PARTED);
+        if is_expected {
+            return None;
+        }
+        self.told = Some((read, now));
+        Some(read)
     }
 }
 
@@ -107,5 +137,15 @@ mod tests {
             assert!(sleep.total().abs_diff(slept) < Duration::from_millis(500));
             assert_eq!(sleep.total(), sleep.total(), "counted once");
         }
+    }
+
+    #[test]
+    fn the_wall_clock_is_told_at_first_and_when_it_jumps() {
+        let at = crate::time::Instant::from_millis;
+        let mut readings = [100, 105, 3_710, 3_711, 111].into_iter();
+        let mut wall = WallClock::new(move || Duration::from_secs(readings.next().unwrap_or(0)));
+        let told = [0, 5_000, 10_000, 11_000, 12_000].map(|ms| wall.news(at(ms)));
+        let s = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(told, [s(100), None, s(3_710), None, s(111)]);
     }
 }

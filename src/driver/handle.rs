@@ -14,7 +14,7 @@ use crate::effect::{CloseReason, Event, Target};
 use crate::error::UsageError;
 use crate::id::{LinkId, NodeId};
 use crate::input::Input;
-use crate::node::{LinkView, LoopView, Node, PeerView, UpstreamView};
+use crate::node::{LinkView, LoopView, Node, PeerView, ReadinessView, UpstreamView};
 use crate::stats::Stats;
 
 /// Speaks to a running [`Driver`](crate::Driver). Cloning is cheap; when the last one goes, the
@@ -154,7 +154,23 @@ impl Handle {
         self.read(|node| node.peers().collect()).await
     }
 
-    /// What is known of one peer.
+    /// All peers that are remembered, with their states: see [`Node::members`].
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn members(&self) -> Result<Vec<PeerView>, Stopped> {
+        self.read(|node| node.members().collect()).await
+    }
+
+    /// What is remembered of one peer, whatever its state.
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn member(&self, peer: NodeId) -> Result<Option<PeerView>, Stopped> {
+        self.read(move |node| node.member(&peer)).await
+    }
+
+    /// What is known of one peer, if it is live.
     ///
     /// # Errors
     /// When the node has stopped.
@@ -176,6 +192,14 @@ impl Handle {
     /// When the node has stopped.
     pub async fn upstreams(&self) -> Result<Vec<UpstreamView>, Stopped> {
         self.read(|node| node.upstreams().collect()).await
+    }
+
+    /// Whether the node is part of a cluster, alone, still looking, or cut off.
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn readiness(&self) -> Result<ReadinessView, Stopped> {
+        self.read(Node::readiness).await
     }
 
     /// The cycles that this node is on, found so far.
@@ -216,6 +240,14 @@ impl Handle {
     /// When they are out of bounds, or the node has stopped.
     pub async fn set_addresses(&self, addresses: Vec<Multiaddr>) -> Result<(), UsageError> {
         self.change(Input::SetAddresses(addresses)).await
+    }
+
+    /// Changes where it listens at every address of the machine.
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn set_listening(&self, listening: Vec<Multiaddr>) -> Result<(), UsageError> {
+        self.change(Input::SetListening(listening)).await
     }
 
     /// Changes the own metadata.

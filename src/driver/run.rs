@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
 
-use crate::driver::clock::{Asleep, Sleep};
+use crate::driver::clock::{Asleep, Sleep, WallClock, wall};
 use crate::driver::handle::{Command, Handle, Notice};
 use crate::driver::task::Task;
 use crate::driver::transport::Transport;
@@ -25,6 +25,7 @@ pub struct Driver {
     notices: broadcast::Sender<Notice>,
     dial_timeout: Duration,
     asleep: Asleep,
+    wall: WallClock,
 }
 
 impl core::fmt::Debug for Driver {
@@ -59,6 +60,7 @@ impl Driver {
                 let mut sleep = Sleep::new();
                 Box::new(move || sleep.total())
             },
+            wall: WallClock::new(wall),
         }
     }
 
@@ -83,6 +85,13 @@ impl Driver {
         self
     }
 
+    /// Another wall clock than the machine's.
+    #[cfg(test)]
+    pub(super) fn wall(mut self, wall: impl FnMut() -> Duration + Send + 'static) -> Self {
+        self.wall = WallClock::new(wall);
+        self
+    }
+
     /// A handle, to subscribe before the first event.
     #[must_use]
     pub fn handle(&self) -> Handle {
@@ -101,10 +110,11 @@ impl Driver {
             notices,
             dial_timeout,
             asleep,
+            wall,
         } = self;
         // It would keep the driver alive.
         drop(handle);
-        Task::new(node, transports, notices, dial_timeout, asleep)
+        Task::new(node, transports, notices, dial_timeout, asleep, wall)
             .run(commands)
             .await;
     }

@@ -3,6 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU8, Ordering};
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{self, timeout};
 
 use crate::addr::Multiaddr;
-use crate::driver::clock::Asleep;
+use crate::driver::clock::{Asleep, WallClock};
 use crate::driver::handle::{Command, Ended, Notice};
 use crate::driver::link::{Link, LinkEnd, Report};
 use crate::driver::race::staggered;
@@ -42,6 +43,7 @@ pub(super) struct Task {
     /// The node's time when the driver started, and the runtime's.
     origin: (Instant, time::Instant),
     asleep: Asleep,
+    wall: WallClock,
     /// What it said last: the runtime's clock has stood still for so long.
     slept: Duration,
     open: BTreeMap<LinkId, Open>,
@@ -49,12 +51,24 @@ pub(super) struct Task {
     links: JoinSet<()>,
     /// Links told to close, in the order of when they are cut.
     closing: VecDeque<(time::Instant, AbortHandle)>,
-    dials: JoinSet<Result<Link, DialError>>,
-    dialling: Vec<(Id, DialId, Target)>,
+    dials: JoinSet<Found>,
+    dialling: Vec<(Id, DialId, Target, Progress)>,
     reports: mpsc::Sender<Report>,
     wake: Option<Instant>,
     over: bool,
 }
+
+/// What has come of a dial: the link, and the number of the address that has led to it.
+type Found = Result<(usize, Link), DialError>;
+
+/// How far the attempts at the addresses of one dial are.
+type Progress = Arc<[AtomicU8]>;
+
+/// It was begun, and nothing has come of it yet.
+const SILENT: u8 = 1;
+const REFUSED: u8 = 2;
+/// It has failed otherwise.
+const FAILED: u8 = 3;
 
 struct Open {
     node: NodeId,
@@ -69,12 +83,14 @@ impl Task {
         notices: broadcast::Sender<Notice>,
         dial_timeout: Duration,
         asleep: Asleep,
+        wall: WallClock,
     ) -> Self {
         // `run` makes the channel; until then it has no receiver.
         let (reports, _) = mpsc::channel(1);
         Self {
             origin: (node.now(), time::Instant::now()),
             asleep,
+            wall,
             slept: Duration::ZERO,
             node,
             transports: transports.into(),
@@ -154,9 +170,19 @@ impl Task {
     /// Gives the node one input and carries out what follows.
     fn handle(&mut self, input: Input) {
         // The inputs that can be refused are commands, which do not come this way.
-        let now = self.now();
+        let now = self.see_time();
         let _ = self.node.handle(now, input);
         self.carry_out();
+    }
+
+    /// The time. What only the wall clock has seen is known before anything that comes after it.
+    fn see_time(&mut self) -> Instant {
+        let now = self.now();
+        if let Some(since_origin) = self.wall.news(now) {
+            let _ = self.node.handle(now, Input::WallTime { since_origin });
+            self.carry_out();
+        }
+        now
     }
 
     fn carry_out(&mut self) {
@@ -187,7 +213,7 @@ impl Task {
                 read(&self.node);
             }
             Some(Command::Change(input, answer)) => {
-                let now = self.now();
+                let now = self.see_time();
                 let outcome = self.node.handle(now, input);
                 self.carry_out();
                 // Whoever asked may have gone.
@@ -283,7 +309,12 @@ impl Task {
     }
 
     fn dial(&mut self, dial: DialId, target: Target) {
-        let attempts = self.attempts(&target);
+        let progress: Progress = target
+            .addresses()
+            .iter()
+            .map(|_| AtomicU8::new(0))
+            .collect();
+        let attempts = self.attempts(&target, &progress);
         let limit = self.dial_timeout;
         let dialled = self.dials.spawn(async move {
             match timeout(limit, staggered(attempts, STAGGER)).await {
@@ -291,31 +322,46 @@ impl Task {
                 Err(_) => Err(DialError::TimedOut),
             }
         });
-        self.dialling.push((dialled.id(), dial, target));
+        self.dialling.push((dialled.id(), dial, target, progress));
     }
 
     fn attempts(
         &self,
         target: &Target,
-    ) -> Vec<impl Future<Output = Result<Link, DialError>> + Send + use<>> {
+        progress: &Progress,
+    ) -> Vec<impl Future<Output = Found> + Send + use<>> {
         let (addresses, node) = (target.addresses(), target.node());
         let config = self.node.config();
-        let attempt = |address: &Multiaddr| {
-            let dial = Dial::new(address.clone(), node, config);
-            let transports = self.transports.clone();
+        let attempt = |(nth, address): (usize, &Multiaddr)| {
+            let mut dial = Dial::new(address.clone(), node, config);
+            if matches!(target, Target::Back { .. }) {
+                dial = dial.with_own_socket();
+            }
+            let (transports, progress) = (self.transports.clone(), progress.clone());
             async move {
+                let now = |state: u8| progress[nth].store(state, Ordering::Relaxed);
+                now(SILENT);
                 let transport = transports.iter().find(|t| t.handles(&dial.address));
-                let link = transport.ok_or(DialError::Unsupported)?.dial(dial).await?;
-                match node {
+                let outcome = match transport {
+                    Some(transport) => transport.dial(dial).await,
+                    None => Err(DialError::Unsupported),
+                };
+                let outcome = outcome.and_then(|link| match node {
                     Some(expected) if expected != link.node => Err(DialError::OtherNode(link.node)),
                     _ => Ok(link),
+                });
+                match &outcome {
+                    Ok(_) | Err(DialError::TimedOut) => {}
+                    Err(error) if error.is_refused() => now(REFUSED),
+                    Err(_) => now(FAILED),
                 }
+                outcome.map(|link| (nth, link))
             }
         };
-        addresses.iter().map(attempt).collect()
+        addresses.iter().enumerate().map(attempt).collect()
     }
 
-    fn on_dialled(&mut self, outcome: Result<(Id, Result<Link, DialError>), JoinError>) {
+    fn on_dialled(&mut self, outcome: Result<(Id, Found), JoinError>) {
         let (task, outcome) = match outcome {
             Ok(ended) => ended,
             Err(error) => (error.id(), Err(DialError::GivenUp)),
@@ -323,15 +369,40 @@ impl Task {
         let Some(i) = self.dialling.iter().position(|(id, ..)| *id == task) else {
             return;
         };
-        let (_, dial, target) = self.dialling.swap_remove(i);
+        let (_, dial, target, progress) = self.dialling.swap_remove(i);
+        let all = |state| {
+            progress
+                .iter()
+                .all(|at| at.load(Ordering::Relaxed) == state)
+        };
         match outcome {
-            Ok(link) => self.link_up(link, Some(dial)),
+            Ok((nth, link)) => {
+                self.reached(dial, &target, &progress, nth);
+                self.link_up(link, Some(dial));
+            }
             Err(error) => {
+                let input = match error.is_refused() && all(REFUSED) {
+                    true => Input::DialRefused { dial },
+                    false => Input::DialFailed { dial },
+                };
                 let error = Arc::new(error);
                 self.notify(Notice::DialFailed { target, error });
-                self.handle(Input::DialFailed { dial });
+                self.handle(input);
             }
         }
+    }
+
+    /// One address has led to the node, and what was begun beside it has not.
+    fn reached(&mut self, dial: DialId, target: &Target, progress: &Progress, nth: usize) {
+        let addresses = target.addresses();
+        let Some(at) = addresses.get(nth).cloned() else {
+            return;
+        };
+        let others = addresses.iter().zip(progress.iter()).enumerate();
+        let silent =
+            others.filter(|(i, (_, state))| *i != nth && state.load(Ordering::Relaxed) == SILENT);
+        let silent = silent.map(|(_, (address, _))| address.clone()).collect();
+        self.handle(Input::Reached { dial, at, silent });
     }
 
     /// A task that has ended has reported so itself, unless it was cut or has panicked.

@@ -146,6 +146,8 @@ impl World {
 fn driver_over(transport: impl Transport, n: u8, upstreams: &[u8]) -> Driver {
     let config = Config {
         upstreams: upstreams.iter().map(|u| address(*u)).collect(),
+        // What is counted is what a test has caused.
+        detection: None,
         ..Config::default()
     };
     let identity = Identity::new(id(n)).with_addresses(vec![address(n)]);
@@ -399,6 +401,43 @@ async fn a_machine_that_slept_raises_no_dead() {
     sleep(Duration::from_secs(72_901)).await;
     let later = one.read(|node| node.sequence().beat).await.unwrap();
     assert_eq!(later, beat + 2);
+}
+
+/// A virtual machine that was paused from outside: no clock of its own has seen it (R34).
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_was_paused_learns_it_from_the_wall_clock() {
+    let world = World::default();
+    let ahead = Arc::new(AtomicU64::new(1_000_000));
+    let (wall, start) = (ahead.clone(), Instant::now());
+    let driver = world.driver(1, &[], false);
+    let driver =
+        driver.wall(move || Duration::from_secs(wall.load(Ordering::Relaxed)) + start.elapsed());
+    let (one, _link) = told_of_a_peer(driver, &world).await;
+    let mut notices = one.subscribe();
+    let (before, beat) = one
+        .read(|node| (node.now(), node.sequence().beat))
+        .await
+        .unwrap();
+    // It is set an hour back and on again: nothing has happened.
+    for at in [996_400, 1_000_000] {
+        ahead.store(at, Ordering::Relaxed);
+        assert_eq!(one.peers().await.unwrap().len(), 1);
+    }
+    ahead.store(1_090_000, Ordering::Relaxed);
+    assert_eq!(one.peers().await.unwrap(), [], "told at once");
+    seen(&mut notices, |n| {
+        matches!(n, Notice::Node(Event::PeerExpired { node }) if *node == id(8)).then_some(())
+    })
+    .await;
+    let (now, later) = one
+        .read(|node| (node.now(), node.sequence().beat))
+        .await
+        .unwrap();
+    assert!(
+        now.saturating_since(before) < Duration::from_secs(60),
+        "lives alone have aged"
+    );
+    assert_eq!(later, beat + 1);
 }
 
 #[tokio::test(start_paused = true)]

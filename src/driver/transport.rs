@@ -60,6 +60,10 @@ pub struct Dial {
     /// The node that has to answer there, to be told nothing unless it does; `None` for an
     /// upstream, where whoever answers is welcome.
     pub node: Option<NodeId>,
+    /// From a socket of its own, where one socket serves many links: an upstream may be behind a load
+    /// balancer, which leads what comes from one port to one node for ever (R37), and what is to be
+    /// seen of a node is whether others reach it, to whom it has not spoken (R38).
+    pub own_socket: bool,
     local: bool,
     policy: Option<fn(&NodeId, &Multiaddr) -> bool>,
 }
@@ -71,9 +75,17 @@ impl Dial {
         Self {
             address,
             node,
+            own_socket: node.is_none(),
             local: config.local,
             policy: config.address_policy,
         }
+    }
+
+    /// From a socket of its own.
+    #[must_use]
+    pub const fn with_own_socket(mut self) -> Self {
+        self.own_socket = true;
+        self
     }
 
     /// Whether a socket address that a name was resolved to may be connected to. What holds for
@@ -121,6 +133,11 @@ pub enum DialError {
 }
 
 impl DialError {
+    /// The host is there, and says that nobody listens.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused)
+    }
+
     /// The other end was not authenticated, for this reason.
     pub fn unauthenticated(why: &dyn core::fmt::Display) -> Self {
         Self::Unauthenticated(why.to_string())

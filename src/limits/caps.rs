@@ -23,9 +23,21 @@ pub const CERTIFICATES: usize = 8_192;
 pub const PEERS: usize = 1_024;
 /// Dials under way at once.
 pub const DIALS: usize = 32;
+/// Of nodes that want to be dialled back, beside those (R38).
+pub const DIAL_BACKS: usize = 16;
+/// Nodes that have asked for it lately.
+pub const ASKERS: usize = 1_024;
+/// Addresses at which others see this node, beside those that are configured (R38).
+pub const CANDIDATES: usize = 16;
+/// Links whose other ends have said where they see this node.
+pub const SIGHTINGS: usize = 128;
+/// Of those that have reached an own address, and of those that have not, so many are remembered.
+pub const VOICES: usize = 8;
+/// Of nodes in doubt, beside those.
+pub const DOUBT_DIALS: usize = 64;
 /// Messages handed to the transport and not yet reported sent, per link.
 pub const IN_FLIGHT: usize = 8;
-/// Of these, how many may be updates, traces and reports: answers always have room.
+/// Of these, how many may be updates: answers always have room.
 pub const IN_FLIGHT_PUSHED: usize = 4;
 /// Records of news that wait for a link to have room, per link.
 pub const WAITING_NEWS: usize = 32;
@@ -49,22 +61,16 @@ pub const OFFER_BYTES: usize = 256 * 1024;
 pub const SEEN_WALKS: usize = 4_096;
 /// Downstreams waiting for late knowledge (R9).
 pub const DOWNSTREAMS: usize = 256;
-/// Traces of other nodes remembered (R12).
-pub const SEEN_TRACES: usize = 4_096;
-/// Traces kept for upstreams that are not up yet.
-pub const HELD_TRACES: usize = 64;
-/// Traces that wait for room on one link to an upstream.
-pub const PENDING_TRACES: usize = 8;
 /// Distinct cycles remembered.
 pub const LOOPS: usize = 64;
 /// Token buckets: node IDs and address prefixes (R18).
 pub const BUCKETS: usize = 8_192;
-/// Nodes whose blame, waits and traces are remembered beyond their links (R18).
+/// Nodes whose blame and waits are remembered beyond their links (R18).
 pub const REPUTATIONS: usize = 4_096;
 /// Nodes refused for proven misbehaviour (R18).
 pub const BANS: usize = 1_024;
-/// Expired peers kept as dial hints (R28).
-pub const HINTS: usize = 64;
+/// Peers that are down, have expired or were pushed out, kept as dial hints (R28).
+pub const HINTS: usize = 1_024;
 /// Records named as overdue in one request (R2).
 pub const OVERDUE: usize = 64;
 /// Bytes of records in the answer to that, beside whatever else it has.
@@ -83,19 +89,38 @@ pub const CHECKS: usize = 64;
 pub const BEHIND_CHECKS: usize = 2 * contract::MESSAGE_BYTES;
 /// Bytes of messages whose signatures are being checked, and of those behind them, on all links.
 pub const UNCHECKED_BYTES: usize = 8 * 1024 * 1024;
+/// Links to this node's own ID that wait for a Hello (R36).
+pub const MIRRORS: usize = 8;
+/// Nodes whose last epochs are remembered (R36).
+pub const CLONES: usize = 256;
+/// Nodes of which it is remembered that one transport was silent where another answered, for each
+/// transport (R32).
+pub const BLOCKED: usize = 64;
 /// Effects that wait to be polled; beyond it input is refused.
 pub const EFFECTS: usize = 1 << 16;
 /// Nodes that this one beats to (R30).
 pub const WATCHERS: usize = 8;
+/// Nodes watched because too few others watch them (R30).
+pub const INVITED: usize = 8;
 /// Suspected nodes watched beyond the ranks (R30).
 pub const WATCHED: usize = 64;
 /// With those that are not to be watched any more, for a while.
 pub const WATCHES: usize = 2 * WATCHED;
 /// Subjects of accusations that are remembered while they are not down (R32).
 pub const CASES: usize = 16_384;
-/// Accusers remembered of one subject.
+/// Sequences of one subject at which it is accused.
+pub const CASES_OF_ONE: usize = 4;
+/// Nodes of which it is remembered that they have accused this one though it was there (R33).
+pub const FALSE_ACCUSERS: usize = 16;
+/// Nodes of which it is remembered whose accusations do not count about them.
+pub const UNCOUNTED: usize = 1_024;
+/// Accusers remembered of one case.
 pub const ACCUSERS: usize = 8;
 /// Accusers whose number of accusations is counted (R32).
 pub const ACCUSER_RATES: usize = 1_024;
+/// Accusations that wait to be sent, over all links.
+pub const WAITING_ACCUSATIONS: usize = 4_096;
 /// Nodes that are down, until their records would have ended (R35).
 pub const DOWNS: usize = 4_096;
+/// Bytes of what they have said, to be shown; beyond it their state is kept alone.
+pub const DOWN_BYTES: usize = 1 << 20;

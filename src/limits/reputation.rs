@@ -1,4 +1,4 @@
-//! How other nodes have behaved, beyond their links: reconnecting wipes nothing (R12, R18).
+//! How other nodes have behaved, beyond their links: reconnecting wipes nothing (R18).
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -11,17 +11,9 @@ use crate::time::Instant;
 
 /// A node has kept at it at 16 points of blame; one leaks away in ten seconds.
 const BLAME: Rate = Rate::new(16, Duration::from_secs(10));
-/// Traces and reports of cycles that one node may send (R12).
-const TRACES: Rate = Rate::new(64, Duration::from_secs(1));
-/// Of its traces, those that are forwarded whatever others have sent: nobody uses up the share of
-/// another.
-const SHARE: Rate = Rate::new(2, Duration::from_secs(300));
-
 #[derive(Default)]
 struct Record {
     blame: Bucket,
-    traces: Bucket,
-    share: Bucket,
     /// It was told `Busy` until then.
     waits_until: Instant,
 }
@@ -29,8 +21,7 @@ struct Record {
 impl Record {
     /// When there is nothing left to remember.
     fn clean_at(&self) -> Instant {
-        let full = [self.blame, self.traces, self.share].map(|b| b.full_at());
-        full.into_iter().fold(self.waits_until, Instant::max)
+        self.waits_until.max(self.blame.full_at())
     }
 }
 
@@ -45,16 +36,6 @@ impl Reputation {
             .blame
             .take(BLAME, now, points)
             .is_err()
-    }
-
-    /// Whether one more trace of this node is taken.
-    pub(crate) fn admit_trace(&mut self, now: Instant, node: NodeId) -> bool {
-        self.entry(now, node).traces.take(TRACES, now, 1).is_ok()
-    }
-
-    /// Whether one more trace of this node is forwarded out of its own share.
-    pub(crate) fn take_share(&mut self, now: Instant, node: NodeId) -> bool {
-        self.entry(now, node).share.take(SHARE, now, 1).is_ok()
     }
 
     /// The node is to wait until then, at least.
@@ -139,11 +120,6 @@ mod tests {
         Instant::from_millis(seconds * 1_000)
     }
 
-    /// Takes until it is refused, and says how often it was not.
-    fn admitted(mut take: impl FnMut() -> bool) -> usize {
-        (0..1_000).take_while(|_| take()).count()
-    }
-
     /// R18.
     #[test]
     fn sixteen_points_of_blame_are_borne_and_one_is_forgiven_in_ten_seconds() {
@@ -165,38 +141,6 @@ mod tests {
         assert!(!reputation.blame(Instant::ZERO, node(1), 8));
         assert!(!reputation.blame(Instant::ZERO, node(1), 8));
         assert!(reputation.blame(Instant::ZERO, node(1), 8));
-    }
-
-    /// R12.
-    #[test]
-    fn a_node_may_send_a_burst_of_traces_then_one_a_second() {
-        let mut reputation = Reputation::default();
-        let mut take = |now, n| admitted(|| reputation.admit_trace(now, node(n)));
-        assert_eq!(take(Instant::ZERO, 1), 64);
-        assert_eq!(take(seconds(1) - NANOSECOND, 1), 0);
-        assert_eq!(take(seconds(1), 1), 1);
-        assert_eq!(take(seconds(1), 2), 64);
-    }
-
-    /// R12: two of each downstream in ten minutes, whatever the others send.
-    #[test]
-    fn two_traces_of_a_node_are_forwarded_in_ten_minutes_whatever_others_send() {
-        let mut reputation = Reputation::default();
-        let mut take = |now, n| admitted(|| reputation.take_share(now, node(n)));
-        assert_eq!(take(Instant::ZERO, 1), 2);
-        assert_eq!(take(Instant::ZERO, 2), 2);
-        assert_eq!(take(seconds(300) - NANOSECOND, 1), 0);
-        assert_eq!(take(seconds(600), 1), 2);
-    }
-
-    /// Traces, shares and blame are counted apart.
-    #[test]
-    fn whoever_sends_many_traces_is_not_blamed_for_it() {
-        let mut reputation = Reputation::default();
-        let now = Instant::ZERO;
-        assert_eq!(admitted(|| reputation.admit_trace(now, node(1))), 64);
-        assert!(!reputation.blame(now, node(1), 16));
-        assert_eq!(admitted(|| reputation.take_share(now, node(1))), 2);
     }
 
     /// R18.

@@ -166,10 +166,14 @@ mod tests {
     fn effects_come_out_in_the_order_in_which_they_went_in() {
         let mut cx = cx(at(0));
         cx.effect(close(1));
-        cx.event(Event::DuplicateIdentity);
+        cx.event(Event::DuplicateIdentity { at: None });
         cx.effect(dial(2));
         assert_eq!(cx.effect_count(), 3);
-        let expected = [close(1), Effect::Event(Event::DuplicateIdentity), dial(2)];
+        let expected = [
+            close(1),
+            Effect::Event(Event::DuplicateIdentity { at: None }),
+            dial(2),
+        ];
         assert_eq!(effects(&mut cx), expected);
         assert_eq!(cx.effect_count(), 0);
         assert_eq!(events(&mut cx), []);

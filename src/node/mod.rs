@@ -39,7 +39,8 @@ use crate::time::Instant;
 use crate::wire::{self, Decoded, Kind, Message};
 
 pub use self::view::{
-    LearnedFrom, LinkView, LoopView, PeerView, StandingView, UpstreamState, UpstreamView,
+    LearnedFrom, LinkView, LoopView, OwnAddressState, OwnAddressView, PeerState, PeerView,
+    Readiness, ReadinessView, StandingView, UpstreamState, UpstreamView,
 };
 
 /// One node of the exchange: a pure state machine.
@@ -96,12 +97,11 @@ impl Node {
             over: false,
         };
         let base = &mut node.base;
-        base.publish_own()?;
+        base.publish_first()?;
         let first = now + base.cx.jitter(base.cx.config.start_jitter, 0);
         base.cx.timers.set(Timer::Round, first);
         base.schedule_renewal();
         base.cx.timers.set(Timer::Sweep, now + timers::SWEEP);
-        base.traces.schedule(&mut base.cx);
         base.schedule_redial();
         Ok(node)
     }
@@ -133,11 +133,15 @@ impl Node {
             } => self.on_link_up(link, node, remote, dial)?,
             Input::LinkDown { link, orderly } => self.on_link_down(link, orderly),
             Input::DialFailed { dial } => self.on_dial_failed(dial),
+            Input::DialRefused { dial } => self.on_dial_refused(dial),
             Input::Message { link, bytes } => self.on_bytes(link, bytes),
             Input::Sent { link } => base.on_sent(link),
             Input::Wake => {}
+            Input::WallTime { since_origin } => self.on_wall_time(since_origin),
+            Input::Reached { dial, at, silent } => base.on_reached(dial, &at, &silent),
             Input::Discover => self.exchange.discover(base),
             Input::SetAddresses(addresses) => base.set_addresses(addresses)?,
+            Input::SetListening(listening) => base.set_listening(listening),
             Input::SetMetadata(metadata) => base.set_metadata(metadata)?,
             Input::SetUpstreams(addresses) => base.set_upstreams(addresses)?,
             Input::Leave => self.on_leave(),
@@ -153,7 +157,9 @@ impl Node {
     fn handle_over(&mut self, input: Input) -> Result<(), UsageError> {
         match input {
             Input::Wake | Input::Sent { .. } | Input::LinkDown { .. } => Ok(()),
-            Input::Message { .. } | Input::DialFailed { .. } => Ok(()),
+            Input::WallTime { .. } | Input::Reached { .. } => Ok(()),
+            Input::Message { .. } => Ok(()),
+            Input::DialFailed { .. } | Input::DialRefused { .. } => Ok(()),
             Input::LinkUp { link, .. } => {
                 let reason = CloseReason::Leaving;
                 self.base.cx.effect(Effect::Close { link, reason });
@@ -199,6 +205,8 @@ impl Node {
             }
         }
         self.base.watch_ring();
+        self.base.notice_edges();
+        self.base.send_waiting_accusations();
         if !self.over {
             self.detector.look(&mut self.base);
         }
@@ -209,11 +217,13 @@ impl Node {
         match timer {
             Timer::Round => self.exchange.start_round(base),
             Timer::Renew => base.renew_own(),
-            Timer::Trace => base.on_trace_timer(),
+            Timer::Cycles => base.look_for_cycles(),
+            Timer::Name => base.name_later(),
             Timer::Redial => base.redial(),
             Timer::Fetch => self.exchange.on_fetch_timeout(base),
             Timer::Recover => base.recover_later(),
             Timer::Standing => base.look_at_ranks(),
+            Timer::Probe => base.probe(),
             Timer::Detect => self.detect(),
             Timer::Sweep => self.sweep(),
         }
@@ -221,10 +231,17 @@ impl Node {
 
     /// Decodes a message and takes it.
     fn read(&mut self, link: LinkId, bytes: Bytes) {
-        let Some(node) = self.base.links.node(link) else {
+        if self.base.mirrors.contains(link) {
+            self.on_mirrored(link, bytes);
+            return;
+        }
+        let now = self.base.cx.now;
+        let Some(state) = self.base.links.get_mut(link) else {
             return;
         };
-        self.detector.heard(&node, self.base.cx.now);
+        state.message_came(now);
+        let node = state.node();
+        self.detector.heard(&mut self.base, &node);
         let len = bytes.len();
         let decoded = wire::decode(bytes);
         let kind = match &decoded {
@@ -249,11 +266,10 @@ impl Node {
             Message::Request(m) => self.on_request(link, m, len),
             Message::Response(m) => self.on_response(link, m, len),
             Message::Update(m) => self.on_update(link, m, len),
-            Message::Trace(m) => self.on_trace(link, m),
-            Message::LoopFound(m) => self.on_loop_found(link, m),
             Message::Goodbye(m) => self.on_goodbye(link, node, m),
             Message::Beat(m) => self.on_beat(link, m),
             Message::Ask(m) => self.on_ask(link, node, m),
+            Message::DialBack(m) => self.on_dial_back(link, node, m),
         }
     }
 }

@@ -16,8 +16,10 @@ pub(crate) enum Timer {
     Round,
     /// The own record's renewal.
     Renew,
-    /// The next periodic trace, or one for an upstream that has come up.
-    Trace,
+    /// A look for cycles in the table (R47).
+    Cycles,
+    /// The own record names other upstreams (R47).
+    Name,
     /// The next dial of an upstream or a hint.
     Redial,
     /// The fetch under way has taken too long.
@@ -26,20 +28,24 @@ pub(crate) enum Timer {
     Recover,
     /// A look at the ranks of the ring.
     Standing,
+    /// A transport that was blocked is tried again (R32).
+    Probe,
     /// Something is due about a node that is watched, or a beat (R30).
     Detect,
     /// Housekeeping of links and memories.
     Sweep,
 }
 
-const TIMERS: [Timer; 9] = [
+const TIMERS: [Timer; 11] = [
     Timer::Round,
     Timer::Renew,
-    Timer::Trace,
+    Timer::Cycles,
+    Timer::Name,
     Timer::Redial,
     Timer::Fetch,
     Timer::Recover,
     Timer::Standing,
+    Timer::Probe,
     Timer::Detect,
     Timer::Sweep,
 ];

@@ -1,4 +1,5 @@
 //! Nodes that are down (R32, R35): out of the table, and back only by a higher sequence of their own.
+//! What they last said stays, so that they can be shown.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -6,6 +7,8 @@ use alloc::vec::Vec;
 use crate::id::NodeId;
 use crate::limits::caps;
 use crate::record::Sequence;
+use crate::seal::Accuser;
+use crate::table::Entry;
 use crate::time::Instant;
 
 /// A node that is down.
@@ -13,11 +16,20 @@ pub(crate) struct Down {
     /// The sequence at which it was accused, or the one known here, if that is higher.
     pub(crate) at: Sequence,
     /// Whose accusations have led to it: what convinces others.
-    pub(crate) by: Vec<NodeId>,
+    pub(crate) by: Vec<Accuser>,
+    /// Since when.
+    pub(crate) since: Instant,
+    /// Its last record; without its content, where there was no room for that.
+    pub(crate) entry: Entry,
     /// Counts how many were down before.
     nth: u64,
+}
+
+impl Down {
     /// When the life of its record ends.
-    until: Instant,
+    pub(crate) fn until(&self) -> Instant {
+        self.entry.deadline
+    }
 }
 
 #[derive(Default)]
@@ -25,25 +37,55 @@ pub(super) struct Downs {
     downs: BTreeMap<NodeId, Down>,
     ends: BTreeSet<(Instant, NodeId)>,
     count: u64,
+    /// Of the contents of all their records.
+    bytes: usize,
 }
 
 impl Downs {
-    /// It is down. With too many, the one that ends first is forgotten.
-    pub(super) fn insert(&mut self, node: NodeId, at: Sequence, by: Vec<NodeId>, until: Instant) {
+    /// It is down. With too many, the one that ends first is forgotten; with too many bytes, what
+    /// this one has said is. [Without that, whoever came later could not be refused.]
+    pub(super) fn insert(
+        &mut self,
+        mut entry: Entry,
+        at: Sequence,
+        by: Vec<Accuser>,
+        since: Instant,
+    ) {
+        let node = entry.node;
         self.remove(&node);
         if self.downs.len() >= caps::DOWNS {
             if let Some((_, first)) = self.ends.first().copied() {
                 self.remove(&first);
             }
         }
-        self.ends.insert((until, node));
+        if self.bytes + entry.content_bytes() > caps::DOWN_BYTES {
+            entry.forget_content();
+        }
+        self.bytes += entry.content_bytes();
+        self.ends.insert((entry.deadline, node));
         self.count += 1;
         let nth = self.count;
-        self.downs.insert(node, Down { at, by, nth, until });
+        let down = Down {
+            at,
+            by,
+            since,
+            entry,
+            nth,
+        };
+        self.downs.insert(node, down);
     }
 
     pub(super) fn get(&self, node: &NodeId) -> Option<&Down> {
         self.downs.get(node)
+    }
+
+    pub(super) fn get_mut(&mut self, node: &NodeId) -> Option<&mut Down> {
+        self.downs.get_mut(node)
+    }
+
+    /// All, in the order of their IDs.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Down> {
+        self.downs.values()
     }
 
     /// Those of late, the latest first.
@@ -55,25 +97,40 @@ impl Downs {
 
     pub(super) fn remove(&mut self, node: &NodeId) {
         if let Some(down) = self.downs.remove(node) {
-            self.ends.remove(&(down.until, *node));
+            self.ends.remove(&(down.until(), *node));
+            self.bytes -= down.entry.content_bytes();
         }
     }
 
     /// The next one of which the record would have ended by now.
     pub(super) fn pop_ended(&mut self, now: Instant) -> Option<(NodeId, Sequence)> {
         let (_, node) = self.ends.first().copied().filter(|(end, _)| *end <= now)?;
-        self.ends.pop_first();
-        self.downs.remove(&node).map(|down| (node, down.at))
+        let at = self.downs.get(&node).map(|down| down.at)?;
+        self.remove(&node);
+        Some((node, at))
     }
 
     pub(super) fn len(&self) -> usize {
         self.downs.len()
+    }
+
+    /// Of the contents of their records.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.len() * (size_of::<(NodeId, Down)>() + size_of::<(Instant, NodeId)>()) + self.bytes
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract;
+    use crate::record::BodyInfo;
+    use crate::table::Via;
+    use crate::wire::WireRecord;
 
     fn node(n: u16) -> NodeId {
         let mut bytes = [0; 32];
@@ -85,18 +142,39 @@ mod tests {
         Instant::from_millis(1_000 * second)
     }
 
+    fn entry(n: u16, until: Instant, body: &[u8]) -> Entry {
+        let record = WireRecord {
+            node: node(n),
+            sequence: Sequence::default(),
+            remaining_s: 9,
+            body,
+            signature: None,
+        };
+        let info = BodyInfo {
+            lifetime_s: 9,
+            tombstone: false,
+        };
+        Entry::new(record, info, until, Via::default())
+    }
+
+    fn put(downs: &mut Downs, entry: Entry) {
+        downs.insert(entry, Sequence::default(), Vec::new(), at(1));
+    }
+
     /// R3, R35: until its record would have ended.
     #[test]
     fn what_is_down_ends_with_its_record() {
         let mut downs = Downs::default();
-        downs.insert(node(1), Sequence::default(), Vec::new(), at(9));
-        downs.insert(node(2), Sequence::default(), Vec::new(), at(5));
-        downs.insert(node(1), Sequence::default(), Vec::new(), at(7));
+        for (n, end) in [(1, 9), (2, 5), (1, 7)] {
+            put(&mut downs, entry(n, at(end), &[7; 40]));
+        }
+        assert_eq!(downs.bytes(), 80);
         assert_eq!(downs.pop_ended(at(4)), None);
         let ended = |downs: &mut Downs| downs.pop_ended(at(8)).map(|(node, _)| node);
         assert_eq!(ended(&mut downs), Some(node(2)));
         assert_eq!(ended(&mut downs), Some(node(1)));
         assert_eq!((ended(&mut downs), downs.len()), (None, 0));
+        assert_eq!(downs.bytes(), 0);
     }
 
     /// R22.
@@ -104,16 +182,27 @@ mod tests {
     fn beyond_the_cap_the_first_to_end_is_forgotten() {
         let mut downs = Downs::default();
         for n in 0..=caps::DOWNS as u16 {
-            downs.insert(
-                node(n),
-                Sequence::default(),
-                Vec::new(),
-                at(9 + u64::from(n)),
-            );
+            put(&mut downs, entry(n, at(9 + u64::from(n)), &[]));
         }
         assert_eq!(downs.len(), caps::DOWNS);
         assert!(downs.get(&node(0)).is_none() && downs.get(&node(1)).is_some());
         downs.remove(&node(1));
         assert!(downs.get(&node(1)).is_none());
+    }
+
+    /// R22: what they have said has a cap of its own; that they are down is known all the same.
+    #[test]
+    fn beyond_the_cap_of_bytes_a_state_is_kept_without_the_content() {
+        let mut downs = Downs::default();
+        let body = [7; contract::BODY_BYTES];
+        let most = caps::DOWN_BYTES / body.len();
+        for n in 0..=most as u16 {
+            put(&mut downs, entry(n, at(9), &body));
+        }
+        let shown = |n: usize| downs.get(&node(n as u16)).map(|d| d.entry.body().len());
+        assert_eq!(shown(0), Some(body.len()));
+        assert_eq!(shown(most - 1), Some(body.len()));
+        assert_eq!(shown(most), Some(0));
+        assert!(downs.bytes() <= caps::DOWN_BYTES);
     }
 }

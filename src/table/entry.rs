@@ -11,6 +11,9 @@ use crate::rng;
 use crate::time::Instant;
 use crate::wire::WireRecord;
 
+/// Who has been known for so long is believed when it accuses (R32).
+pub(crate) const KNOWN: Duration = Duration::from_secs(60);
+
 /// The number of an entry in the slab.
 pub(crate) type Slot = u32;
 
@@ -18,9 +21,21 @@ pub(crate) type Slot = u32;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) struct Via(pub(crate) u32);
 
+/// What this node has seen of the way to another: a fact of its own, beside what the cluster says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Way {
+    /// Nothing has failed since the last link.
+    #[default]
+    Open,
+    /// The last link to it has broken.
+    LinkLost,
+    /// It could not be dialled since, or has stopped to answer.
+    Unreachable,
+}
+
 pub(crate) struct Entry {
     pub(crate) node: NodeId,
-    /// The hash of (node, version), which fingerprints and short IDs are made of.
+    /// The hash of (node, version, beat), which fingerprints and short IDs are made of.
     pub(crate) hash: u64,
     /// The version of the log at which it last changed.
     pub(crate) stamp: u64,
@@ -32,16 +47,15 @@ pub(crate) struct Entry {
     pub(super) heap_pos: u32,
     /// Who told.
     pub(crate) via: Via,
-    /// Since when its node has been known, in seconds.
+    /// Since when its node has been known, or has left, in seconds.
     first_seen_s: u32,
     lifetime_s: u32,
     tombstone: bool,
     /// Its renewal has not come by.
     pub(super) overdue: bool,
-    /// A tombstone's node was known alive.
+    /// A tombstone's node was known alive; one that lives had been known for long when it was down.
     pub(super) was_alive: bool,
-    /// No dial to it has failed since the last that succeeded.
-    pub(crate) reachable: bool,
+    pub(crate) way: Way,
     body: Body,
     /// Its author's (R50).
     signature: Option<Box<Signature>>,
@@ -51,7 +65,7 @@ impl Entry {
     pub(super) fn new(record: WireRecord<'_>, info: BodyInfo, deadline: Instant, via: Via) -> Self {
         Self {
             node: record.node,
-            hash: rng::record_hash(&record.node, record.sequence.version),
+            hash: rng::record_hash(&record.node, record.sequence),
             stamp: 0,
             deadline,
             version: record.sequence.version,
@@ -65,7 +79,7 @@ impl Entry {
             tombstone: info.tombstone,
             overdue: false,
             was_alive: false,
-            reachable: true,
+            way: Way::Open,
             body: Body::copy_from(record.body),
             signature: record.signature.map(|signature| Box::new(*signature)),
         }
@@ -81,6 +95,7 @@ impl Entry {
     /// Takes over a higher beat of the same content. The signature is that of this beat.
     pub(super) fn renew(&mut self, record: WireRecord<'_>, deadline: Instant) {
         self.beat = record.sequence.beat;
+        self.hash = rng::record_hash(&self.node, self.sequence());
         self.deadline = deadline;
         self.signature = record.signature.map(|signature| Box::new(*signature));
     }
@@ -103,13 +118,33 @@ impl Entry {
         }
     }
 
-    /// Since when its node has been known, rounded down to a second.
+    /// Whether its node has been known for so long, its time down aside.
+    pub(crate) fn is_known_for(&self, time: Duration, now: Instant) -> bool {
+        !self.tombstone && (self.was_alive || self.first_seen() + time <= now)
+    }
+
+    /// Since when its node has been known, or has left, rounded down to a second.
     pub(crate) fn first_seen(&self) -> Instant {
         Instant::from_duration(Duration::from_secs(u64::from(self.first_seen_s)))
     }
 
     pub(super) fn set_first_seen(&mut self, at: Instant) {
         self.first_seen_s = u32::try_from(at.as_duration().as_secs()).unwrap_or(u32::MAX);
+    }
+
+    /// No dial to it has failed since the last that succeeded.
+    pub(crate) fn is_reachable(&self) -> bool {
+        self.way != Way::Unreachable
+    }
+
+    /// Bytes of what its node has said.
+    pub(super) fn content_bytes(&self) -> usize {
+        self.body().len() + self.signature.as_deref().map_or(0, |s| s.len())
+    }
+
+    pub(super) fn forget_content(&mut self) {
+        self.body = Body::copy_from(&[]);
+        self.signature = None;
     }
 
     pub(crate) fn body(&self) -> &[u8] {
@@ -126,6 +161,11 @@ impl Entry {
 
     pub(crate) fn lifetime(&self) -> Duration {
         Duration::from_secs(u64::from(self.lifetime_s))
+    }
+
+    /// How long it may be silent (R30).
+    pub(crate) fn detection(&self) -> Duration {
+        record::detection(self.body())
     }
 
     pub(crate) fn addresses(&self, local: bool) -> Vec<Multiaddr> {

@@ -1,12 +1,14 @@
 //! One record into the table (R1 to R4, R7, R22).
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::contract;
 use crate::id::NodeId;
-use crate::record::{BodyInfo, RecordError, Sequence, Signature, check_body};
+use crate::record::{self, BodyInfo, RecordError, Sequence, Signature, check_body};
+use crate::seal::Accuser;
 use crate::table::tombstones::Place;
-use crate::table::{Entry, Slot, Table, Via, certificate_life};
+use crate::table::{Entry, KNOWN, Slot, Table, Via, Way, certificate_life};
 use crate::time::Instant;
 use crate::wire::WireRecord;
 
@@ -140,7 +142,14 @@ impl Table {
         }
         let step = if record.sequence.version == sequence.version {
             if known.body() != record.body {
-                return Err(Merged::Conflict);
+                // Whom it has met at its upstreams is no sign of another with its key: one that
+                // starts again without its state may have met others (R47). It is told by R5.
+                let same = record::is_same_but_upstreams(known.body(), record.body);
+                return Err(if same {
+                    Merged::Known
+                } else {
+                    Merged::Conflict
+                });
             }
             if record.sequence.beat == sequence.beat || record.remaining_s == 0 {
                 return Err(Merged::Known);
@@ -173,6 +182,8 @@ impl Table {
                 let deadline = deadline(now, record.remaining_s, info.lifetime_s);
                 let mut entry = Entry::new(record, info, deadline, via);
                 entry.set_first_seen(now);
+                let down = self.downs.get(&record.node).filter(|_| !info.tombstone);
+                entry.was_alive = down.is_some_and(|d| d.entry.is_known_for(KNOWN, d.since));
                 let has_room = if info.tombstone {
                     self.make_grave(now, &entry)
                 } else {
@@ -225,17 +236,19 @@ impl Table {
             let until = now + certificate_life(longer.deadline.saturating_since(now));
             self.dead.insert(longer.node, longer.sequence(), until);
         }
-        let reachable = before.as_ref().is_some_and(|e| e.reachable);
+        let way = before.as_ref().map_or(Way::Open, |e| e.way);
         let was_alive = before
             .as_ref()
             .is_some_and(|e| !e.is_tombstone() || e.was_alive);
-        let returns = |e: &Entry| e.is_tombstone() && !info.tombstone;
-        let first_seen = before
-            .filter(|e| !returns(e))
-            .map_or(now, |e| e.first_seen());
+        let was_known = before
+            .as_ref()
+            .is_some_and(|e| !e.is_tombstone() && e.was_alive);
+        let stays = |e: &Entry| e.is_tombstone() == info.tombstone;
+        let first_seen = before.filter(stays).map_or(now, |e| e.first_seen());
         let mut entry = Entry::new(record, info, deadline, via);
-        entry.reachable = reachable;
+        entry.way = way;
         entry.set_first_seen(first_seen);
+        entry.was_alive = was_known;
         if info.tombstone {
             entry.was_alive = was_alive;
             self.make_grave(now, &entry);
@@ -257,34 +270,43 @@ impl Table {
         gone.is_some()
     }
 
-    /// A higher beat of the same content. It is no change of the set: the log stays (R1).
+    /// A higher beat of the same content: a change of the set like another (R1).
     fn renew(&mut self, now: Instant, slot: Slot, record: WireRecord<'_>) {
         if let Some(entry) = self.entries.get_mut(slot) {
             self.overdue.remove(entry, slot);
             self.tombstones.remove(entry, slot);
             let deadline = deadline(now, record.remaining_s, entry.lifetime_s());
+            let before = entry.hash;
             entry.renew(record, deadline);
+            self.fingerprint = self.fingerprint.wrapping_sub(before);
+            self.fingerprint = self.fingerprint.wrapping_add(entry.hash);
+            self.strata.toggle(before);
+            self.strata.toggle(entry.hash);
             entry.overdue = false;
             if entry.is_tombstone() && entry.node != self.own {
                 self.tombstones.insert(entry, slot);
             }
             self.deadlines.moved(&mut self.entries, slot);
+            self.log.unlink(&mut self.entries, slot);
+            self.log.push(&mut self.entries, slot);
         }
     }
 
-    /// Writes the node's own record. It has no deadline of its own: the node renews it.
+    /// Writes the node's own record; so many seconds are left of its life, or all. It has no deadline
+    /// of its own: the node renews it.
     pub(crate) fn set_own(
         &mut self,
         now: Instant,
         sequence: Sequence,
         body: &[u8],
+        left: Option<u32>,
         signature: Option<&Signature>,
     ) -> Result<(), RecordError> {
         let info = check_body(body)?;
         let record = WireRecord {
             node: self.own,
             sequence,
-            remaining_s: info.lifetime_s,
+            remaining_s: left.unwrap_or(info.lifetime_s),
             body,
             signature,
         };
@@ -298,7 +320,7 @@ impl Table {
             }
             self.remove(slot);
         }
-        let deadline = deadline(now, info.lifetime_s, info.lifetime_s);
+        let deadline = deadline(now, record.remaining_s, info.lifetime_s);
         let entry = Entry::new(record, info, deadline, Via::default());
         if self.is_full() && !info.tombstone {
             // The own record is never refused room.
@@ -327,19 +349,40 @@ impl Table {
         &mut self,
         node: &NodeId,
         at: Sequence,
-        by: &[NodeId],
-    ) -> Option<Entry> {
-        let slot = self.find(node).filter(|_| *node != self.own)?;
-        if self.get(slot)?.is_tombstone() {
-            return None;
-        }
-        let entry = self.remove(slot)?;
+        by: &[Accuser],
+        now: Instant,
+    ) -> bool {
+        let alive = |slot: &Slot| self.get(*slot).is_some_and(|e| !e.is_tombstone());
+        let slot = self.find(node).filter(|_| *node != self.own);
+        let Some(entry) = slot.filter(alive).and_then(|slot| self.remove(slot)) else {
+            return false;
+        };
         let at = at.max(entry.sequence());
         // The nearest first: they convince whoever asks who stands between.
         let mut by = by.to_vec();
-        by.sort_unstable_by_key(|by| self.ring.distance_between(by, node));
-        self.downs.insert(*node, at, by, entry.deadline);
-        Some(entry)
+        by.sort_unstable_by_key(|by| self.ring.distance_between(&by.node, node));
+        self.downs.insert(entry, at, by, now);
+        true
+    }
+
+    /// What was down in an earlier life of this node; its sequence is the one at which it was
+    /// accused.
+    pub(crate) fn restore_down(&mut self, now: Instant, record: WireRecord<'_>, by: Vec<Accuser>) {
+        let is_sound = check_body(record.body).is_ok();
+        let body = if is_sound { record.body } else { &[] };
+        if record.node == self.own || self.find(&record.node).is_some() {
+            return;
+        }
+        let lifetime_s = check_body(body).map_or(0, |info| info.lifetime_s);
+        let info = BodyInfo {
+            lifetime_s,
+            tombstone: false,
+        };
+        let deadline = deadline(now, record.remaining_s, lifetime_s);
+        let record = WireRecord { body, ..record };
+        let mut entry = Entry::new(record, info, deadline, Via::default());
+        entry.set_first_seen(now);
+        self.downs.insert(entry, record.sequence, by, now);
     }
 
     /// Of nodes that are down, those whose records would have ended leave certificates (R3).

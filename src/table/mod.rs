@@ -5,10 +5,12 @@
 //! deadlines are a heap of slot numbers. A record with one IPv4 address takes about 135 bytes, all
 //! included.
 
+mod age;
 mod dead;
 mod deadlines;
 mod delta;
 mod downs;
+mod edges;
 mod entry;
 mod evictor;
 mod log;
@@ -25,7 +27,8 @@ mod tombstones;
 
 pub(crate) use self::dead::certificate_life;
 pub(crate) use self::delta::{Differences, Listed};
-pub(crate) use self::entry::{Entry, Slot, Via};
+pub(crate) use self::downs::Down;
+pub(crate) use self::entry::{Entry, KNOWN, Slot, Via, Way};
 pub(crate) use self::merge::{Due, Merged};
 pub(crate) use self::ring::Ranked;
 pub(crate) use self::store::Table;

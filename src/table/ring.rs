@@ -16,6 +16,8 @@ pub(super) struct Ring {
     key: RingKey,
     at: Position,
     next: Vec<Ranked>,
+    /// So many of them.
+    kept: usize,
     /// Rises whenever a live node comes or goes.
     changes: u64,
 }
@@ -29,8 +31,15 @@ impl Ring {
             key,
             at: key.position(&own),
             next: Vec::new(),
+            kept: Self::KEPT,
             changes: 0,
         }
+    }
+
+    /// From now on so many of those next are kept, or as few as usual.
+    pub(super) fn keep(&mut self, many: usize) {
+        self.kept = many.max(Self::KEPT);
+        self.next.truncate(self.kept);
     }
 
     pub(super) fn next(&self) -> &[Ranked] {
@@ -67,7 +76,7 @@ impl Ring {
         // Behind the last one kept there may be others that are nearer.
         if at < self.next.len() || self.next.len() == others {
             self.next.insert(at, place);
-            self.next.truncate(Self::KEPT);
+            self.next.truncate(self.kept);
         }
     }
 
@@ -94,14 +103,14 @@ impl Ring {
         while let Some(rank) = ranks.pop() {
             found.push(*all[..below].select_nth_unstable(rank).1);
             below = rank;
-            if rank >= Self::KEPT {
+            if rank >= self.kept {
                 all.truncate(rank);
             }
         }
         found.reverse();
-        if all.len() > Self::KEPT {
-            all.select_nth_unstable(Self::KEPT);
-            all.truncate(Self::KEPT);
+        if all.len() > self.kept {
+            all.select_nth_unstable(self.kept);
+            all.truncate(self.kept);
         }
         all.sort_unstable();
         self.next = all;
@@ -138,19 +147,6 @@ impl Ring {
     pub(super) fn distance_between(&self, from: &NodeId, to: &NodeId) -> u64 {
         let from = self.key.position(from);
         from.distance_to(self.key.position(to))
-    }
-
-    /// How many of these live nodes stand between these two.
-    pub(super) fn between(
-        &self,
-        from: &NodeId,
-        to: &NodeId,
-        live: impl Iterator<Item = NodeId>,
-    ) -> usize {
-        let from = self.key.position(from);
-        let reach = from.distance_to(self.key.position(to));
-        let within = |n: &NodeId| (1..reach).contains(&from.distance_to(self.key.position(n)));
-        live.filter(within).count()
     }
 
     /// The nearest of these live nodes that is further than `after` and not further than `reach`.
@@ -205,6 +201,21 @@ mod tests {
                 assert_eq!(ring.next(), &all[..all.len().min(Ring::KEPT)], "{n}");
             }
         }
+    }
+
+    /// R39: after the loss of many, more of those next are at hand.
+    #[test]
+    fn more_are_kept_while_they_are_wanted() {
+        let mut ring = ring();
+        let all = in_order(&ring, 200);
+        for many in [64, 0, 300] {
+            ring.keep(many);
+            ring.look((1..200).map(node), core::iter::empty());
+            let kept = many.clamp(Ring::KEPT, all.len());
+            assert_eq!(ring.next(), &all[..kept], "{many}");
+        }
+        ring.keep(0);
+        assert_eq!(ring.next(), &all[..Ring::KEPT]);
     }
 
     /// R30: in another cluster the order is another.

@@ -1,18 +1,19 @@
 //! The table itself: how an entry comes into every index, and out of all of them.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use hashbrown::HashTable;
 
 use crate::id::NodeId;
-use crate::record::Sequence;
-use crate::ring::{Position, RingKey};
+use crate::record::{self, Sequence};
+use crate::ring::{Places, Position, RingKey};
 use crate::rng::{Keyed, Purpose, Stream};
 use crate::sketch::Strata;
 use crate::table::dead::Dead;
 use crate::table::deadlines::{Deadlines, Overdue};
 use crate::table::downs::{Down, Downs};
-use crate::table::entry::{Entry, Slot};
+use crate::table::entry::{Entry, Slot, Way};
 use crate::table::evictor::Evictor;
 use crate::table::log::Log;
 use crate::table::ring::{Ranked, Ring};
@@ -39,8 +40,10 @@ pub(crate) struct Table {
     /// For sets of short IDs that others choose.
     pub(super) set_key: u64,
     pub(super) live: usize,
+    /// Rises with what records say of upstreams.
+    pub(super) edges: u64,
     pub(super) ring: Ring,
-    pub(super) evicted: Option<NodeId>,
+    pub(super) evicted: Option<Entry>,
 }
 
 impl Table {
@@ -63,6 +66,7 @@ impl Table {
             strata: Strata::default(),
             set_key: Keyed::new(seed, Purpose::Index).hash(b"sets"),
             live: 0,
+            edges: 0,
             ring: Ring::new(own, ring),
             evicted: None,
         }
@@ -88,7 +92,7 @@ impl Table {
         self.live >= self.capacity
     }
 
-    /// The wrapping sum of the hashes of all (node, version).
+    /// The wrapping sum of the hashes of all (node, version, beat).
     pub(crate) fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
@@ -120,6 +124,12 @@ impl Table {
     /// All entries, in the order of the slab: the same for the same history.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().map(|(_, entry)| entry)
+    }
+
+    /// Where live nodes are found, this one among them, as their records say.
+    pub(crate) fn live_addresses(&self) -> BTreeSet<&[u8]> {
+        let live = self.entries().filter(|e| !e.is_tombstone());
+        live.flat_map(|e| record::addresses(e.body())).collect()
     }
 
     /// A random entry that `accept` likes, of a bounded number drawn.
@@ -181,6 +191,16 @@ impl Table {
         self.downs.latest(most)
     }
 
+    /// All nodes that are down, in the order of their IDs.
+    pub(crate) fn downs(&self) -> impl Iterator<Item = &Down> {
+        self.downs.iter()
+    }
+
+    /// Bytes of what they had said.
+    pub(crate) fn down_bytes(&self) -> usize {
+        self.downs.bytes()
+    }
+
     pub(crate) fn down_count(&self) -> usize {
         self.downs.len()
     }
@@ -196,20 +216,26 @@ impl Table {
             + self.index.allocation_size()
             + self.deadlines.heap_bytes()
             + self.dead.heap_bytes()
+            + self.downs.heap_bytes()
             + self.evictor.heap_bytes()
             + self.tombstones.heap_bytes()
     }
 
     /// The live peer that had to go for the last record merged.
-    pub(crate) fn take_evicted(&mut self) -> Option<NodeId> {
+    pub(crate) fn take_evicted(&mut self) -> Option<Entry> {
         self.evicted.take()
     }
 
-    /// Marks whether dialling this peer has failed.
-    pub(crate) fn set_reachable(&mut self, node: &NodeId, reachable: bool) {
-        if let Some(slot) = self.find(node) {
-            if let Some(entry) = self.entries.get_mut(slot) {
-                entry.reachable = reachable;
+    /// Marks how the way to this peer is, up or down. That a link is lost tells less than that it
+    /// cannot be reached.
+    pub(crate) fn set_way(&mut self, node: &NodeId, way: Way) {
+        let entry = match self.find(node) {
+            Some(slot) => self.entries.get_mut(slot),
+            None => self.downs.get_mut(node).map(|down| &mut down.entry),
+        };
+        if let Some(entry) = entry {
+            if way != Way::LinkLost || entry.is_reachable() {
+                entry.way = way;
             }
         }
     }
@@ -229,6 +255,29 @@ impl Table {
     /// The next few live nodes round the ring, nearest first.
     pub(crate) fn next_ranks(&self) -> &[Ranked] {
         self.ring.next()
+    }
+
+    /// The live nodes that stand before this one, the nearest first, as many. Looks at every entry.
+    pub(crate) fn preceding(&self, many: usize) -> Vec<NodeId> {
+        let mut all: Vec<_> = self.live_peers().map(|n| (self.distance(&n), n)).collect();
+        all.sort_unstable_by(|a, b| b.cmp(a));
+        all.into_iter().take(many).map(|(_, node)| node).collect()
+    }
+
+    /// Sees to it that so many of those next are at hand, as far as there are so many; from now on
+    /// a few more than usual, or as few as usual. Looks at every entry now and then.
+    pub(crate) fn keep_next(&mut self, many: usize) {
+        self.ring.keep(2 * many);
+        if self.ring.next().len() < many.min(self.others()) {
+            self.ranks(core::iter::empty());
+        }
+    }
+
+    /// The places of the live nodes for which `counts` holds.
+    pub(crate) fn places(&self, counts: impl Fn(&NodeId) -> bool) -> Places {
+        let live = self.entries().filter(|e| !e.is_tombstone());
+        let live = live.map(|e| e.node).filter(|n| counts(n));
+        Places::new(live.map(|node| self.position_of(&node)))
     }
 
     /// The live nodes of these ranks, as far as there are so many. Looks at every entry.
@@ -251,18 +300,6 @@ impl Table {
     pub(crate) fn next_after(&self, node: &NodeId) -> Option<NodeId> {
         let live = self.entries().filter(|e| !e.is_tombstone());
         self.ring.next_after(node, live.map(|e| e.node))
-    }
-
-    /// How many live nodes for which `counts` holds stand between these two. Looks at every entry.
-    pub(crate) fn between(
-        &self,
-        from: &NodeId,
-        to: &NodeId,
-        counts: impl Fn(&NodeId) -> bool,
-    ) -> usize {
-        let live = self.entries().filter(|e| !e.is_tombstone());
-        let live = live.map(|e| e.node).filter(|n| counts(n));
-        self.ring.between(from, to, live)
     }
 
     /// Where this node stands on the ring.
@@ -310,6 +347,7 @@ impl Table {
     /// Puts a new entry into slab, index, log, heap and ring.
     pub(super) fn insert(&mut self, mut entry: Entry) -> Slot {
         let node = entry.node;
+        self.note_edges(&entry);
         entry.heap_pos = Deadlines::NOWHERE;
         self.fingerprint = self.fingerprint.wrapping_add(entry.hash);
         self.strata.toggle(entry.hash);
@@ -348,6 +386,7 @@ impl Table {
             found.remove();
         }
         let entry = self.entries.take(slot)?;
+        self.note_edges(&entry);
         self.overdue.remove(&entry, slot);
         self.tombstones.remove(&entry, slot);
         self.fingerprint = self.fingerprint.wrapping_sub(entry.hash);
@@ -428,7 +467,7 @@ impl Table {
         let entries = &self.entries;
         let victim = self.evictor.victim(newcomer, must, entries, &stays);
         if let Some(entry) = victim.and_then(|slot| self.remove(slot)) {
-            self.evicted = Some(entry.node);
+            self.evicted = Some(entry);
         }
         victim.is_some()
     }

@@ -1,6 +1,7 @@
 //! Bytes to typed messages.
 
 use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -8,15 +9,17 @@ use prost::Message as _;
 
 use super::generated as pb;
 use super::generated::envelope::Kind;
+use crate::addr::{Multiaddr, Protocol};
 use crate::contract;
 use crate::id::{NodeId, Prefix, RequestId};
 use crate::record::Sequence;
 use crate::ring::Position;
 use crate::sketch::Strata;
+use crate::wire::accusations;
 use crate::wire::columns::Refusals;
 use crate::wire::message::{
-    Accusation, Ask, Beat, Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello,
-    LoopFound, Message, News, Request, Response, Trace, Update, Walk,
+    Ask, Beat, Brief, Content, Cursor, Delta, DialBack, Digest, Goodbye, GoodbyeReason, Hello,
+    Message, News, Request, Response, Update, Walk,
 };
 use crate::wire::page::{self, PageError, Records};
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
@@ -60,9 +63,15 @@ pub enum DecodeError {
     /// A delta with more than one of records, announcement and sketch, or that ends before it begins.
     #[error("a delta has records, an announcement or a sketch, and ends after it begins")]
     Delta,
-    /// More accusations than a message may have.
-    #[error("a message has at most {} accusations", contract::ACCUSATIONS)]
+    /// More accusations than a message may have, or of nodes that it does not name.
+    #[error(
+        "a message has at most {} accusations, of nodes that it names",
+        contract::ACCUSATIONS
+    )]
     Accusations,
+    /// What a dial-back names is no address, no port or no transport.
+    #[error("a dial-back is at a port over TCP or QUIC, and tells of a multiaddr")]
+    Address,
 }
 
 fn malformed(error: prost::DecodeError) -> DecodeError {
@@ -83,6 +92,7 @@ impl DecodeError {
             Self::Walk => "walk",
             Self::Delta => "delta",
             Self::Accusations => "accusations",
+            Self::Address => "address",
         }
     }
 }
@@ -118,15 +128,10 @@ pub fn decode(bytes: Bytes) -> Result<Decoded, DecodeError> {
         Kind::Request(m) => Message::Request(request(m)?),
         Kind::Response(m) => Message::Response(response(m)?),
         Kind::Update(m) => Message::Update(update(m)?),
-        Kind::Trace(m) => Message::Trace(Trace {
-            id: m.id,
-            path: path(&m.path)?,
-            fresh: m.fresh,
-        }),
-        Kind::LoopFound(m) => Message::LoopFound(loop_found(&m)?),
         Kind::Goodbye(m) => Message::Goodbye(goodbye(m)),
         Kind::Beat(m) => Message::Beat(beat(&m)),
         Kind::Ask(m) => Message::Ask(ask(&m)),
+        Kind::DialBack(m) => Message::DialBack(dial_back(m)?),
     }))
 }
 
@@ -137,6 +142,7 @@ fn hello(m: pb::Hello) -> Hello {
         features,
         epoch,
         cluster,
+        seen,
     } = m;
     Hello {
         min_version,
@@ -144,7 +150,21 @@ fn hello(m: pb::Hello) -> Hello {
         features,
         epoch,
         cluster,
+        seen: socket(&seen),
     }
+}
+
+/// One of another length is a later version's.
+fn socket(bytes: &[u8]) -> Option<SocketAddr> {
+    let (ip, port) = bytes.split_last_chunk::<2>()?;
+    let ip = match ip.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(ip).ok()?),
+        _ => IpAddr::from(<[u8; 16]>::try_from(ip).ok()?),
+    };
+    Some(SocketAddr::new(
+        ip.to_canonical(),
+        u16::from_be_bytes(*port),
+    ))
 }
 
 fn digest(m: pb::Digest) -> Digest {
@@ -324,13 +344,11 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
 }
 
 fn update(m: pb::Update) -> Result<Update, DecodeError> {
-    if m.accusations.len() > contract::ACCUSATIONS {
-        return Err(DecodeError::Accusations);
-    }
-    let is_news = m.news.is_some() || !m.accusations.is_empty();
+    let is_news = m.news.is_some() || m.accusations.is_some();
     let records = m.news.as_ref().map(records).transpose()?;
-    let accusations = m.accusations.iter().map(accusation);
-    let accusations = accusations.collect::<Result<_, _>>()?;
+    let accusations = m.accusations.as_ref();
+    let accusations = accusations.map(|m| accusations::decode(m).ok_or(DecodeError::Accusations));
+    let accusations = accusations.transpose()?;
     Ok(Update {
         request: (m.request != 0).then_some(RequestId::new(m.request)),
         digest: m.digest.map(digest),
@@ -338,21 +356,10 @@ fn update(m: pb::Update) -> Result<Update, DecodeError> {
         refusals: refusals(m.refusals)?,
         news: is_news.then(|| News {
             records: records.unwrap_or_default(),
-            accusations,
+            accusations: accusations.unwrap_or_default(),
             until: Position::new(m.until),
         }),
-    })
-}
-
-fn accusation(m: &pb::Accusation) -> Result<Accusation, DecodeError> {
-    let node = |bytes: &Bytes| NodeId::from_slice(bytes).ok_or(DecodeError::NodeId("accusation"));
-    Ok(Accusation {
-        subject: node(&m.subject)?,
-        at: Sequence {
-            version: m.version,
-            beat: m.beat,
-        },
-        by: node(&m.by)?,
+        same_key: m.same_key.as_deref().map(socket),
     })
 }
 
@@ -365,6 +372,25 @@ fn beat(m: &pb::Beat) -> Beat {
     Beat::new(of_length)
 }
 
+fn dial_back(m: pb::DialBack) -> Result<DialBack, DecodeError> {
+    use pb::dial_back::Over;
+    if !m.at.is_empty() {
+        let at = Multiaddr::from_bytes(m.at).map_err(|_| DecodeError::Address)?;
+        let reached = m.reached;
+        return Ok(DialBack::Tried { at, reached });
+    }
+    let over = match Over::try_from(m.over) {
+        Ok(Over::Tcp) => Protocol::Tcp,
+        Ok(Over::Quic) => Protocol::Quic,
+        Err(_) => return Err(DecodeError::Address),
+    };
+    match u16::try_from(m.port) {
+        Ok(0) => Ok(DialBack::Listed),
+        Ok(port) => Ok(DialBack::Ask { over, port }),
+        Err(_) => Err(DecodeError::Address),
+    }
+}
+
 fn ask(m: &pb::Ask) -> Ask {
     let accused = Sequence {
         version: m.version,
@@ -373,14 +399,8 @@ fn ask(m: &pb::Ask) -> Ask {
     Ask {
         watch: m.watch,
         accused: (accused != Sequence::default()).then_some(accused),
+        invite: m.invite,
     }
-}
-
-fn loop_found(m: &pb::LoopFound) -> Result<LoopFound, DecodeError> {
-    Ok(LoopFound {
-        path: path(&m.path)?,
-        hops: m.hops.min(contract::HOPS as u32) as u8,
-    })
 }
 
 fn goodbye(m: pb::Goodbye) -> Goodbye {
@@ -395,6 +415,7 @@ fn goodbye(m: pb::Goodbye) -> Goodbye {
         Reason::Version => GoodbyeReason::Version,
         Reason::Shutdown => GoodbyeReason::Shutdown,
         Reason::OtherCluster => GoodbyeReason::OtherCluster,
+        Reason::SameKey => GoodbyeReason::SameKey,
     };
     Goodbye {
         reason,

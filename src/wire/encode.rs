@@ -1,6 +1,7 @@
 //! Typed messages to bytes.
 
 use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -8,12 +9,14 @@ use prost::Message as _;
 
 use super::generated as pb;
 use super::generated::envelope::Kind;
+use crate::addr::Protocol;
 use crate::id::NodeId;
 use crate::record::Sequence;
+use crate::wire::accusations;
 use crate::wire::columns::Refusals;
 use crate::wire::message::{
-    Accusation, Ask, Beat, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello,
-    LoopFound, Message, Request, Response, Trace, Update,
+    Ask, Beat, Content, Cursor, Delta, DialBack, Digest, Goodbye, GoodbyeReason, Hello, Message,
+    Request, Response, Update,
 };
 use crate::wire::page::{self, Records};
 use crate::wire::sets::{Nodes, ShortIds, Sketch};
@@ -26,11 +29,10 @@ pub fn encode(message: Message) -> Bytes {
         Message::Request(m) => Kind::Request(request(m)),
         Message::Response(m) => Kind::Response(response(m)),
         Message::Update(m) => Kind::Update(update(m)),
-        Message::Trace(m) => Kind::Trace(trace(&m)),
-        Message::LoopFound(m) => Kind::LoopFound(loop_found(&m)),
         Message::Goodbye(m) => Kind::Goodbye(goodbye(m)),
         Message::Beat(m) => Kind::Beat(beat(m)),
         Message::Ask(m) => Kind::Ask(ask(m)),
+        Message::DialBack(m) => Kind::DialBack(dial_back(m)),
     };
     pb::Envelope { kind: Some(kind) }.encode_to_vec().into()
 }
@@ -54,6 +56,7 @@ fn hello(m: Hello) -> pb::Hello {
         features,
         epoch,
         cluster,
+        seen,
     } = m;
     pb::Hello {
         min_version,
@@ -61,6 +64,15 @@ fn hello(m: Hello) -> pb::Hello {
         features,
         epoch,
         cluster,
+        seen: seen.map(socket).unwrap_or_default(),
+    }
+}
+
+fn socket(at: SocketAddr) -> Bytes {
+    let port = at.port().to_be_bytes();
+    match at.ip() {
+        IpAddr::V4(ip) => [&ip.octets()[..], &port].concat().into(),
+        IpAddr::V6(ip) => [&ip.octets()[..], &port].concat().into(),
     }
 }
 
@@ -186,11 +198,11 @@ fn response(m: Response) -> pb::Response {
 }
 
 fn update(m: Update) -> pb::Update {
-    let (mut records, mut accusations, mut until) = (None, Vec::new(), 0);
+    let (mut records, mut accusations, mut until) = (None, None, 0);
     if let Some(news) = m.news {
         let silent = news.records.is_empty() && !news.accusations.is_empty();
         records = (!silent).then(|| self::records(&news.records));
-        accusations = news.accusations.iter().map(accusation).collect();
+        accusations = accusations::encode(&news.accusations);
         until = news.until.get();
     }
     pb::Update {
@@ -201,16 +213,21 @@ fn update(m: Update) -> pb::Update {
         news: records,
         until,
         accusations,
+        same_key: m.same_key.map(socket_bytes),
     }
 }
 
-fn accusation(m: &Accusation) -> pb::Accusation {
-    pb::Accusation {
-        subject: Bytes::copy_from_slice(m.subject.as_bytes()),
-        version: m.at.version,
-        beat: m.at.beat,
-        by: Bytes::copy_from_slice(m.by.as_bytes()),
+/// As `socket` reads it.
+fn socket_bytes(at: Option<SocketAddr>) -> Bytes {
+    let mut bytes = Vec::new();
+    if let Some(at) = at {
+        match at.ip() {
+            IpAddr::V4(ip) => bytes.extend_from_slice(&ip.octets()),
+            IpAddr::V6(ip) => bytes.extend_from_slice(&ip.octets()),
+        }
+        bytes.extend_from_slice(&at.port().to_be_bytes());
     }
+    bytes.into()
 }
 
 fn beat(m: Beat) -> pb::Beat {
@@ -221,27 +238,33 @@ fn beat(m: Beat) -> pb::Beat {
     }
 }
 
+fn dial_back(m: DialBack) -> pb::DialBack {
+    use pb::dial_back::Over;
+    match m {
+        DialBack::Ask { over, port } => pb::DialBack {
+            port: u32::from(port),
+            over: match over {
+                Protocol::Quic => Over::Quic.into(),
+                _ => Over::Tcp.into(),
+            },
+            ..pb::DialBack::default()
+        },
+        DialBack::Listed => pb::DialBack::default(),
+        DialBack::Tried { at, reached } => pb::DialBack {
+            at: at.into_bytes(),
+            reached,
+            ..pb::DialBack::default()
+        },
+    }
+}
+
 fn ask(m: Ask) -> pb::Ask {
     let Sequence { version, beat } = m.accused.unwrap_or_default();
     pb::Ask {
         watch: m.watch,
         version,
         beat,
-    }
-}
-
-fn trace(m: &Trace) -> pb::Trace {
-    pb::Trace {
-        id: m.id,
-        path: path(&m.path),
-        fresh: m.fresh,
-    }
-}
-
-fn loop_found(m: &LoopFound) -> pb::LoopFound {
-    pb::LoopFound {
-        path: path(&m.path),
-        hops: u32::from(m.hops),
+        invite: m.invite,
     }
 }
 
@@ -257,6 +280,7 @@ fn goodbye(m: Goodbye) -> pb::Goodbye {
         GoodbyeReason::Version => Reason::Version,
         GoodbyeReason::Shutdown => Reason::Shutdown,
         GoodbyeReason::OtherCluster => Reason::OtherCluster,
+        GoodbyeReason::SameKey => Reason::SameKey,
     };
     pb::Goodbye {
         reason: reason as i32,

@@ -12,16 +12,14 @@ pub enum Kind {
     Response,
     /// Pushes.
     Update,
-    /// Looks for cycles.
-    Trace,
-    /// Reports one.
-    LoopFound,
     /// Precedes the end of a link.
     Goodbye,
     /// Says that its sender is there.
     Beat,
     /// Wants one.
     Ask,
+    /// Wants to be dialled, or tells what came of it.
+    DialBack,
     /// What was received and is none of these: bytes that are no message, and kinds and versions
     /// that this version does not know.
     Other,
@@ -36,11 +34,10 @@ impl Kind {
         Self::Request,
         Self::Response,
         Self::Update,
-        Self::Trace,
-        Self::LoopFound,
         Self::Goodbye,
         Self::Beat,
         Self::Ask,
+        Self::DialBack,
         Self::Other,
     ];
 
@@ -52,11 +49,10 @@ impl Kind {
             Self::Request => "request",
             Self::Response => "response",
             Self::Update => "update",
-            Self::Trace => "trace",
-            Self::LoopFound => "loop_found",
             Self::Goodbye => "goodbye",
             Self::Beat => "beat",
             Self::Ask => "ask",
+            Self::DialBack => "dial_back",
             Self::Other => "other",
         }
     }

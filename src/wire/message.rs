@@ -1,12 +1,14 @@
 //! The messages, as the state machine handles them.
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::Bytes;
 
+use crate::addr::{Multiaddr, Protocol};
 use crate::id::{NodeId, RequestId};
-use crate::record::Sequence;
+use crate::record::{Sequence, Signature};
 use crate::ring::Position;
 use crate::wire::Kind;
 use crate::wire::columns::Refusals;
@@ -28,16 +30,14 @@ pub enum Message {
     Response(Response),
     /// Pushes.
     Update(Update),
-    /// Looks for cycles (R12).
-    Trace(Trace),
-    /// Reports one (R13).
-    LoopFound(LoopFound),
     /// Precedes the end of a link.
     Goodbye(Goodbye),
     /// Its sender is there (R31).
     Beat(Beat),
     /// Wants one (R32).
     Ask(Ask),
+    /// Wants to be dialled, or tells what came of it (R38).
+    DialBack(DialBack),
 }
 
 impl Message {
@@ -49,11 +49,10 @@ impl Message {
             Self::Request(_) => Kind::Request,
             Self::Response(_) => Kind::Response,
             Self::Update(_) => Kind::Update,
-            Self::Trace(_) => Kind::Trace,
-            Self::LoopFound(_) => Kind::LoopFound,
             Self::Goodbye(_) => Kind::Goodbye,
             Self::Beat(_) => Kind::Beat,
             Self::Ask(_) => Kind::Ask,
+            Self::DialBack(_) => Kind::DialBack,
         }
     }
 }
@@ -66,12 +65,15 @@ pub struct Hello {
     /// The highest.
     pub max_version: u32,
     /// Optional abilities: [`SKETCHES`](super::SKETCHES), [`NODES`](super::NODES); and what is done
-    /// about signatures: [`SIGNS`](super::SIGNS), [`SIGNED_ONLY`](super::SIGNED_ONLY).
+    /// about signatures: [`SIGNS`](super::SIGNS), [`SIGNED_ONLY`](super::SIGNED_ONLY). Of this
+    /// link: [`REPLACES`](super::REPLACES). [`DIAL_BACKS`](super::DIAL_BACKS).
     pub features: u64,
     /// Redrawn at every start.
     pub epoch: u64,
     /// A hash of the cluster's name.
     pub cluster: u64,
+    /// Where the sender sees the receiver (R38).
+    pub seen: Option<SocketAddr>,
 }
 
 /// A summary of a table.
@@ -81,7 +83,7 @@ pub struct Digest {
     pub version: u64,
     /// Number of records.
     pub count: u32,
-    /// Fingerprint of the set of (node, version).
+    /// Fingerprint of the set of (node, version, beat).
     pub fingerprint: u64,
     /// More is known of than there is room for: what it lacks says nothing.
     pub partial: bool,
@@ -244,6 +246,8 @@ pub struct Update {
     pub refusals: Refusals,
     /// What is on its way through the cluster.
     pub news: Option<News>,
+    /// Another node has the receiver's key; where the sender has met it, if it knows (R36).
+    pub same_key: Option<Option<SocketAddr>>,
 }
 
 /// News on its way through the cluster (R46).
@@ -267,6 +271,8 @@ pub struct Accusation {
     pub at: Sequence,
     /// The accuser.
     pub by: NodeId,
+    /// Its signature, where the cluster signs (R50).
+    pub signature: Option<Signature>,
 }
 
 /// Its sender is there.
@@ -295,26 +301,29 @@ pub struct Ask {
     pub watch: bool,
     /// The sequence at which it has accused it.
     pub accused: Option<Sequence>,
+    /// Too few watch the sender: it asks the receiver to.
+    pub invite: bool,
 }
 
-/// Looks for cycles among configured upstreams.
+/// About the addresses of one of the two ends (R38).
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Trace {
-    /// Drawn by the origin.
-    pub id: u64,
-    /// The origin first, the sender last; 1 to 64 nodes.
-    pub path: Vec<NodeId>,
-    /// Sent because an upstream has come up.
-    pub fresh: bool,
-}
-
-/// A cycle, told to those on it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LoopFound {
-    /// Once round, in the order of asking; 1 to 64 distinct nodes.
-    pub path: Vec<NodeId>,
-    /// How many more nodes it goes to.
-    pub hops: u8,
+pub enum DialBack {
+    /// The receiver is to dial the sender at the IP address that the link has for it.
+    Ask {
+        /// Over TCP or QUIC.
+        over: Protocol,
+        /// Not 0.
+        port: u16,
+    },
+    /// It may try an address of the sender's record, whichever and whenever it likes.
+    Listed,
+    /// What came of a dial of the receiver.
+    Tried {
+        /// Where to.
+        at: Multiaddr,
+        /// Its key was found there.
+        reached: bool,
+    },
 }
 
 /// Why a link ends.
@@ -339,6 +348,8 @@ pub enum GoodbyeReason {
     Shutdown,
     /// The receiver is of another cluster, or the two do not agree on signatures (R50).
     OtherCluster,
+    /// Another node with this key is linked already (R36).
+    SameKey,
 }
 
 /// The last message on a link.

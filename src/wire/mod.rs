@@ -9,6 +9,7 @@
 //! `decode` parses once, into types that cannot be invalid: lengths, counts and limits have been
 //! checked, and what remains for the state machine is what only it can judge.
 
+mod accusations;
 mod columns;
 mod decode;
 mod encode;
@@ -33,14 +34,14 @@ pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub use encode::encode;
 pub use kind::Kind;
 pub use message::{
-    Accusation, Ask, Beat, Brief, Content, Cursor, Delta, Digest, Goodbye, GoodbyeReason, Hello,
-    LoopFound, Message, News, Request, Response, Trace, Update, Walk,
+    Accusation, Ask, Beat, Brief, Content, Cursor, Delta, DialBack, Digest, Goodbye, GoodbyeReason,
+    Hello, Message, News, Request, Response, Update, Walk,
 };
 pub use page::{PageError, Records, RecordsBuilder, WireRecord};
 pub(crate) use sets::ShortIdScheme;
 pub use sets::{Nodes, ShortIds, Sketch};
-pub(crate) use snapshot::Snapshot;
 pub use snapshot::SnapshotError;
+pub(crate) use snapshot::{SavedDown, Snapshot};
 
 /// Whether an encoded message is a request, told from its first bytes: for tests that count.
 #[cfg(feature = "testing")]
@@ -61,6 +62,13 @@ pub const SIGNS: u64 = 4;
 
 /// The bit of `Hello.features` of whoever takes no record that is not signed.
 pub const SIGNED_ONLY: u64 = 8;
+
+/// The bit of `Hello.features` of a link that its sender has dialled since nothing came over the one
+/// before: it is to take its place.
+pub const REPLACES: u64 = 16;
+
+/// The bit of `Hello.features` of whoever takes [`DialBack`].
+pub const DIAL_BACKS: u64 = 32;
 
 /// The version of the wire contract.
 pub const VERSION: u32 = 1;

@@ -1,13 +1,16 @@
 //! The encoded form of a snapshot.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use bytes::Bytes;
 use prost::Message as _;
 
 use super::generated as pb;
 use crate::id::NodeId;
 use crate::record::Sequence;
+use crate::seal::Accuser;
 use crate::wire::columns::Refusals;
 use crate::wire::page::Records;
 use crate::wire::{decode, encode};
@@ -25,6 +28,17 @@ pub(crate) struct Snapshot {
     pub(crate) hints: Records,
     /// A hash of the cluster's name.
     pub(crate) cluster: u64,
+    pub(crate) downs: Vec<SavedDown>,
+}
+
+/// A node that is down.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct SavedDown {
+    pub(crate) node: NodeId,
+    pub(crate) at: Sequence,
+    pub(crate) remaining_s: u32,
+    pub(crate) body: Bytes,
+    pub(crate) accused_by: Vec<Accuser>,
 }
 
 /// Bytes that are no snapshot.
@@ -60,6 +74,7 @@ impl Snapshot {
             dead_lifetimes: self.dead_lifetimes,
             hints: encode::records(&self.hints),
             cluster: self.cluster,
+            downs: self.downs.into_iter().map(SavedDown::encode).collect(),
         }
         .encode_to_vec()
     }
@@ -82,6 +97,58 @@ impl Snapshot {
             dead_lifetimes: m.dead_lifetimes,
             hints: decode::records(&m.hints).map_err(SnapshotError::Inconsistent)?,
             cluster: m.cluster,
+            downs: decode_downs(m.downs).map_err(SnapshotError::Inconsistent)?,
+        })
+    }
+}
+
+fn decode_downs(downs: Vec<pb::Down>) -> Result<Vec<SavedDown>, decode::DecodeError> {
+    downs.into_iter().map(SavedDown::decode).collect()
+}
+
+fn saved(by: Accuser) -> pb::Accuser {
+    let signature = by.signature.as_deref().map_or(&[][..], |s| &s[..]);
+    pb::Accuser {
+        node: encode::path(&[by.node]),
+        signature: Bytes::copy_from_slice(signature),
+    }
+}
+
+fn accuser(m: &pb::Accuser) -> Option<Accuser> {
+    let signature = match m.signature.len() {
+        0 => None,
+        _ => Some(Box::new(m.signature[..].try_into().ok()?)),
+    };
+    Some(Accuser {
+        node: NodeId::from_slice(&m.node)?,
+        signature,
+    })
+}
+
+impl SavedDown {
+    fn encode(self) -> pb::Down {
+        pb::Down {
+            node: encode::path(&[self.node]),
+            version: self.at.version,
+            beat: self.at.beat,
+            remaining: self.remaining_s,
+            body: self.body,
+            accused_by: self.accused_by.into_iter().map(saved).collect(),
+        }
+    }
+
+    fn decode(m: pb::Down) -> Result<Self, decode::DecodeError> {
+        let wrong = || decode::DecodeError::NodeId("downs");
+        let accused_by = m.accused_by.iter().map(accuser);
+        Ok(Self {
+            node: NodeId::from_slice(&m.node).ok_or_else(wrong)?,
+            at: Sequence {
+                version: m.version,
+                beat: m.beat,
+            },
+            remaining_s: m.remaining,
+            body: m.body,
+            accused_by: accused_by.collect::<Option<_>>().ok_or_else(wrong)?,
         })
     }
 }

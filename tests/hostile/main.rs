@@ -3,9 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accusers;
+mod addresses;
 mod announcers;
 mod floods;
 mod forged;
+mod liars;
 mod links;
 mod malformed;
 mod odd_inputs;

@@ -77,8 +77,8 @@ fn a_table_of_dead_peers_does_not_starve_the_live_link() {
         asked += answer_all(&mut rig, link);
     }
     let stats = rig.node.stats();
-    assert!(stats.dial_failures > 20, "nobody was dead: {stats:?}");
-    // In twenty seconds; of a hundred rounds, nearly all end with a dial that fails.
+    // Five peers in a minute, at most (R28).
+    assert_eq!(stats.dial_failures, 5, "nobody was dead: {stats:?}");
     assert!(asked >= 20, "asked {asked} times: {stats:?}");
 }
 

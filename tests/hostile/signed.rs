@@ -339,6 +339,7 @@ fn clusters_that_differ_part_at_the_hello() {
         features,
         epoch: 1,
         cluster,
+        seen: None,
     };
     let staging = {
         let mut rig = rig_with(1, named("staging"));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peak_alloc::PeakAlloc;
-use peer_exchange::wire::{self, Message, Request, Trace};
+use peer_exchange::wire::{self, Message, Request};
 use peer_exchange::{Config, Effect, Input, Instant, LinkId, Node};
 
 use support::build::*;
@@ -225,14 +225,6 @@ fn flood(rig: &mut Rig, link: LinkId, n: u32) {
         .collect();
     rig.message(link, rumour(&dying));
     rig.message(link, Message::Request(request(u64::from(n))));
-    for k in 0..64 {
-        let trace = Trace {
-            id: u64::from(n * 64 + k),
-            path: vec![id(k), id(n)],
-            fresh: true,
-        };
-        rig.message(link, Message::Trace(trace));
-    }
     rig.message(link, refuse(&[(id(3), seq(5, 5)), (id(4), seq(5, 5))]));
     rig.raw(link, vec![0xff; 60_000]);
 }

@@ -123,7 +123,6 @@ pub(crate) fn brisk() -> Config {
     config.lifetime = Duration::from_secs(600);
     config.quiet_round = Duration::from_secs(3);
     config.backoff_cap = Duration::from_secs(5);
-    config.trace_interval = Duration::from_secs(20);
     config.report_interval = Duration::from_secs(20);
     config
 }

@@ -70,7 +70,10 @@ fn graphs(nodes: usize) -> [Graph; 3] {
 }
 
 fn of_life(lifetime: Duration) -> Config {
-    Config::default().with_lifetime(lifetime)
+    // With beats a renewal that is lost is mended within a second (R31): here it is asked for.
+    Config::default()
+        .with_lifetime(lifetime)
+        .with_detection(None)
 }
 
 /// R2: renewals that are lost are asked for.
@@ -84,7 +87,9 @@ fn nobody_alive_is_lost_over_many_lives_where_a_tenth_is_lost() {
             let watch = network.observer();
             assert_eq!(watch.lost, 0, "graph {seed} of {nodes}");
             assert!(watch.missed > 0 && watch.repaired > 0, "none was missed");
-            assert!(network.converged());
+            // Some renewal is always on its way.
+            let hosts = (0..nodes).filter_map(|i| network.node(HostId(i)));
+            assert!(hosts.into_iter().all(|n| n.peer_count() == nodes - 1));
         }
     }
 }
@@ -110,7 +115,9 @@ fn one_short_life_among_days_is_safe() {
 /// R2, N9: one that is gone is named until its end, at the quiet pace, and then no more.
 #[test]
 fn one_that_is_gone_is_asked_for_until_its_end_at_the_quiet_pace() {
-    let mut network = network(&Graph::ring(30), 1, 0.0, Config::default());
+    // Else it is down, and nobody asks for it.
+    let config = Config::default().with_detection(None);
+    let mut network = network(&Graph::ring(30), 1, 0.0, config);
     network.start_all();
     network.run_for(Duration::from_secs(3_600));
     network.crash(HostId(7));

@@ -34,7 +34,7 @@ struct Blame {
 impl Observer for Blame {
     fn event(&mut self, _now: Duration, _host: HostId, event: &Event) {
         match event {
-            Event::Blamed { .. } | Event::Conflict { .. } | Event::DuplicateIdentity => {
+            Event::Blamed { .. } | Event::Conflict { .. } | Event::DuplicateIdentity { .. } => {
                 self.blamed.push(event.clone());
             }
             Event::LoopDetected { .. } => self.loops += 1,

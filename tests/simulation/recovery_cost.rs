@@ -38,7 +38,8 @@ impl Observer for Meter {
 fn ring(seed: u64) -> Network<Meter> {
     let setup = Setup {
         seed,
-        config: Config::default(),
+        // Else halves take each other for down, and each record comes back by a higher beat.
+        config: Config::default().with_detection(None),
         ..Setup::default()
     };
     let mut network = Network::with_observer(setup, Meter::default());

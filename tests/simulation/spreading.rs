@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peer_exchange::wire::Message;
-use peer_exchange::{Config, Input, NodeId};
+use peer_exchange::{Config, Input, NodeId, UpstreamState};
 use peer_exchange_memory::{Faults, HostId, Network, Observer, Setup};
 
 use crate::checkers::Checkers;
@@ -87,6 +87,37 @@ fn n4_in_a_whole_ring_each_is_told_once() {
     }
 }
 
+/// N4, R44: everybody has everybody for an upstream. Once all have met, most are only listed.
+#[test]
+fn n4_in_a_full_mesh_a_change_takes_as_long_as_in_a_ring() {
+    for nodes in [30, 100] {
+        let setup = Setup {
+            seed: 5,
+            faults: Faults::default(),
+            config: Config::default(),
+        };
+        let mut network = Network::with_observer(setup, Told(NodeId::new([0; 32]), 0));
+        for i in 0..nodes {
+            let others: Vec<_> = (0..nodes).filter(|o| *o != i).map(HostId).collect();
+            network.add_host(&others);
+        }
+        network.start_all();
+        network.run_for(Duration::from_secs(5));
+        assert!(network.converged(), "{nodes}");
+        let id = network.node(WHO).unwrap().id();
+        *network.observer_mut() = Told(id, 0);
+        network.input(WHO, Input::SetMetadata(b"new".to_vec()));
+        let hops = nodes.next_power_of_two().trailing_zeros() + 2;
+        let limit = network.now() + hops * Faults::default().latency;
+        assert!(network.run_until(limit, Network::converged), "{nodes}");
+        assert_eq!(network.observer().1, nodes - 1, "messages");
+        network.run_for(Duration::from_secs(10));
+        let states = (0..nodes).flat_map(|i| network.node(HostId(i)).unwrap().upstreams());
+        let listed = states.filter(|u| u.state == UpstreamState::Listed).count();
+        assert!(listed > nodes * nodes / 2, "{listed}");
+    }
+}
+
 /// Lost messages are made good by exchanges.
 #[test]
 fn r46_what_is_lost_comes_with_the_next_exchange() {
@@ -142,7 +173,11 @@ fn r46_news_finds_its_way_where_tables_are_small() {
 /// With four links a node, two of them standing.
 #[test]
 fn r46_with_few_links_news_comes_to_all() {
-    let mut network = calm(6, Faults::default(), |c| c.max_links = 4);
+    // Nor is there room to watch others.
+    let mut network = calm(6, Faults::default(), |c| {
+        c.max_links = 4;
+        c.detection = None;
+    });
     change(&mut network, b"new");
     let took = until_all_know(&mut network, NODES - 1, Duration::from_secs(20));
     assert!(took < Duration::from_secs(10), "{took:?}");
@@ -171,4 +206,20 @@ fn r46_rings_that_meet_become_one() {
     change(&mut network, b"new");
     let took = until_all_know(&mut network, NODES - 1, Duration::from_secs(1));
     assert!(took <= 10 * Faults::default().latency, "{took:?}");
+}
+
+/// R22: a hub that has no room for most of those who ask it at once turns them away with some
+/// records, and all find each other.
+#[test]
+fn a_star_larger_than_its_hubs_links_converges() {
+    let mut config = Config::default().with_detection(None);
+    config.max_links = 16;
+    // All are linked before anybody is answered.
+    config.start_jitter = Duration::ZERO;
+    let star = Graph::of(100, |host| if host == 0 { vec![] } else { vec![0] });
+    let mut network = star.network(9, config, Faults::default());
+    network.start_all();
+    assert!(network.run_until(Duration::from_secs(20), Network::converged));
+    let hub = network.node(HostId(0)).unwrap();
+    assert!(hub.links().count() <= 32);
 }

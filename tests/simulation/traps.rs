@@ -81,6 +81,7 @@ impl Bench {
             features: 0,
             epoch: peer as u64 + 1,
             cluster: 0,
+            seen: None,
         };
         let mut said = core::mem::take(&mut self.said);
         self.hears(peer, Message::Hello(hello));

@@ -28,6 +28,9 @@ pub(crate) struct World {
     pub(crate) report_interval: Duration,
     /// Records are signed (R50).
     pub(crate) signed: bool,
+    /// So long what is on its way may have waited at hosts that stood still: nobody can take that off
+    /// its life.
+    pub(crate) waited: Duration,
 }
 
 impl World {
@@ -39,6 +42,7 @@ impl World {
             listens: ids.iter().enumerate().map(listen).collect(),
             ids,
             lifetime: config.lifetime,
+            waited: Duration::ZERO,
             report_interval: config.report_interval,
             signed: config.signing != Signing::Off,
             ..Self::default()
@@ -112,6 +116,7 @@ impl World {
 
     /// When the life of what a node has said ends.
     pub(crate) fn end_of(&self, node: NodeId, sequence: Sequence) -> Option<Duration> {
-        self.authored.get(&(node, sequence)).copied()
+        let end = self.authored.get(&(node, sequence))?;
+        Some(*end + self.waited)
     }
 }

@@ -18,7 +18,8 @@ fn a_self_loop_through_a_load_balancer_is_a_cycle_of_one() {
     network.run_for(Duration::from_secs(400));
     let cycle = [host.node_id(3)];
     let watch = network.observer();
-    watch.assert_reported(&[host], &cycle, 100 * MS);
+    // Not at the first dial: a balancer may lead elsewhere at the next.
+    watch.assert_reported(&[host], &cycle, 60_000 * MS);
     assert_eq!(watch.requests, 0, "nobody asks himself");
     let node = network.node(host).expect("it runs");
     assert!(node.upstreams().all(|u| u.state == UpstreamState::Itself));
@@ -54,8 +55,7 @@ fn behind_a_balancer_of_two_both_meet_and_each_may_meet_itself() {
         }
         network.add_balancer(front, hosts.to_vec());
         network.start_all();
-        // One that has reached itself tries again after five minutes.
-        let met = network.run_until(Duration::from_secs(3_600), |n| n.converged());
+        let met = network.run_until(Duration::from_secs(30), |n| n.converged());
         assert!(met, "{seed}");
         for (host, _, path) in &network.observer().cycles {
             let own = path.as_slice() == [host.node_id(seed)];

@@ -1,11 +1,12 @@
 //! IDs, addresses, records and messages, well-formed and not.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use peer_exchange::wire::{
-    Content, Delta, Digest, Hello, Message, News, Records, RecordsBuilder, Refusals,
-    RefusalsBuilder, Request, Response, Update, WireRecord,
+    self, Accusation, Content, Delta, Digest, Hello, Message, News, Records, RecordsBuilder,
+    Refusals, RefusalsBuilder, Request, Response, Update, WireRecord,
 };
 use peer_exchange::{Multiaddr, NodeId, Position, RequestId, RingKey, Seal, Sequence, Signature};
 use peer_exchange_memory::MockSeal;
@@ -104,6 +105,16 @@ impl Rec {
         self
     }
 
+    /// It names these for having accused it falsely.
+    pub(crate) fn naming(mut self, nodes: &[u32]) -> Self {
+        let prefixes: Vec<u8> = nodes
+            .iter()
+            .flat_map(|n| id(*n).as_ref()[..8].to_vec())
+            .collect();
+        bytes_field(7, &prefixes, &mut self.body);
+        self
+    }
+
     /// As its author signs it, in a cluster without a name.
     pub(crate) fn signed(self) -> Self {
         self.signed_in("")
@@ -117,16 +128,61 @@ impl Rec {
 
     /// Signed with another's key.
     pub(crate) fn signed_by(mut self, signer: NodeId, cluster: &str) -> Self {
-        let mut message = b"peer-exchange v1 record".to_vec();
-        message.push(cluster.len() as u8);
-        message.extend_from_slice(cluster.as_bytes());
-        message.extend_from_slice(self.node.as_bytes());
-        message.extend_from_slice(&self.sequence.version.to_be_bytes());
-        message.extend_from_slice(&self.sequence.beat.to_be_bytes());
-        message.extend_from_slice(&self.body);
+        let about = (self.node, self.sequence);
+        let message = statement("record", cluster, about, &self.body);
         self.signature = Some(MockSeal::new(signer).sign(&message));
         self
     }
+}
+
+/// What is signed.
+fn statement(kind: &str, cluster: &str, about: (NodeId, Sequence), rest: &[u8]) -> Vec<u8> {
+    let (node, sequence) = about;
+    let mut message = format!("peer-exchange v1 {kind}").into_bytes();
+    message.push(cluster.len() as u8);
+    message.extend_from_slice(cluster.as_bytes());
+    message.extend_from_slice(node.as_bytes());
+    message.extend_from_slice(&sequence.version.to_be_bytes());
+    message.extend_from_slice(&sequence.beat.to_be_bytes());
+    message.extend_from_slice(rest);
+    message
+}
+
+/// Node `by` accuses `subject` at its first sequence, without a signature.
+pub(crate) fn accusation(subject: u32, by: u32) -> Accusation {
+    Accusation {
+        subject: id(subject),
+        at: seq(1, 0),
+        by: id(by),
+        signature: None,
+    }
+}
+
+/// With this node's signature, as it is made in this cluster.
+pub(crate) fn accused_by(said: Accusation, signer: NodeId, cluster: &str) -> Accusation {
+    let (about, by) = ((said.subject, said.at), said.by);
+    let message = statement("accusation", cluster, about, by.as_bytes());
+    Accusation {
+        signature: Some(MockSeal::new(signer).sign(&message)),
+        ..said
+    }
+}
+
+/// On their way through the whole cluster.
+pub(crate) fn accusing(accusations: &[Accusation]) -> Message {
+    accusing_until(Position::new(0), accusations)
+}
+
+/// The same, until there.
+pub(crate) fn accusing_until(until: Position, accusations: &[Accusation]) -> Message {
+    Message::Update(Update {
+        news: Some(News {
+            records: page([]),
+            accusations: accusations.to_vec(),
+            until,
+        }),
+        ..Update::default()
+    })
 }
 
 pub(crate) fn page<'a>(records: impl IntoIterator<Item = &'a Rec>) -> Records {
@@ -208,7 +264,16 @@ pub(crate) fn hello_with(features: u64, epoch: u64) -> Message {
         features,
         epoch,
         cluster: 0,
+        seen: None,
     })
+}
+
+/// The Hello of a node that sees the receiver there, and takes what is about addresses.
+pub(crate) fn hello_seeing(epoch: u64, seen: Option<SocketAddr>) -> Message {
+    let Message::Hello(hello) = hello_with(wire::DIAL_BACKS, epoch) else {
+        unreachable!("a Hello");
+    };
+    Message::Hello(Hello { seen, ..hello })
 }
 
 /// A request that shows an empty table and no record of its own.

@@ -189,6 +189,22 @@ impl Rig {
         link
     }
 
+    /// A link that this node has dialled, to itself.
+    pub(crate) fn meet_itself(&mut self, dial: DialId) -> LinkId {
+        let (link, own) = (self.next_link(), self.node.id());
+        self.input(Input::LinkUp {
+            link,
+            node: own,
+            remote: None,
+            dial: Some(dial),
+        });
+        // Its own Hello comes back.
+        for message in self.take(link) {
+            self.message(link, message);
+        }
+        link
+    }
+
     /// The first upstream is dialled, and is node `n`.
     pub(crate) fn upstream(&mut self, n: u32) -> LinkId {
         self.pass(Duration::from_millis(50));
@@ -329,9 +345,10 @@ pub(crate) fn refused_in(message: &Message) -> Option<&Refusals> {
     }
 }
 
-/// The default configuration with some values changed.
+/// The default configuration with some values changed, and without beats: what a test looks for is
+/// what it has caused.
 pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
-    let mut config = Config::default();
+    let mut config = Config::default().with_detection(None);
     change(&mut config);
     config
 }
@@ -339,4 +356,9 @@ pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
 /// A configuration whose first upstream is at the address of node `n`.
 pub(crate) fn below(n: u32) -> Config {
     config(|c| c.upstreams = vec![address(n)])
+}
+
+/// With the default detection time.
+pub(crate) fn watchful() -> Config {
+    config(|c| c.detection = Some(Duration::from_secs(3)))
 }

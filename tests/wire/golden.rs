@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use peer_exchange::addr::Protocol;
 use peer_exchange::wire::{
-    self, Accusation, Ask, Beat, Brief, Content, Cursor, Decoded, Delta, Digest, Goodbye,
-    GoodbyeReason, Hello, LoopFound, Message, Records, Trace,
+    self, Accusation, Ask, Beat, Brief, Content, Cursor, Decoded, Delta, DialBack, Digest, Goodbye,
+    GoodbyeReason, Hello, Message, Records,
 };
 use peer_exchange::{Config, Instant, Node, NodeId, Position, RequestId};
 
@@ -93,8 +94,17 @@ fn hello() {
         features: 5,
         epoch: EPOCH,
         cluster: 0,
+        seen: None,
     };
     assert_eq!(decoded("hello"), Message::Hello(expected));
+    for (line, seen) in [
+        ("hello_seen", "10.0.0.7:7000"),
+        ("hello_seen_v6", "[2001:db8::1]:7000"),
+    ] {
+        let seen = Some(seen.parse().unwrap());
+        let expected = Hello { seen, ..expected };
+        assert_eq!(decoded_as(line, "hello"), Message::Hello(expected));
+    }
 }
 
 #[test]
@@ -208,19 +218,20 @@ fn nodes() {
     assert_eq!(named, [(beginning(2), 7), (beginning(3), 255)]);
 }
 
+/// Where another with the receiver's key is, if that is known (R36).
 #[test]
-fn trace_and_loop_found() {
-    let trace = Trace {
-        id: 0x8877_6655_4433_2211,
-        path: vec![id(2), id(3)],
-        fresh: true,
-    };
-    assert_eq!(decoded("trace"), Message::Trace(trace));
-    let found = LoopFound {
-        path: vec![id(2), id(3), id(4)],
-        hops: 2,
-    };
-    assert_eq!(decoded("loop_found"), Message::LoopFound(found));
+fn another_with_the_same_key() {
+    let told = [
+        ("same_key_v4", Some("10.0.0.1:7000")),
+        ("same_key_v6", Some("[2001:db8::1]:7000")),
+        ("same_key_nowhere", None),
+    ];
+    for (line, at) in told {
+        let Message::Update(m) = decoded_as(line, "update") else {
+            panic!("no update");
+        };
+        assert_eq!(m.same_key, Some(at.map(|at| at.parse().unwrap())), "{line}");
+    }
 }
 
 #[test]
@@ -239,31 +250,69 @@ fn beat_and_ask() {
     let mut asked = Ask {
         watch: true,
         accused: Some(seq(300, 2)),
+        invite: false,
     };
     assert_eq!(decoded("ask"), Message::Ask(asked));
     (asked.watch, asked.accused) = (false, None);
     assert_eq!(decoded_as("no_more", "ask"), Message::Ask(asked));
+    asked.invite = true;
+    assert_eq!(decoded_as("invite", "ask"), Message::Ask(asked));
+}
+
+#[test]
+fn dial_backs() {
+    let (tcp, quic) = (Protocol::Tcp, Protocol::Quic);
+    let at = address(7);
+    let reached = true;
+    for (line, expected) in [
+        (
+            "dial_back",
+            DialBack::Ask {
+                over: tcp,
+                port: 7_000,
+            },
+        ),
+        (
+            "dial_back_quic",
+            DialBack::Ask {
+                over: quic,
+                port: 65_535,
+            },
+        ),
+        ("dial_back_listed", DialBack::Listed),
+        ("dialled_back", DialBack::Tried { at, reached }),
+    ] {
+        let read = decoded_as(line, "dial_back");
+        assert_eq!(read, Message::DialBack(expected), "{line}");
+    }
 }
 
 #[test]
 fn accusations() {
-    let Message::Update(update) = decoded_as("accusations", "update") else {
-        panic!("no update");
-    };
-    let news = update.news.expect("it is on its way");
-    let accusation = Accusation {
-        subject: id(2),
-        at: seq(300, 2),
-        by: id(3),
-    };
-    assert_eq!(news.accusations, [accusation]);
-    assert_eq!(
-        (news.records.len(), news.until.get()),
-        (0, 0x1122_3344_5566_7788)
-    );
+    let signature = std::array::from_fn(|i| i as u8);
+    for (line, signature) in [
+        ("accusations", None),
+        ("accusation_signed", Some(signature)),
+    ] {
+        let Message::Update(update) = decoded_as(line, "update") else {
+            panic!("no update");
+        };
+        let news = update.news.expect("it is on its way");
+        let accusation = Accusation {
+            subject: id(2),
+            at: seq(300, 2),
+            by: id(3),
+            signature,
+        };
+        assert_eq!(news.accusations, [accusation]);
+        assert_eq!(
+            (news.records.len(), news.until.get()),
+            (0, 0x1122_3344_5566_7788)
+        );
+    }
 }
 
-/// An earlier version's snapshot is read, and what is written now is as it was written then.
+/// An earlier version's snapshot, without the own record, is read; what is written now has it.
 #[test]
 fn snapshot() {
     let node = Node::restore(

@@ -51,14 +51,71 @@ fn a_message_has_64_kib() {
 
 #[test]
 fn a_path_has_1_to_64_distinct_nodes_of_32_bytes() {
-    const TRACE: u32 = 6;
-    let trace = |path: &[u8]| error(TRACE, &with(2, path));
-    assert_eq!(trace(&ids(1)), None);
-    assert_eq!(trace(&ids(64)), None);
-    assert_eq!(trace(&ids(65)), Some(DecodeError::Path));
-    assert_eq!(trace(&[]), Some(DecodeError::Path));
-    assert_eq!(trace(&[ids(2), ids(1)].concat()), Some(DecodeError::Path));
-    assert_eq!(trace(&ids(2)[1..]), Some(DecodeError::NodeId("path")));
+    let walk = |path: &[u8]| error(3, &[with(3, &ids(1)), with(4, path)].concat());
+    assert_eq!(walk(&ids(1)), None);
+    assert_eq!(walk(&ids(64)), None);
+    assert_eq!(walk(&ids(65)), Some(DecodeError::Path));
+    assert_eq!(walk(&[ids(2), ids(1)].concat()), Some(DecodeError::Path));
+    assert_eq!(walk(&ids(2)[1..]), Some(DecodeError::NodeId("path")));
+}
+
+#[test]
+fn a_dial_back_is_at_a_port_over_a_transport_or_tells_of_an_address() {
+    const DIAL_BACK: u32 = 9;
+    let ask = |port: u64, over: u64| {
+        let mut out = Vec::new();
+        varint_field(1, port, &mut out);
+        varint_field(2, over, &mut out);
+        error(DIAL_BACK, &out)
+    };
+    let wrong = Some(DecodeError::Address);
+    assert_eq!((ask(1, 0), ask(65_535, 1), ask(0, 0)), (None, None, None));
+    assert_eq!((ask(65_536, 0), ask(1, 2)), (wrong.clone(), wrong.clone()));
+    let told = |at: &[u8]| error(DIAL_BACK, &with(3, at));
+    let long = |len: usize| {
+        let mut address = address(7).as_bytes().to_vec();
+        address.resize(len, 0);
+        address
+    };
+    assert_eq!((told(&long(255)), told(&long(256))), (None, wrong.clone()));
+    assert_eq!((told(b"x"), told(&[6, 0, 80])), (wrong.clone(), wrong));
+}
+
+#[test]
+fn accusations_are_64_and_of_nodes_that_are_named() {
+    const UPDATE: u32 = 5;
+    let said = |nodes: usize, numbers: &[u64], signatures: usize| {
+        let mut out = with(1, &vec![7; nodes]);
+        for number in numbers {
+            varint_field(2, *number, &mut out);
+        }
+        (0..signatures).for_each(|_| out.extend(with(3, &[1; 64])));
+        error(UPDATE, &with(8, &out))
+    };
+    let wrong = Some(DecodeError::Accusations);
+    assert_eq!(said(64, &[0, 1, 9, 9], 1), None);
+    assert_eq!(said(64, &[0, 1, 9, 9].repeat(64), 64), None);
+    assert_eq!(said(64, &[0, 1, 9, 9].repeat(65), 0), wrong, "too many");
+    assert_eq!(said(64, &[0, 1, 9, 9], 2), wrong, "of none");
+    assert_eq!(said(64, &[0, 2, 9, 9], 0), wrong, "not named");
+    assert_eq!(said(64, &[u64::MAX, 0, 9, 9], 0), wrong, "likewise");
+    assert_eq!(said(64, &[0, 1, 9], 0), wrong, "no beat");
+    assert_eq!(said(64, &[0, 1, 9, 1 << 32], 0), wrong, "too high a beat");
+    assert_eq!(said(63, &[0, 0, 9, 9], 0), wrong, "half a node");
+    assert_eq!(said(129 * 32, &[0, 0, 9, 9], 0), wrong, "too many nodes");
+}
+
+/// One of another length is a later version's, and no fault.
+#[test]
+fn where_a_node_is_seen_has_6_or_18_bytes() {
+    const HELLO: u32 = 2;
+    for len in 0..40 {
+        let message = decode(HELLO, &with(6, &vec![1; len]));
+        let Ok(Message::Hello(hello)) = message else {
+            panic!("{message:?}");
+        };
+        assert_eq!(hello.seen.is_some(), [6, 18].contains(&len), "{len}");
+    }
 }
 
 #[test]
@@ -80,7 +137,7 @@ fn a_walk_has_both_origin_and_path_and_begins_with_its_origin() {
 }
 
 #[test]
-fn hop_limits_and_hops_are_clamped_to_64() {
+fn hop_limits_are_clamped_to_64() {
     for (given, read) in [(0, 0), (64, 64), (65, 64), (u64::from(u32::MAX), 64)] {
         let mut content = Vec::new();
         varint_field(2, given, &mut content);
@@ -88,10 +145,6 @@ fn hop_limits_and_hops_are_clamped_to_64() {
             panic!()
         };
         assert_eq!(m.hop_limit, read);
-        let Ok(Message::LoopFound(m)) = decode(7, &[with(1, &ids(2)), content].concat()) else {
-            panic!()
-        };
-        assert_eq!(m.hops, read);
     }
 }
 
@@ -109,7 +162,7 @@ fn packed(field: u32, values: &[u64]) -> Vec<u8> {
 }
 
 /// Bytes of a page with one record.
-const PAGE: usize = 47;
+const PAGE: usize = 48;
 
 /// R45: a page is in its one form, or the whole message is refused.
 #[test]

@@ -71,22 +71,45 @@ struct Address {
     tail: Vec<u8>,
 }
 
+/// What a body that is not as it is has.
+struct Plain {
+    addresses: Vec<Address>,
+    metadata: bool,
+    lifetime: bool,
+    detection: bool,
+    /// 0: not named; 9: named and empty.
+    upstreams: usize,
+}
+
+impl Plain {
+    fn named(&self) -> usize {
+        self.upstreams % 9
+    }
+}
+
 /// `None`: as it is.
-type Shape = Option<(Vec<Address>, bool, bool)>;
+type Shape = Option<Plain>;
 
 fn shape(bits: &mut Bits<'_>) -> Shape {
     let count = bits.number(3);
     if count == 7 {
         return None;
     }
-    let (metadata, lifetime) = (bits.bit() == 1, bits.bit() == 1);
+    let [metadata, lifetime, detection] = [0; 3].map(|_| bits.bit() == 1);
+    let upstreams = bits.number(4) as usize;
     let address = |_| Address {
         host: bits.number(2),
         udp: bits.bit() == 1,
         same_port: bits.bit() == 1,
         tail: (0..bits.number(3)).map(|_| bits.number(8) as u8).collect(),
     };
-    Some(((0..count).map(address).collect(), metadata, lifetime))
+    Some(Plain {
+        addresses: (0..count).map(address).collect(),
+        metadata,
+        lifetime,
+        detection,
+        upstreams,
+    })
 }
 
 fn put_varint(mut value: u64, out: &mut Vec<u8>) {
@@ -128,6 +151,7 @@ pub(crate) fn read(mut page: &[u8]) -> Vec<Record> {
     let bodies = bodies(&shapes, &mut bits);
     let mut rest = &page[bits.1.div_ceil(8)..];
     let ends = take(&mut rest, 28 * n).expect("the ends of IDs");
+    let node = |i: usize| [&u32::to_be_bytes(heads[i])[..], &ends[28 * i..28 * (i + 1)]].concat();
     let (mut metadata, mut raw) = (rest, rest);
     let total = |number: u64| {
         bodies
@@ -151,6 +175,7 @@ pub(crate) fn read(mut page: &[u8]) -> Vec<Record> {
                     out.extend(take(&mut metadata, len).expect("metadata"));
                 }
                 Part::Raw(len) => out.extend(take(&mut raw, len).expect("a body")),
+                Part::Upstream(place) => out.extend(&node(place - 1)[..8]),
             }
         }
         out
@@ -159,7 +184,7 @@ pub(crate) fn read(mut page: &[u8]) -> Vec<Record> {
     let signatures = signed.iter().filter(|signed| **signed).count();
     assert_eq!(after.len(), 64 * signatures, "signatures, and no more");
     let record = |(i, body)| Record {
-        node: [&u32::to_be_bytes(heads[i])[..], &ends[28 * i..28 * (i + 1)]].concat(),
+        node: node(i),
         version: versions.next().expect("a version"),
         beat: beats.next().expect("a beat"),
         remaining_s: lives.next().expect("a life"),
@@ -175,6 +200,8 @@ enum Part {
     Bytes(Vec<u8>),
     Metadata(usize),
     Raw(usize),
+    /// By its place in the page, from 1.
+    Upstream(usize),
 }
 
 struct Bodies {
@@ -185,18 +212,23 @@ struct Bodies {
 
 fn bodies(shapes: &[&Shape], bits: &mut Bits<'_>) -> Bodies {
     let plain = || shapes.iter().filter_map(|shape| shape.as_ref());
-    let addresses = |of: fn(&Address) -> bool| plain().flat_map(|s| &s.0).filter(|a| of(a)).count();
+    let addresses =
+        |of: fn(&Address) -> bool| plain().flat_map(|s| &s.addresses).filter(|a| of(a)).count();
     let six = addresses(|a| a.host == 1);
     let mut ip4 = bits.column(addresses(|a| a.host == 0));
     let (mut networks, mut hosts) = (bits.column(six), bits.column(six));
     let mut ports = bits.column(addresses(|a| !a.same_port));
-    let mut lifetimes = bits.column(plain().filter(|s| s.2).count());
-    let mut metadata = bits.column(plain().filter(|s| s.1).count());
+    let mut lifetimes = bits.column(plain().filter(|s| s.lifetime).count());
+    let mut detections = bits.column(plain().filter(|s| s.detection).count());
+    let places = bits.column(plain().map(Plain::named).sum());
+    let mut elsewhere = bits.column(places.clone().filter(|place| *place == 0).count());
+    let mut places = places.map(|place| place as usize);
+    let mut metadata = bits.column(plain().filter(|s| s.metadata).count());
     let mut raw = bits.column(shapes.iter().filter(|s| s.is_none()).count());
     let mut lengths = Vec::new();
     let mut parts = Vec::new();
     for shape in shapes {
-        let Some((addresses, has_metadata, has_lifetime)) = shape else {
+        let Some(plain) = shape else {
             let len = raw.next().expect("a length") as usize;
             lengths.push((RAW, len));
             parts.push(vec![Part::Raw(len)]);
@@ -204,7 +236,7 @@ fn bodies(shapes: &[&Shape], bits: &mut Bits<'_>) -> Bodies {
         };
         let (mut host, mut port) = (Vec::new(), 0);
         let mut bytes = Vec::new();
-        for address in addresses {
+        for address in &plain.addresses {
             match address.host {
                 0 => {
                     let number = ip4.next().expect("an address") as u32;
@@ -225,15 +257,32 @@ fn bodies(shapes: &[&Shape], bits: &mut Bits<'_>) -> Bodies {
             bytes.extend(whole);
         }
         let mut body = vec![Part::Bytes(bytes)];
-        if *has_metadata {
+        if plain.metadata {
             let len = metadata.next().expect("a length") as usize;
             lengths.push((METADATA, len));
             body.push(Part::Metadata(len));
         }
-        if *has_lifetime {
-            let mut field = vec![0x18];
-            put_varint(lifetimes.next().expect("a lifetime"), &mut field);
-            body.push(Part::Bytes(field));
+        for (there, key, column) in [
+            (plain.lifetime, 0x18, &mut lifetimes),
+            (plain.detection, 0x20, &mut detections),
+        ] {
+            if there {
+                let mut field = vec![key];
+                put_varint(column.next().expect("a time"), &mut field);
+                body.push(Part::Bytes(field));
+            }
+        }
+        if plain.upstreams > 0 {
+            body.push(Part::Bytes(vec![0x2a, 8 * plain.named() as u8]));
+        }
+        for place in (&mut places).take(plain.named()) {
+            body.push(match place {
+                0 => {
+                    let named = elsewhere.next().expect("the beginning of an ID");
+                    Part::Bytes(named.to_be_bytes().into())
+                }
+                place => Part::Upstream(place),
+            });
         }
         parts.push(body);
     }

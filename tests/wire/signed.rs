@@ -22,7 +22,11 @@ fn address() -> Multiaddr {
 
 /// The bytes of the table in the contract.
 fn signed(node: &NodeId, version: u64, beat: u32, body: &[u8]) -> Vec<u8> {
-    let mut bytes = b"peer-exchange v1 record\x04prod".to_vec();
+    statement("record", node, version, beat, body)
+}
+
+fn statement(kind: &str, node: &NodeId, version: u64, beat: u32, body: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("peer-exchange v1 {kind}\x04prod").into_bytes();
     bytes.extend_from_slice(node.as_bytes());
     bytes.extend_from_slice(&version.to_be_bytes());
     bytes.extend_from_slice(&beat.to_be_bytes());
@@ -106,5 +110,10 @@ fn the_example_is_the_one_that_is_shown() {
     let shown: String = CONTRACT.split_whitespace().collect();
     assert!(CONTRACT.contains(&hex(&body)));
     let signature = hex(&key.seal().sign(&signed(&key.node(), 7, 3, &body)));
+    assert!(shown.contains(&signature), "{signature}");
+
+    let subject = NodeId::new([0x11; 32]);
+    let accused = statement("accusation", &subject, 7, 3, key.node().as_bytes());
+    let signature = hex(&key.seal().sign(&accused));
     assert!(shown.contains(&signature), "{signature}");
 }

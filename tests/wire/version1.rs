@@ -19,7 +19,7 @@ pub(crate) struct Fields<'a>(Vec<(u64, Value<'a>)>);
 /// A message of version 1.
 #[derive(Debug)]
 pub(crate) struct Envelope<'a> {
-    /// 2 Hello, 3 Request, 4 Response, 5 Update, 6 Trace, 7 LoopFound, 8 Goodbye.
+    /// 2 Hello, 3 Request, 4 Response, 5 Update, 6 Goodbye, 7 Beat, 8 Ask.
     pub(crate) kind: u64,
     pub(crate) content: Fields<'a>,
 }
@@ -141,7 +141,7 @@ impl<'a> Envelope<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         assert!(bytes.len() <= 65_536);
         let fields = Fields::read(bytes).expect("an envelope");
-        let kind = (2..=10).find(|kind| fields.last(*kind).is_some())?;
+        let kind = (2..=8).find(|kind| fields.last(*kind).is_some())?;
         let content = fields.message(kind)?;
         Some(Self { kind, content })
     }

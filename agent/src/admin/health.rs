@@ -1,9 +1,10 @@
 //! Whether the agent lives, and whether it is of use yet.
 
 use crate::live::Agent;
+use crate::usage::scarce_descriptors;
 use axum::extract::State;
 use axum::http::StatusCode;
-use peer_exchange::{Node, UpstreamState};
+use peer_exchange::{Readiness, ReadinessView};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -11,38 +12,71 @@ use tokio::time::timeout;
 /// The node's task answers within this time, or it hangs.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-type Answer = (StatusCode, &'static str);
-
-pub(super) async fn healthz(State(agent): State<Arc<Agent>>) -> Answer {
+/// The node runs also without descriptors, and a new process would have no more of them: said, with
+/// 200.
+pub(super) async fn healthz(State(agent): State<Arc<Agent>>) -> (StatusCode, String) {
     match timeout(PATIENCE, agent.handle.read(|_| ())).await {
-        Ok(Ok(())) => (StatusCode::OK, "ok\n"),
-        Ok(Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the node has stopped\n"),
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the node does not answer\n",
+        Ok(Ok(())) => (
+            StatusCode::OK,
+            match scarce_descriptors() {
+                None => "ok\n".to_owned(),
+                Some((open, limit)) => format!(
+                    "ok, but {open} of {limit} file descriptors are in use: raise the limit (LimitNOFILE)\n"
+                ),
+            },
         ),
+        Ok(Err(_)) => unavailable("the node has stopped\n"),
+        Err(_) => unavailable("the node does not answer\n"),
     }
 }
 
-pub(super) async fn readyz(State(agent): State<Arc<Agent>>) -> Answer {
-    match timeout(PATIENCE, agent.handle.read(is_ready)).await {
-        Ok(Ok(true)) => (StatusCode::OK, "ready\n"),
-        Ok(Ok(false)) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no peer is known and no upstream is connected: see /v1/status\n",
-        ),
-        Ok(Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the node has stopped\n"),
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the node does not answer\n",
-        ),
+pub(super) async fn readyz(State(agent): State<Arc<Agent>>) -> (StatusCode, String) {
+    match timeout(PATIENCE, agent.handle.readiness()).await {
+        Ok(Ok(view)) => {
+            let code = if view.state.is_ready() {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            };
+            (code, format!("{}\n", standing(&view)))
+        }
+        Ok(Err(_)) => unavailable("the node has stopped\n"),
+        Err(_) => unavailable("the node does not answer\n"),
     }
 }
 
-/// It knows a peer, or is connected to whom it asks, or has nobody to ask.
-fn is_ready(node: &Node) -> bool {
-    let mut upstreams = node.upstreams().peekable();
-    node.peer_count() > 0
-        || upstreams.peek().is_none()
-        || upstreams.any(|u| matches!(u.state, UpstreamState::Up))
+fn unavailable(why: &str) -> (StatusCode, String) {
+    (StatusCode::SERVICE_UNAVAILABLE, why.to_owned())
+}
+
+/// One word for `/v1/status`.
+pub(super) const fn word(state: Readiness) -> &'static str {
+    match state {
+        Readiness::Ready => "ready",
+        Readiness::Alone => "alone",
+        Readiness::Waiting => "waiting",
+        Readiness::Island => "island",
+        _ => "unknown",
+    }
+}
+
+/// That word, and why.
+pub(super) fn standing(view: &ReadinessView) -> String {
+    let word = word(view.state);
+    let why = match view.state {
+        Readiness::Ready if view.only_itself => {
+            "linked, by others alone: its upstreams lead to this node itself; name another upstream"
+        }
+        Readiness::Ready => return word.to_owned(),
+        Readiness::Alone if view.only_itself => {
+            "its upstreams lead to this node itself, again and again: if there are others, name another upstream"
+        }
+        Readiness::Alone if view.upstreams == 0 => "it has no upstreams, and nobody has come",
+        Readiness::Alone => {
+            "no upstream leads to another node: the first one, or cut off since its start"
+        }
+        Readiness::Island => "others are known, and none is linked: see /v1/status",
+        _ => "no upstream has answered yet: see /v1/status",
+    };
+    format!("{word}: {why}")
 }

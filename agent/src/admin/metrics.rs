@@ -1,23 +1,22 @@
 //! `/metrics`: what the node has counted, in the text format of OpenMetrics.
 
-use crate::live::{Agent, Presence};
+use super::page::{Page, Value};
+use crate::live::{Agent, unexpected};
 use crate::usage;
 use peer_exchange::driver::Stopped;
-use peer_exchange::{Node, Stats, Traffic, UpstreamState};
+use peer_exchange::{Node, OwnAddressState, Stats, Traffic, UpstreamState};
 use peer_exchange_tls::HandshakeStats;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use std::fmt;
 use std::time::Duration;
 
 /// The whole page.
 pub(super) async fn text(agent: &Agent) -> Result<String, Stopped> {
-    let presence = Presence::of(&agent.settings());
-    let node = agent.handle.read(move |node| Seen::of(node, presence));
+    let loops = unexpected(&agent.settings());
+    let node = agent.handle.read(move |node| Seen::of(node, loops(node)));
     let (saved, save_failed) = agent.saves.counts();
     let sample = Sample {
         seen: node.await?,
@@ -41,6 +40,9 @@ pub(super) async fn text(agent: &Agent) -> Result<String, Stopped> {
 struct Seen {
     stats: Stats,
     peers: usize,
+    isolated: bool,
+    /// Own addresses by their state.
+    own_addresses: [(OwnAddressState, usize); 3],
     loops: usize,
     capacity: usize,
     pace: Duration,
@@ -56,7 +58,7 @@ struct Upstream {
 }
 
 impl Seen {
-    fn of(node: &Node, presence: Presence) -> Self {
+    fn of(node: &Node, loops: usize) -> Self {
         let upstreams = node.upstreams().map(|u| Upstream {
             address: u.address.to_string(),
             up: matches!(u.state, UpstreamState::Up),
@@ -67,7 +69,17 @@ impl Seen {
         Self {
             stats: node.stats(),
             peers: node.peer_count(),
-            loops: presence.count(node),
+            isolated: node.is_isolated(),
+            own_addresses: [
+                OwnAddressState::Proven,
+                OwnAddressState::Unproven,
+                OwnAddressState::Unreachable,
+            ]
+            .map(|state| {
+                let of = node.own_addresses().filter(|own| own.state == state);
+                (state, of.count())
+            }),
+            loops,
             capacity: node.config().capacity,
             pace: node.pace(),
             upstreams: upstreams.collect(),
@@ -94,13 +106,16 @@ struct Sample {
 
 impl Collector for Sample {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = Page(encoder);
+        let mut page = Page::new(encoder);
         self.messages(&mut page)?;
         self.exchanges(&mut page)?;
         self.records(&mut page)?;
+        self.liveness(&mut page)?;
+        self.oddities(&mut page)?;
         self.cycles(&mut page)?;
         self.upstreams(&mut page)?;
         self.connections(&mut page)?;
+        self.reached(&mut page)?;
         self.process(&mut page)
     }
 }
@@ -252,21 +267,89 @@ impl Sample {
         )
     }
 
+    fn liveness(&self, page: &mut Page<'_>) -> fmt::Result {
+        let s = &self.seen.stats;
+        let states = [
+            ("up", s.peers_up),
+            ("suspect", s.peers_suspect),
+            ("down", s.peers_down),
+            ("left", s.peers_left),
+        ];
+        page.gauges(
+            "peers_by_state",
+            "Peers that are remembered, by their state (R32, R35).",
+            states.map(|(state, n)| (("state", state.to_owned()), n as f64)),
+        )?;
+        page.counters(
+            "accusations",
+            "Accusations of being silent: made here, counted here, false, of nodes that then spoke, and not counted, by those whom their subjects have named for false ones (R32, R33).",
+            "outcome",
+            &[
+                ("made", s.accusations),
+                ("counted", s.accusations_counted),
+                ("false", s.accusations_false),
+                ("not counted", s.accusations_uncounted),
+            ],
+        )?;
+        page.counter(
+            "refutations",
+            "Accusations of this node that it has refuted (R33).",
+            s.refutations,
+        )?;
+        page.counter("downs", "Nodes that were taken for down (R32).", s.downs)?;
+        page.counter(
+            "repairs",
+            "Exchanges since the fingerprints in beats differed (R31).",
+            s.repairs,
+        )?;
+        page.gauge(
+            "isolated",
+            "1 while this node hears nobody (R34).",
+            f64::from(u8::from(self.seen.isolated)),
+        )?;
+        page.histogram(
+            "detection_seconds",
+            "Of nodes that this one watches: from when they were heard last until they were down here (R32).",
+            &s.detection,
+        )
+    }
+
+    /// What is not as it should be, and is nobody's end.
+    fn oddities(&self, page: &mut Page<'_>) -> fmt::Result {
+        let s = &self.seen.stats;
+        page.counter(
+            "accusers_named",
+            "Nodes that this one has named for accusing it falsely twice within ten minutes (R33).",
+            s.accusers_named,
+        )?;
+        page.counter(
+            "clones_parted",
+            "Links closed since another node with the same key was linked already (R36).",
+            s.clones_parted,
+        )?;
+        page.counter(
+            "clock_lost_milliseconds",
+            "Time that only the wall clock has seen: a paused machine, or a clock that was set (R34).",
+            s.time_lost_ms,
+        )?;
+        page.gauge(
+            "transports_blocked",
+            "Transports over which peers do not answer that do over another (R32).",
+            s.transports_blocked as f64,
+        )?;
+        Ok(())
+    }
+
     fn cycles(&self, page: &mut Page<'_>) -> fmt::Result {
         page.counter(
             "loops_detected",
-            "Cycles of upstreams found or told of, each time (R12, R13).",
+            "Cycles of upstreams found, each time (R13, R47).",
             self.seen.stats.loops,
         )?;
         page.gauge(
             "loops_present",
-            "Cycles of upstreams that this node is on now, unless they are expected (R12, R13).",
+            "Cycles of upstreams that this node is on now, unless they are expected (R13, R47).",
             self.seen.loops as f64,
-        )?;
-        page.counter(
-            "traces_dropped",
-            "Searches for cycles beyond the limit of their link (R12).",
-            self.seen.stats.traces_dropped,
         )
     }
 
@@ -335,6 +418,29 @@ impl Sample {
         )
     }
 
+    /// Whether others reach this node (R38).
+    fn reached(&self, page: &mut Page<'_>) -> fmt::Result {
+        let s = &self.seen.stats;
+        page.gauges(
+            "own_addresses",
+            "Addresses of this node, those at which others see it included, by whether others reach it there (R38).",
+            self.seen
+                .own_addresses
+                .iter()
+                .map(|(state, n)| (("state", state.name().to_owned()), *n as f64)),
+        )?;
+        page.counters(
+            "dial_backs",
+            "Dials of peers that wanted to know whether they can be reached (R38).",
+            "outcome",
+            &[
+                ("reached", s.dial_backs_reached),
+                ("failed", s.dial_backs_failed),
+                ("refused", s.dial_backs_refused),
+            ],
+        )
+    }
+
     fn process(&self, page: &mut Page<'_>) -> fmt::Result {
         page.counters(
             "state_saves",
@@ -371,96 +477,5 @@ impl Sample {
                 Value::Gauge(1.0),
             )],
         )
-    }
-}
-
-type Label = (&'static str, String);
-
-enum Value {
-    Counter(u64),
-    FloatCounter(f64),
-    Gauge(f64),
-}
-
-impl Value {
-    fn encode(self, metric: MetricEncoder<'_>) -> fmt::Result {
-        match self {
-            Self::Counter(n) => ConstCounter::new(n).encode(metric),
-            Self::FloatCounter(x) => ConstCounter::new(x).encode(metric),
-            Self::Gauge(x) => ConstGauge::new(x).encode(metric),
-        }
-    }
-}
-
-/// The page as it is written; every name gets its prefix here.
-struct Page<'a>(DescriptorEncoder<'a>);
-
-impl Page<'_> {
-    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        self.family(
-            name,
-            help,
-            MetricType::Counter,
-            [(Vec::new(), Value::Counter(value))],
-        )
-    }
-
-    fn float_counter(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        let values = [(Vec::new(), Value::FloatCounter(value))];
-        self.family(name, help, MetricType::Counter, values)
-    }
-
-    fn counters(
-        &mut self,
-        name: &str,
-        help: &str,
-        label: &'static str,
-        values: &[(&str, u64)],
-    ) -> fmt::Result {
-        let values = values
-            .iter()
-            .map(|(value, n)| (vec![(label, (*value).to_owned())], Value::Counter(*n)));
-        self.family(name, help, MetricType::Counter, values)
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        self.family(
-            name,
-            help,
-            MetricType::Gauge,
-            [(Vec::new(), Value::Gauge(value))],
-        )
-    }
-
-    fn gauges(
-        &mut self,
-        name: &str,
-        help: &str,
-        values: impl IntoIterator<Item = (Label, f64)>,
-    ) -> fmt::Result {
-        let values = values
-            .into_iter()
-            .map(|(label, value)| (vec![label], Value::Gauge(value)));
-        self.family(name, help, MetricType::Gauge, values)
-    }
-
-    fn family(
-        &mut self,
-        name: &str,
-        help: &str,
-        kind: MetricType,
-        values: impl IntoIterator<Item = (Vec<Label>, Value)>,
-    ) -> fmt::Result {
-        let name = format!("peer_exchange_{name}");
-        let help = help.trim_end_matches('.');
-        let mut family = self.0.encode_descriptor(&name, help, None, kind)?;
-        for (labels, value) in values {
-            if labels.is_empty() {
-                // Without an empty pair of braces.
-                return value.encode(family);
-            }
-            value.encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod formats;
 mod health;
 mod metrics;
+mod page;
 mod server;
 pub(crate) mod views;
 
@@ -26,7 +27,7 @@ const INDEX: &str = "\
 peerx
 
 /healthz    200 while the node runs
-/readyz     200 when it knows a peer, or has none to ask
+/readyz     200 when it is linked to somebody, or has tried to find others in vain
 /metrics    for Prometheus
 /v1/peers   known peers
 /v1/loops   cycles of upstreams that this node is on

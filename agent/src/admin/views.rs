@@ -1,11 +1,12 @@
 //! The JSON of the admin interface. `peerx peers` reads the same types.
 
+use super::health;
 use crate::libp2p;
-use crate::live::{Agent, Presence, advice, from_smallest_name};
+use crate::live::{Agent, advice, from_smallest_name, unexpected};
 use crate::names;
 use peer_exchange::driver::Stopped;
 use peer_exchange::{
-    Instant, LearnedFrom, LinkView, Node, NodeId, PeerView, UpstreamState, UpstreamView,
+    Instant, LearnedFrom, LinkView, Node, NodeId, PeerView, Stats, UpstreamState, UpstreamView,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,13 +22,20 @@ pub(crate) struct Peers {
     pub(crate) peers: Vec<Peer>,
 }
 
-/// One known peer.
+/// One peer that is remembered.
 #[derive(Serialize, Deserialize, Debug)]
 pub(crate) struct Peer {
     pub(crate) node: String,
-    /// What it calls itself; `null` if it does not.
+    /// What it calls itself; `null` if it does not, or has left.
     pub(crate) name: Option<String>,
-    /// Multiaddrs, most preferred first.
+    /// `up`, `suspect`, `down`, `left`
+    pub(crate) state: String,
+    /// Since when it has been that here, RFC 3339; and how long that is.
+    pub(crate) since: String,
+    pub(crate) since_s: u64,
+    /// The IDs of those who accuse it, where it is suspect or down.
+    pub(crate) accused_by: Vec<String>,
+    /// Multiaddrs, most preferred first; of one that is down, the last ones.
     pub(crate) addresses: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
     /// Since it became known here.
@@ -44,6 +52,8 @@ pub(crate) struct Peer {
     pub(crate) reachable: bool,
     /// There is a connection to it now.
     pub(crate) linked: bool,
+    /// The last connection broke, and it has not been dialled since.
+    pub(crate) link_lost: bool,
 }
 
 /// `/v1/loops`
@@ -80,7 +90,23 @@ pub(crate) struct Status {
     pub(crate) listen: Vec<String>,
     /// Multiaddrs that others are told.
     pub(crate) advertised: Vec<String>,
+    /// The own addresses, those at which others see this node included, and what came of trying them.
+    #[serde(default)]
+    pub(crate) own_addresses: Vec<OwnAddress>,
+    /// The live ones.
     pub(crate) peers: usize,
+    /// All that are remembered.
+    pub(crate) peers_by_state: States,
+    /// It hears nobody.
+    pub(crate) isolated: bool,
+    /// The time in which a node that is silent is found out; `null` where nobody is watched.
+    pub(crate) detection_s: Option<f64>,
+    /// `ready`, `alone`, `waiting`, `island`
+    #[serde(default)]
+    pub(crate) readiness: String,
+    /// The same as a sentence.
+    #[serde(default)]
+    pub(crate) standing: String,
     /// Cycles present now.
     pub(crate) loops: usize,
     /// Between rounds of asking, at the moment.
@@ -89,18 +115,48 @@ pub(crate) struct Status {
     pub(crate) links: Vec<Link>,
 }
 
+/// One address of this node.
+#[derive(Serialize, Deserialize, Debug)]
+pub(crate) struct OwnAddress {
+    pub(crate) address: String,
+    /// The configuration or the libp2p service names it; else others see this node there.
+    pub(crate) configured: bool,
+    /// Others are told.
+    pub(crate) advertised: bool,
+    /// `proven`, `unproven`, `unreachable`
+    pub(crate) state: String,
+    /// Since when it is that, RFC 3339; and how long that is.
+    pub(crate) since: String,
+    pub(crate) since_s: u64,
+    /// Names, or IDs, of the latest of those that have found this node there, and have not.
+    pub(crate) reached_by: Vec<String>,
+    pub(crate) missed_by: Vec<String>,
+}
+
+/// How many peers are what.
+#[derive(Serialize, Deserialize, Debug)]
+pub(crate) struct States {
+    pub(crate) up: u64,
+    pub(crate) suspect: u64,
+    pub(crate) down: u64,
+    pub(crate) left: u64,
+}
+
 /// One configured upstream.
 #[derive(Serialize, Deserialize, Debug)]
 pub(crate) struct Upstream {
     pub(crate) address: String,
     pub(crate) node: Option<String>,
     pub(crate) name: Option<String>,
-    /// `up`, `dialing`, `waiting`, `itself`
+    /// `up`, `dialing`, `waiting`, `listed`, `itself`
     pub(crate) state: String,
     /// Until the next try, when it is waiting.
     pub(crate) retry_in_s: Option<f64>,
     /// In a row.
     pub(crate) failures: u8,
+    /// Dials in a row that have led to this node itself.
+    #[serde(default)]
+    pub(crate) times_itself: u8,
     /// Since it last brought news.
     pub(crate) last_news_s: Option<u64>,
 }
@@ -121,9 +177,8 @@ impl Peers {
         let mut peers: Vec<_> = agent
             .handle
             .read(|node| {
-                node.peers()
-                    .map(|peer| Peer::of(peer, node.now()))
-                    .collect()
+                let now = Moment::of(node);
+                node.members().map(|peer| Peer::of(peer, &now)).collect()
             })
             .await?;
         let key = |p: &Peer| (p.name.is_none(), p.name.clone(), p.node.clone());
@@ -137,13 +192,17 @@ impl Peers {
 }
 
 impl Peer {
-    fn of(view: PeerView, now: Instant) -> Self {
+    fn of(view: PeerView, now: &Moment) -> Self {
         Self {
             node: view.node.to_string(),
             name: names::name(&view.metadata),
+            state: view.state.name().to_owned(),
+            since: now.shown(view.since),
+            since_s: now.age_s(view.since),
+            accused_by: view.accused_by.iter().map(NodeId::to_string).collect(),
             addresses: view.addresses.iter().map(libp2p::shown).collect(),
             labels: names::labels(&view.metadata),
-            age_s: now.saturating_since(view.first_seen).as_secs(),
+            age_s: now.age_s(view.first_seen),
             learned_from: match view.learned_from {
                 LearnedFrom::Itself => "itself".to_owned(),
                 LearnedFrom::Relay(node) => node.to_string(),
@@ -156,6 +215,7 @@ impl Peer {
             lifetime_left_s: view.lifetime_left.as_secs(),
             reachable: view.reachable,
             linked: view.linked,
+            link_lost: view.link_lost,
         }
     }
 }
@@ -163,8 +223,7 @@ impl Peer {
 impl Loops {
     pub(super) async fn of(agent: &Agent) -> Result<Self, Stopped> {
         let settings = agent.settings();
-        let (own, presence) = (settings.node_name.clone(), Presence::of(&settings));
-        let now = SystemTime::now();
+        let own = settings.node_name.clone();
         let loops = agent.handle.read(move |node| {
             let name = |id: &NodeId| {
                 if *id == node.id() {
@@ -172,19 +231,16 @@ impl Loops {
                 }
                 name_of(node, id).unwrap_or_else(|| format!("{id:?}"))
             };
-            let shown = |at: Instant| {
-                let at = now.checked_sub(node.now().saturating_since(at));
-                humantime::format_rfc3339_seconds(at.unwrap_or(now)).to_string()
-            };
+            let now = Moment::of(node);
             let loops = node.loops().map(|found| {
                 let named = found.path.iter().map(|id| (name(id), id.to_string()));
                 let (path, nodes) = from_smallest_name(named.collect());
                 Loop {
                     nodes,
-                    first_seen: shown(found.first_seen),
-                    last_seen: shown(found.last_seen),
+                    first_seen: now.shown(found.first_seen),
+                    last_seen: now.shown(found.last_seen),
                     times: found.times,
-                    present: presence.has(node, found.last_seen),
+                    present: found.present,
                     advice: advice(&path),
                     path,
                 }
@@ -200,7 +256,7 @@ impl Loops {
 impl Status {
     pub(super) async fn of(agent: &Agent) -> Result<Self, Stopped> {
         let settings = agent.settings();
-        let presence = Presence::of(&settings);
+        let loops = unexpected(&settings);
         let mut status = agent
             .handle
             .read(move |node| Self {
@@ -210,8 +266,14 @@ impl Status {
                 uptime_s: 0,
                 listen: Vec::new(),
                 advertised: node.addresses().iter().map(libp2p::shown).collect(),
+                own_addresses: OwnAddress::all(node),
                 peers: node.peer_count(),
-                loops: presence.count(node),
+                peers_by_state: States::of(&node.stats()),
+                isolated: node.is_isolated(),
+                detection_s: node.config().detection.map(|d| d.as_secs_f64()),
+                readiness: health::word(node.readiness().state).to_owned(),
+                standing: health::standing(&node.readiness()),
+                loops: loops(node),
                 pace_s: node.pace().as_secs_f64(),
                 upstreams: node.upstreams().map(|u| Upstream::of(node, &u)).collect(),
                 links: node.links().map(|l| Link::of(node, &l)).collect(),
@@ -227,11 +289,69 @@ impl Status {
     }
 }
 
+impl OwnAddress {
+    fn all(node: &Node) -> Vec<Self> {
+        let now = Moment::of(node);
+        let names = |ids: &[NodeId]| -> Vec<String> {
+            let name = |id: &NodeId| name_of(node, id).unwrap_or_else(|| id.to_string());
+            ids.iter().map(name).collect()
+        };
+        let all = node.own_addresses().map(|own| Self {
+            address: libp2p::shown(&own.address),
+            configured: own.configured,
+            advertised: own.advertised,
+            state: own.state.name().to_owned(),
+            since: now.shown(own.since),
+            since_s: now.age_s(own.since),
+            reached_by: names(&own.reached_by),
+            missed_by: names(&own.missed_by),
+        });
+        all.collect()
+    }
+}
+
+impl States {
+    fn of(stats: &Stats) -> Self {
+        Self {
+            up: stats.peers_up,
+            suspect: stats.peers_suspect,
+            down: stats.peers_down,
+            left: stats.peers_left,
+        }
+    }
+}
+
+/// The node's clock beside that of the wall.
+struct Moment {
+    node: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    fn of(node: &Node) -> Self {
+        Self {
+            node: node.now(),
+            wall: SystemTime::now(),
+        }
+    }
+
+    fn age_s(&self, at: Instant) -> u64 {
+        self.node.saturating_since(at).as_secs()
+    }
+
+    /// RFC 3339.
+    fn shown(&self, at: Instant) -> String {
+        let wall = self.wall.checked_sub(self.node.saturating_since(at));
+        humantime::format_rfc3339_seconds(wall.unwrap_or(self.wall)).to_string()
+    }
+}
+
 impl Upstream {
     fn of(node: &Node, view: &UpstreamView) -> Self {
         let (state, retry) = match view.state {
             UpstreamState::Up => ("up", None),
             UpstreamState::Dialing => ("dialing", None),
+            UpstreamState::Listed => ("listed", None),
             UpstreamState::Waiting(at) => ("waiting", Some(at.saturating_since(node.now()))),
             UpstreamState::Itself => ("itself", None),
             _ => ("unknown", None),
@@ -243,6 +363,7 @@ impl Upstream {
             state: state.to_owned(),
             retry_in_s: retry.map(|d| d.as_secs_f64()),
             failures: view.failures,
+            times_itself: view.times_itself,
             last_news_s: view
                 .last_news
                 .map(|at| node.now().saturating_since(at).as_secs()),
@@ -264,5 +385,5 @@ impl Link {
 }
 
 fn name_of(node: &Node, id: &NodeId) -> Option<String> {
-    names::name(&node.peer(id)?.metadata)
+    names::name(&node.member(id)?.metadata)
 }

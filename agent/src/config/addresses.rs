@@ -57,6 +57,7 @@ pub(super) fn listen(judge: &mut Judge<'_>) -> Listen {
         let text = entry.get_ref();
         let expected = "expected IP:PORT, such as 0.0.0.0:7651 or [::]:7651";
         let wrong = match text.parse() {
+            Err(_) if text.contains('%') => Some(ZONE.to_owned()),
             Err(_) => Some("which is no address with a port".to_owned()),
             Ok(at) => {
                 let wrong = unfit(at).map(str::to_owned).or_else(|| {
@@ -110,6 +111,9 @@ pub(super) fn admin(
     Some(at)
 }
 
+/// A link-local address is one of an interface, which the system knows by number.
+const ZONE: &str = "which needs the number of its interface, such as [fe80::1%2]:7651";
+
 /// Why no machine can listen there.
 fn unfit(at: SocketAddr) -> Option<&'static str> {
     let ip = at.ip();
@@ -117,7 +121,7 @@ fn unfit(at: SocketAddr) -> Option<&'static str> {
         && v6.ip().is_unicast_link_local()
         && v6.scope_id() == 0
     {
-        return Some("which needs the number of its interface, such as [fe80::1%2]:7651");
+        return Some(ZONE);
     }
     if ip.to_canonical() != ip {
         Some("an IPv4 address in the form of IPv6")
@@ -155,15 +159,21 @@ pub(super) fn advertise(judge: &mut Judge<'_>) -> Vec<Endpoint> {
 /// What is wrong with an address for others to dial.
 fn check_endpoint(judge: &mut Judge<'_>, key: &str, entry: &Spanned<String>, endpoint: &Endpoint) {
     if let Some(why) = never_dialled(&endpoint.host) {
-        let expected = "expected one that others can reach";
+        let expected = match key {
+            "advertise" => ADVERTISE,
+            _ => "expected one that others can reach",
+        };
         judge.fault_of(entry, format!("`{key}` has {endpoint}, {why}; {expected}"));
     } else if key == "advertise" && endpoint.host.is_own_machine() && !judge.file.keys.local {
         let problem = format!(
-            "`advertise` has {endpoint}, which leads every machine to itself: others use it only with `local = true`"
+            "`advertise` has {endpoint}, which leads every machine to itself; {ADVERTISE}, or set `local = true` where all nodes are on this machine"
         );
-        judge.warn_of(entry, problem);
+        judge.fault_of(entry, problem);
     }
 }
+
+/// What to write in place of an address that leads nobody here.
+const ADVERTISE: &str = "expected one at which other machines reach this node, such as 10.0.0.1:7651 or server1.example:7651; without `advertise` it is found out";
 
 /// Why no node connects to a host, whoever names it.
 fn never_dialled(host: &HostKey) -> Option<&'static str> {

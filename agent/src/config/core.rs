@@ -2,7 +2,7 @@
 
 use super::Settings;
 use super::judge::Judge;
-use super::time::Time;
+use super::time::{Detection, Time};
 use peer_exchange::contract;
 use peer_exchange::{Config, Identity, Instant, Node, NodeId, Signing};
 use std::time::Duration;
@@ -56,7 +56,6 @@ pub(super) fn core(judge: &mut Judge<'_>) -> Config {
         (&mut config.backoff_base, pace.backoff_base),
         (&mut config.backoff_cap, pace.backoff_cap),
         (&mut config.link_idle, pace.link_idle),
-        (&mut config.trace_interval, pace.trace_interval),
         (&mut config.report_interval, pace.report_interval),
     ] {
         if let Some(value) = value {
@@ -73,6 +72,9 @@ pub(super) fn core(judge: &mut Judge<'_>) -> Config {
     config.bytes_per_second = limits.bytes_per_second.unwrap_or(config.bytes_per_second);
     config.local = file.keys.local;
     config.signing = file.keys.signing.into();
+    if let Some(Detection(detection)) = file.keys.detection {
+        config.detection = detection;
+    }
     if let Some(name) = &file.keys.cluster {
         config.cluster.clone_from(name.get_ref());
     }

@@ -1,7 +1,7 @@
 //! A configuration file of peerx, as written: the keys, and where each stands.
 
 use super::suggest;
-use super::time::Time;
+use super::time::{Detection, Time};
 use super::values::{Secret, Texts};
 use crate::input::{self, InputError};
 use crate::signing::Signing;
@@ -31,6 +31,7 @@ pub(crate) struct Keys {
     pub(crate) cluster: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) signing: Signing,
+    pub(crate) detection: Option<Detection>,
     pub(crate) key_file: Option<Spanned<PathBuf>>,
     pub(crate) state_dir: Option<Spanned<PathBuf>>,
     pub(crate) admin: Option<Spanned<String>>,
@@ -114,7 +115,6 @@ pub(crate) struct Pace {
     pub(crate) backoff_base: Option<Time>,
     pub(crate) backoff_cap: Option<Time>,
     pub(crate) link_idle: Option<Time>,
-    pub(crate) trace_interval: Option<Time>,
     pub(crate) report_interval: Option<Time>,
 }
 

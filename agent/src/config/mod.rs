@@ -169,7 +169,8 @@ impl Settings {
         let core = new.core.clone().with_local(self.core.local);
         let core = core
             .with_cluster(self.core.cluster.clone())
-            .with_signing(self.core.signing);
+            .with_signing(self.core.signing)
+            .with_detection(self.core.detection);
         let changed = [
             ("listen", self.listen != new.listen),
             ("transports", self.transports != new.transports),
@@ -183,6 +184,7 @@ impl Settings {
             ("local", self.core.local != new.core.local),
             ("cluster", self.core.cluster != new.core.cluster),
             ("signing", self.core.signing != new.core.signing),
+            ("detection", self.core.detection != new.core.detection),
             ("[log]", self.log != new.log),
             ("half_open", self.half_open != new.half_open),
             (
@@ -192,11 +194,6 @@ impl Settings {
         ];
         let changed = changed.into_iter().filter(|(_, changed)| *changed);
         changed.map(|(key, _)| key).collect()
-    }
-
-    /// The transport of an entry that names none.
-    pub(crate) fn default_transport(&self) -> Transport {
-        self.transports.first().copied().unwrap_or(Transport::Quic)
     }
 }
 

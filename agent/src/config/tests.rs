@@ -86,6 +86,17 @@ fn the_documented_file_shows_every_key_with_its_default() {
 }
 
 #[test]
+fn nodes_watch_each_other_unless_that_is_off() {
+    let detection = |text| with_token(text).unwrap().core.detection;
+    let second = std::time::Duration::from_secs(1);
+    assert_eq!(detection(""), Some(3 * second));
+    assert_eq!(detection("detection = \"1m\""), Some(60 * second));
+    assert_eq!(detection("detection = \"off\""), None);
+    let (now, new) = (with_token(""), with_token("detection = \"off\""));
+    assert_eq!(now.unwrap().needs_restart(&new.unwrap()), ["detection"]);
+}
+
+#[test]
 fn a_bad_value_names_its_line_and_what_was_expected() {
     for (text, start, expected) in [
         (
@@ -116,6 +127,18 @@ fn a_bad_value_names_its_line_and_what_was_expected() {
             "2 to",
         ),
         ("[limits]\nhalf_open = 0", "peerx.toml:2: ", "65,536"),
+        (
+            "\ndetection = \"2s\"",
+            "peerx.toml:2: `detection` is out of range",
+            "3 to 60 s",
+        ),
+        (
+            "detection = \"61s\"",
+            "peerx.toml:1: `detection`",
+            "3 to 60 s",
+        ),
+        ("detection = 3", "peerx.toml:1: ", "\"off\""),
+        ("detection = \"never\"", "peerx.toml:1: ", "\"off\""),
         (
             "[libp2p]\ninterval = \"9s\"\n[dns]\ninterval = \"0s\"",
             "peerx.toml:4: ",

@@ -31,3 +31,32 @@ impl Visitor<'_> for TimeVisitor {
             .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
+
+/// After how long a silent node is down: a time, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Detection(pub(crate) Option<Duration>);
+
+impl<'de> Deserialize<'de> for Detection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DetectionVisitor)
+    }
+}
+
+struct DetectionVisitor;
+
+impl Visitor<'_> for DetectionVisitor {
+    type Value = Detection;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a length of time with its unit, such as \"3s\", or \"off\"")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Detection, E> {
+        if text == "off" {
+            return Ok(Detection(None));
+        }
+        humantime::parse_duration(text)
+            .map(|time| Detection(Some(time)))
+            .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}

@@ -1,5 +1,6 @@
-//! `peerx demo`: real nodes in one process, and the story of how they find each other.
+//! `peerx demo`: real nodes in one process, and the story of how they find each other, and miss one.
 
+mod crash;
 mod descriptors;
 mod memory;
 mod network;
@@ -13,13 +14,15 @@ use clap::{Args, ValueEnum};
 use network::Over;
 use std::io::{IsTerminal, Write};
 
-/// Start real nodes in one process and watch how they find each other.
+/// Start real nodes in one process and watch how they find each other, and how one that is killed is
+/// missed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   peerx demo
   peerx demo --transport tcp
   peerx demo --nodes 50 --topology line --seconds 2
+  peerx demo --seconds 0 --no-crash
   peerx demo --json
 
 The nodes listen on free ports of 127.0.0.1, with keys and a token that are made for the occasion.
@@ -41,6 +44,9 @@ pub(crate) struct DemoArgs {
     /// How long to watch what the nodes cost once they know each other
     #[arg(long, default_value_t = 5, value_name = "SECONDS")]
     seconds: u32,
+    /// Kill nobody: otherwise the last node is killed in the end, and brought back
+    #[arg(long)]
+    no_crash: bool,
     /// Print one JSON object instead of the story
     #[arg(long)]
     json: bool,
@@ -103,6 +109,7 @@ pub(crate) fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<bool, String> 
         topology: args.topology.to_string(),
         transport: args.transport,
         seconds: args.seconds,
+        no_crash: args.no_crash,
         json: args.json,
         colour,
         cluster: &*running.cluster,

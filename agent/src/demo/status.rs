@@ -23,6 +23,8 @@ pub(super) enum What {
 pub(super) struct Board {
     pub(super) start: Instant,
     stop: AtomicBool,
+    /// The last node is to end.
+    killed: AtomicBool,
     events: Sender<Told>,
     nodes: Vec<Counters>,
 }
@@ -49,6 +51,7 @@ pub(super) fn board(nodes: usize) -> (Arc<Board>, Receiver<Told>) {
     let board = Board {
         start: Instant::now(),
         stop: AtomicBool::new(false),
+        killed: AtomicBool::new(false),
         events,
         nodes,
     };
@@ -77,8 +80,14 @@ impl Board {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    pub(super) fn set_killed(&self, killed: bool) {
+        self.killed.store(killed, Ordering::Relaxed);
+    }
+
+    /// For this node.
+    pub(super) fn is_over(&self, node: usize) -> bool {
+        let killed = node + 1 == self.nodes.len() && self.killed.load(Ordering::Relaxed);
+        killed || self.stop.load(Ordering::Relaxed)
     }
 
     pub(super) fn totals(&self) -> Totals {
@@ -98,6 +107,10 @@ pub(super) trait Cluster {
     fn ids(&self) -> &[NodeId];
     /// Their counters as they are now.
     fn totals(&self) -> Totals;
+    /// Ends the last node without a word, as `kill -9` does a process.
+    fn kill(&self) -> Result<(), String>;
+    /// Starts it again, from what it last knew.
+    fn revive(&self) -> Result<(), String>;
     fn stop(self: Box<Self>);
 }
 

@@ -1,6 +1,7 @@
 //! The story, as it happens.
 
 use super::Transport;
+use super::crash::Crash;
 use super::plot::{Plot, all_pairs};
 use super::status::{Cluster, Told, Totals};
 use crate::topology::Graph;
@@ -16,14 +17,15 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(60);
 /// What goes on just after, until everything is quiet.
 const SETTLING: Duration = Duration::from_millis(500);
-/// Traces wait for up to a second, until the rush is over; longer on a busy machine.
-const TRACING: Duration = Duration::from_secs(10);
+/// Cycles are looked for when it has been calm for a second; later on a busy machine.
+const LOOKING: Duration = Duration::from_secs(10);
 
 pub(super) struct Story<'a> {
     pub(super) graph: &'a Graph,
     pub(super) topology: String,
     pub(super) transport: Transport,
     pub(super) seconds: u32,
+    pub(super) no_crash: bool,
     pub(super) json: bool,
     pub(super) colour: bool,
     pub(super) cluster: &'a dyn Cluster,
@@ -43,6 +45,8 @@ struct Summary<'a> {
     bytes: u64,
     messages_per_node_per_s: f64,
     cpu_percent_per_node: f64,
+    /// `null` where nobody was killed.
+    crash: Option<Crash>,
 }
 
 /// What nothing costs.
@@ -62,6 +66,13 @@ impl Story<'_> {
         self.turning_point(converged, &at, &plot, out)?;
         self.settle(told, &mut plot, out)?;
         let idle = self.idle(told, &mut plot, out)?;
+        if !self.json {
+            self.cost(&idle, out)?;
+        }
+        let crash = match converged.is_some() && !self.no_crash {
+            true => self.crash(told, out)?,
+            false => None,
+        };
         let summary = Summary {
             nodes: self.graph.len(),
             topology: &self.topology,
@@ -73,12 +84,13 @@ impl Story<'_> {
             bytes: at.bytes,
             messages_per_node_per_s: idle.messages_per_node_per_s,
             cpu_percent_per_node: idle.cpu_percent_per_node,
+            crash,
         };
         if self.json {
             serde_json::to_writer_pretty(&mut *out, &summary)?;
             writeln!(out)?;
         } else {
-            self.ending(&idle, &plot, out)?;
+            self.ending(&plot, out)?;
         }
         out.flush()?;
         Ok(converged.is_some())
@@ -135,7 +147,7 @@ impl Story<'_> {
         plot: &mut Plot<'_>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let end = self.start.elapsed() + TRACING;
+        let end = self.start.elapsed() + LOOKING;
         self.listen(told, plot, SETTLING, out)?;
         while plot.is_unfinished() && self.start.elapsed() < end {
             self.listen(told, plot, SETTLING / 10, out)?;
@@ -233,6 +245,9 @@ impl Story<'_> {
             }
             return self.say(out, &line);
         };
+        if n == 1 {
+            return self.say_at(out, time, Style::new(), "There is nobody else to know.");
+        }
         let line = format!(
             "Everybody knows everybody: {} messages and {} a node.",
             usage::count((at.messages as f64 / n as f64).round() as u64),
@@ -241,7 +256,7 @@ impl Story<'_> {
         self.say_at(out, time, AnsiColor::Green.on_default().bold(), &line)
     }
 
-    fn say_at(
+    pub(super) fn say_at(
         &self,
         out: &mut dyn Write,
         at: Duration,
@@ -256,14 +271,14 @@ impl Story<'_> {
     }
 
     /// A line of the story.
-    fn say(&self, out: &mut dyn Write, line: &str) -> io::Result<()> {
+    pub(super) fn say(&self, out: &mut dyn Write, line: &str) -> io::Result<()> {
         if !self.json {
             writeln!(out, "{line}")?;
         }
         out.flush()
     }
 
-    fn ending(&self, idle: &Idle, plot: &Plot<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn cost(&self, idle: &Idle, out: &mut dyn Write) -> io::Result<()> {
         if self.seconds > 0 {
             writeln!(
                 out,
@@ -273,11 +288,22 @@ impl Story<'_> {
                 idle.exchanges_per_node, idle.messages_per_node_per_s, idle.cpu_percent_per_node
             )?;
         }
+        Ok(())
+    }
+
+    fn ending(&self, plot: &Plot<'_>, out: &mut dyn Write) -> io::Result<()> {
         if !plot.loops.is_empty() {
+            let several = plot.loops.len() > 1;
             writeln!(
                 out,
-                "\nThe cycle does no harm here. A server that computes each answer by asking its upstream\n\
-                 first would go round it for ever. `peerx check` finds such cycles in configuration files."
+                "\n{} no harm here. A server that computes each answer by asking its upstream\n\
+                 first would go round {} for ever. `peerx check` finds such cycles in configuration files.",
+                if several {
+                    "The cycles do"
+                } else {
+                    "The cycle does"
+                },
+                if several { "them" } else { "it" },
             )?;
         }
         if plot.has_long_cycle() {
@@ -292,6 +318,6 @@ impl Story<'_> {
     }
 }
 
-fn millis(time: Duration) -> f64 {
+pub(super) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }

@@ -101,14 +101,10 @@ impl Agent {
         }
     }
 
-    /// Everything that the own record names: this node's addresses, and those of the libp2p
-    /// service beside it.
-    pub(crate) fn own_addresses(
-        &self,
-        settings: &Settings,
-        upstreams: &[Multiaddr],
-    ) -> Vec<Multiaddr> {
-        let mut own = self.sockets.advertised(settings, upstreams);
+    /// Everything that the own record names from the start: this node's addresses as far as they
+    /// are configured, and those of the libp2p service beside it.
+    pub(crate) fn own_addresses(&self, settings: &Settings) -> Vec<Multiaddr> {
+        let mut own = self.sockets.advertised(settings);
         let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
         own.extend(
             settings

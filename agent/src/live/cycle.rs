@@ -2,34 +2,14 @@
 
 use crate::config::{Cycles, Settings};
 use crate::topology::canonical;
-use peer_exchange::{Instant, Node};
-use std::time::Duration;
+use peer_exchange::Node;
 
-/// Which cycles are there now, as far as the node knows.
-#[derive(Clone, Copy)]
-pub(crate) struct Presence {
-    expected: bool,
-    age: Duration,
-}
-
-impl Presence {
-    pub(crate) fn of(settings: &Settings) -> Self {
-        // Two searches may miss it, since they are jittered and their messages can be lost.
-        let interval = settings.core.trace_interval;
-        Self {
-            expected: settings.cycles == Cycles::Expected,
-            age: interval.saturating_mul(2) + Duration::from_secs(60),
-        }
-    }
-
-    /// Those that nobody expects.
-    pub(crate) fn count(self, node: &Node) -> usize {
-        let loops = node.loops().filter(|l| self.has(node, l.last_seen));
-        if self.expected { 0 } else { loops.count() }
-    }
-
-    pub(crate) fn has(self, node: &Node, last_seen: Instant) -> bool {
-        node.now().saturating_since(last_seen) <= self.age
+/// How many cycles are there now that nobody expects, as far as the node knows.
+pub(crate) fn unexpected(settings: &Settings) -> impl Fn(&Node) -> usize + use<> {
+    let expected = settings.cycles == Cycles::Expected;
+    move |node| match expected {
+        true => 0,
+        false => node.loops().filter(|l| l.present).count(),
     }
 }
 

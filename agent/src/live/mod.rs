@@ -2,8 +2,10 @@
 
 mod agent;
 mod cycle;
+mod either;
 mod sockets;
 
 pub(crate) use agent::Agent;
-pub(crate) use cycle::{Presence, advice, from_smallest_name};
+pub(crate) use cycle::{advice, from_smallest_name, unexpected};
+pub(crate) use either::OtherWays;
 pub(crate) use sockets::{Sockets, is_own};

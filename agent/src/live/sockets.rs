@@ -1,9 +1,10 @@
 //! Where the agent listens, and which addresses that makes for others.
 
-use crate::address::Transport;
+use super::either::{Either, OtherWays};
+use crate::address;
 use crate::config::{Listen, Settings};
 use peer_exchange::Multiaddr;
-use peer_exchange::addr::Host;
+use peer_exchange::driver::Transport;
 use peer_exchange_quic::Quic;
 use peer_exchange_tcp::Tcp;
 use peer_exchange_tls::Tls;
@@ -13,19 +14,12 @@ use std::sync::Arc;
 
 /// Addresses in a record (R7); the core takes 16.
 const ADVERTISED: usize = 16;
-/// Documentation prefixes (RFC 5737, RFC 3849): nothing is sent there, the system only says which
-/// of its addresses it would send from.
-const ANYWHERE: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-];
-
 /// The open sockets.
 pub(crate) struct Sockets {
     pub(crate) quic: Option<Arc<Quic>>,
     pub(crate) tcp: Option<Arc<Tcp>>,
     /// In the order of `transports`.
-    pub(crate) bound: Vec<(Transport, SocketAddr)>,
+    pub(crate) bound: Vec<(address::Transport, SocketAddr)>,
 }
 
 impl Sockets {
@@ -41,7 +35,7 @@ impl Sockets {
         };
         for transport in &settings.transports {
             let bound = match transport {
-                Transport::Quic => {
+                address::Transport::Quic => {
                     let mut options = peer_exchange_quic::Options::default();
                     options.half_open = settings.half_open.unwrap_or(options.half_open);
                     let quic = bind(*transport, &settings.listen, |at| {
@@ -50,7 +44,7 @@ impl Sockets {
                     let quic = sockets.quic.insert(Arc::new(quic));
                     quic.local_addresses().to_vec()
                 }
-                Transport::Tcp => {
+                address::Transport::Tcp => {
                     let mut options = peer_exchange_tcp::Options::default();
                     options.half_open = settings.half_open.unwrap_or(options.half_open);
                     let tcp = bind(*transport, &settings.listen, |at| {
@@ -66,34 +60,49 @@ impl Sockets {
         Ok(sockets)
     }
 
-    /// What others can dial: what the file says, or else what the sockets make likely.
-    pub(crate) fn advertised(
-        &self,
-        settings: &Settings,
-        upstreams: &[Multiaddr],
-    ) -> Vec<Multiaddr> {
+    /// All of them as one, for the driver.
+    pub(crate) fn transport(&self, ways: OtherWays) -> Either {
+        let quic = self.quic.clone().map(|t| Arc::new(t) as Arc<dyn Transport>);
+        let tcp = self.tcp.clone().map(|t| Arc::new(t) as Arc<dyn Transport>);
+        Either::new(quic.into_iter().chain(tcp).collect(), ways)
+    }
+
+    /// What others are told at once: what the file says, or else each socket's own address.
+    pub(crate) fn advertised(&self, settings: &Settings) -> Vec<Multiaddr> {
         let mut addresses = settings.named_addresses();
         if settings.advertise.is_empty() {
-            for (transport, at) in &self.bound {
-                let ip = if at.ip().is_unspecified() {
-                    reached_from(at.ip(), upstreams)
-                } else {
-                    Some(at.ip())
-                };
-                let ip = ip.filter(|ip| settings.core.local || !ip.is_loopback());
-                addresses.extend(ip.map(|ip| transport.at(SocketAddr::new(ip, at.port()))));
-            }
+            let own = self.bound.iter().filter(|(_, at)| {
+                let ip = at.ip();
+                let is_told = !ip.is_unspecified() && !is_link_local(ip);
+                is_told && (settings.core.local || !ip.is_loopback())
+            });
+            addresses.extend(own.map(|(transport, at)| transport.at(*at)));
         }
         let mut known = std::collections::HashSet::new();
         addresses.retain(|address| known.insert(address.clone()));
         addresses.truncate(ADVERTISED);
         addresses
     }
+
+    /// Sockets that listen at every address of this machine, where the file says none: others tell
+    /// at which they see this node, and it is announced once they reach it there.
+    pub(crate) fn listening(&self, settings: &Settings) -> Vec<Multiaddr> {
+        let every = self.bound.iter().filter(|(_, at)| at.ip().is_unspecified());
+        let every = every.filter(|_| settings.advertise.is_empty());
+        every.map(|(transport, at)| transport.at(*at)).collect()
+    }
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
 }
 
 /// Binds what the file names, all of it; of what is usual, IPv6 may be missing on this machine.
 fn bind<T>(
-    transport: Transport,
+    transport: address::Transport,
     listen: &Listen,
     bind: impl Fn(&[SocketAddr]) -> io::Result<T>,
 ) -> Result<T, String> {
@@ -116,20 +125,6 @@ fn bind<T>(
             transport.name()
         )
     })
-}
-
-/// The address of this machine from which the upstreams are reached, or else anybody.
-fn reached_from(unspecified: IpAddr, upstreams: &[Multiaddr]) -> Option<IpAddr> {
-    let upstreams = upstreams
-        .iter()
-        .filter_map(|upstream| match upstream.host() {
-            Host::Ip(ip) => Some(ip),
-            _ => None,
-        });
-    upstreams
-        .chain(ANYWHERE)
-        .filter(|to| to.is_ipv4() == unspecified.is_ipv4())
-        .find_map(source_towards)
 }
 
 /// The address of this machine from which the system would send there. Nothing is sent.
@@ -159,13 +154,7 @@ mod tests {
     #[test]
     fn loopback_is_own_and_documentation_is_not() {
         assert!(is_own(Ipv4Addr::LOCALHOST.into()));
-        assert!(!is_own(ANYWHERE[0]));
-    }
-
-    #[test]
-    fn an_upstream_on_loopback_is_reached_from_loopback() {
-        let upstream: Multiaddr = "/ip4/127.0.0.1/tcp/7".parse().unwrap();
-        let source = reached_from(Ipv4Addr::UNSPECIFIED.into(), &[upstream]);
-        assert_eq!(source, Some(Ipv4Addr::LOCALHOST.into()));
+        // RFC 5737.
+        assert!(!is_own(Ipv4Addr::new(192, 0, 2, 1).into()));
     }
 }

@@ -9,7 +9,8 @@ use std::io::{self, IsTerminal, Write};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Show what a running agent knows: its peers, its upstreams, and cycles among them.
+/// Show what a running agent knows: its peers and their states, its upstreams, cycles among them, and
+/// whether others reach it.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Exit codes: 0 fine; 2 no agent answers.
@@ -17,7 +18,14 @@ Exit codes: 0 fine; 2 no agent answers.
 Examples:
   peerx peers
   peerx peers --watch
-  peerx peers --admin http://127.0.0.1:7652 --json | jq -r '.peers[].addresses[0]'")]
+  peerx peers --json | jq -r '.peers[] | select(.state == \"down\") | .name, .since'
+  peerx peers --admin http://127.0.0.1:7652 --json | jq -r '.peers[].addresses[0]'
+
+States: up; suspect (accused of being silent, not yet by enough); down (silent for those who watch
+it: in no answer, and back by its own word alone); left (it said so).
+Own addresses: proven (others have dialled it, and found this node); unreachable (nobody has that
+tried); unproven (nobody has tried, or it is not decided). Those that nobody has configured are where
+others see this node, and are told once they are proven.")]
 pub(crate) struct PeersArgs {
     /// The agent's admin interface
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7652")]
@@ -35,14 +43,17 @@ pub(crate) struct PeersArgs {
 struct View {
     #[serde(flatten)]
     peers: Peers,
+    own_addresses: Vec<crate::admin::views::OwnAddress>,
     upstreams: Vec<crate::admin::views::Upstream>,
     loops: Vec<crate::admin::views::Loop>,
+    readiness: String,
     #[serde(skip)]
     status: StatusLine,
 }
 
 /// What the text says about the agent itself.
 struct StatusLine {
+    standing: String,
     uptime_s: u64,
     listen: Vec<String>,
     links: usize,
@@ -110,9 +121,12 @@ impl View {
         let loops: Loops = get(agent, base, "/v1/loops")?;
         Ok(Self {
             peers,
+            own_addresses: status.own_addresses,
             upstreams: status.upstreams,
             loops: loops.loops,
+            readiness: status.readiness,
             status: StatusLine {
+                standing: status.standing,
                 uptime_s: status.uptime_s,
                 listen: status.listen,
                 links: status.links.len(),

@@ -1,7 +1,7 @@
 //! For people.
 
 use super::View;
-use crate::admin::views::{Loop, Peer, Upstream};
+use crate::admin::views::{Loop, OwnAddress, Peer, Peers, Upstream};
 use std::io::{self, Write};
 
 pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
@@ -16,9 +16,48 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
         pace(status.pace_s),
     )?;
     writeln!(out, "  listening on {}", status.listen.join(", "))?;
+    if view.readiness != "ready" || status.standing != view.readiness {
+        writeln!(out, "  {}", status.standing)?;
+    }
+    own_addresses(&view.own_addresses, out)?;
     upstreams(&view.upstreams, out)?;
     loops(&view.loops, out)?;
-    peers(&view.peers.peers, out)
+    peers(&view.peers, out)
+}
+
+fn own_addresses(own: &[OwnAddress], out: &mut dyn Write) -> io::Result<()> {
+    if own.is_empty() {
+        return writeln!(out, "\nNo address at which others could reach this node.");
+    }
+    writeln!(out, "\nOWN ADDRESS")?;
+    let rows: Vec<_> = own
+        .iter()
+        .map(|own| {
+            let mut state = format!("{} {}", own.state, seconds(own.since_s));
+            for (what, by) in [
+                ("reached by", &own.reached_by),
+                ("missed by", &own.missed_by),
+            ] {
+                if !by.is_empty() {
+                    let by: Vec<_> = by.iter().map(|name| shortened(name)).collect();
+                    state += &format!(", {what} {}", by.join(" "));
+                }
+            }
+            let told = match (own.configured, own.advertised) {
+                (true, _) => "configured",
+                (false, true) => "seen by others",
+                (false, false) => "seen by others, not told",
+            };
+            [own.address.clone(), told.to_owned(), state]
+        })
+        .collect();
+    table(&rows, out)
+}
+
+/// A name, or the start of an ID.
+fn shortened(name: &str) -> &str {
+    let is_id = name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_id { short(name) } else { name }
 }
 
 fn upstreams(upstreams: &[Upstream], out: &mut dyn Write) -> io::Result<()> {
@@ -42,7 +81,14 @@ fn upstreams(upstreams: &[Upstream], out: &mut dyn Write) -> io::Result<()> {
 
 fn state(upstream: &Upstream) -> String {
     let mut text = match (upstream.state.as_str(), upstream.retry_in_s) {
+        ("itself", _) if upstream.times_itself > 1 => {
+            format!(
+                "is this node itself, {} times in a row",
+                upstream.times_itself
+            )
+        }
         ("itself", _) => "is this node itself".to_owned(),
+        ("listed", _) => "known by its record, not dialled".to_owned(),
         ("waiting", Some(s)) => format!("down, tried again in {}", pace(s)),
         (state, _) => state.to_owned(),
     };
@@ -76,23 +122,19 @@ fn loops(loops: &[Loop], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn peers(peers: &[Peer], out: &mut dyn Write) -> io::Result<()> {
+fn peers(view: &Peers, out: &mut dyn Write) -> io::Result<()> {
+    let peers = &view.peers;
     if peers.is_empty() {
         return writeln!(out, "\nNo peers are known.");
     }
-    writeln!(out, "\nPEER ({} known)", peers.len())?;
+    writeln!(out, "\nPEER ({})", counts(peers))?;
     let rows: Vec<_> = peers
         .iter()
         .map(|peer| {
-            let name = peer.name.clone().unwrap_or_else(|| "-".to_owned());
-            let state = match (peer.linked, peer.reachable) {
-                (true, _) => "connected",
-                (false, true) => "",
-                (false, false) => "unreachable",
-            };
             [
-                name,
+                called(peer),
                 short(&peer.node).to_owned(),
+                peer_state(peer, view),
                 peer.addresses.join(" "),
                 format!(
                     "known {}, {} left",
@@ -100,11 +142,59 @@ fn peers(peers: &[Peer], out: &mut dyn Write) -> io::Result<()> {
                     seconds(peer.lifetime_left_s)
                 ),
                 learned_from(peer),
-                state.to_owned(),
+                way(peer).to_owned(),
             ]
         })
         .collect();
     table(&rows, out)
+}
+
+/// How many are live, and how many of the others there are.
+fn counts(peers: &[Peer]) -> String {
+    let of = |state: &str| peers.iter().filter(|p| p.state == state).count();
+    let mut text = format!("{} known", of("up") + of("suspect"));
+    for state in ["suspect", "down", "left"] {
+        match of(state) {
+            0 => {}
+            n if state == "suspect" => text += &format!(", {n} of them suspect"),
+            n => text += &format!(", {n} {state}"),
+        }
+    }
+    text
+}
+
+fn called(peer: &Peer) -> String {
+    peer.name.clone().unwrap_or_else(|| "-".to_owned())
+}
+
+/// The state, since when, and by whose word.
+fn peer_state(peer: &Peer, view: &Peers) -> String {
+    let mut text = format!("{} {}", peer.state, seconds(peer.since_s));
+    let by = peer.accused_by.iter().map(|id| {
+        if *id == view.node {
+            return view.name.as_str();
+        }
+        let known = view.peers.iter().find(|p| p.node == *id);
+        let name = known.and_then(|p| p.name.as_deref());
+        name.unwrap_or(short(id))
+    });
+    let by: Vec<_> = by.collect();
+    match by.split_last() {
+        None => {}
+        Some((only, [])) => text += &format!(", says {only}"),
+        Some((last, others)) => text += &format!(", say {} and {last}", others.join(", ")),
+    }
+    text
+}
+
+/// What this node has seen of the way to it.
+fn way(peer: &Peer) -> &'static str {
+    match (peer.linked, peer.reachable, peer.link_lost) {
+        (true, ..) => "connected",
+        (_, false, _) => "unreachable",
+        (_, _, true) => "connection lost",
+        _ => "",
+    }
 }
 
 fn learned_from(peer: &Peer) -> String {

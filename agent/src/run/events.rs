@@ -6,12 +6,19 @@ use crate::config::Cycles;
 use crate::live::Agent;
 use crate::names;
 use crate::topology::canonical;
+use peer_exchange::addr::Protocol;
 use peer_exchange::driver::{Ended, Notices};
-use peer_exchange::{CloseReason, Event, Mismatch, Multiaddr, NodeId, Notice, PeerView, addr};
+use peer_exchange::{
+    CloseReason, Event, Mismatch, Multiaddr, NodeId, Notice, OwnAddressView, PeerView, Target, addr,
+};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use tracing::{debug, info, warn};
+
+/// Peers that are down, of which it is remembered whether that was told.
+const DOWNS: usize = peer_exchange::limits::caps::DOWNS;
 
 /// Tells what happens until the driver stops.
 pub(super) async fn tell(agent: Arc<Agent>, mut notices: Notices) {
@@ -21,10 +28,20 @@ pub(super) async fn tell(agent: Arc<Agent>, mut notices: Notices) {
         names: HashMap::new(),
         seldom: Seldom::new(interval),
         peers: Burst::new(Instant::now()),
+        downs: HashMap::new(),
         flaps: Flaps::new(interval),
     };
     while let Some(notice) = notices.next().await {
         teller.tell(notice).await;
+    }
+}
+
+/// What is to be opened in a firewall.
+const fn transport(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Quic => "QUIC (UDP)",
+        _ => "UDP",
     }
 }
 
@@ -35,6 +52,9 @@ struct Teller {
     seldom: Seldom,
     /// Lines about peers that come and go.
     peers: Burst,
+    /// Those that are down, and whether that was told: one that crashes all the time is told once
+    /// per interval.
+    downs: HashMap<NodeId, bool>,
     flaps: Flaps,
 }
 
@@ -46,6 +66,13 @@ impl Teller {
                 debug!("link to {} at {remote:?} is up", self.shown(&node).await);
             }
             Notice::LinkDown { node, ended, .. } => self.link_down(node, ended).await,
+            Notice::DialFailed {
+                target: Target::Back { node, address },
+                error,
+            } => debug!(
+                "peer {} wanted to know whether it is reached at {address}: {error}",
+                self.shown(&node).await
+            ),
             Notice::DialFailed { target, error } => {
                 self.agent.resolve_soon(&target);
                 let (what, condition) = match target.node() {
@@ -77,27 +104,6 @@ impl Teller {
 
     async fn event(&mut self, event: Event) {
         match event {
-            Event::PeerUp { node } => {
-                let shown = self.shown(&node).await;
-                self.peer(&shown, "is known");
-                self.names.insert(node, shown);
-            }
-            Event::PeerChanged { node } => {
-                let shown = self.shown(&node).await;
-                self.peer(&shown, "has changed its addresses or labels");
-                self.names.insert(node, shown);
-            }
-            Event::PeerExpired { node } => {
-                let shown = self.gone(&node);
-                self.peer(
-                    &shown,
-                    "is forgotten: its record was not renewed in its lifetime",
-                );
-            }
-            Event::PeerLeft { node } => {
-                let shown = self.gone(&node);
-                self.peer(&shown, "has left");
-            }
             Event::PeerEvicted { node } => {
                 let shown = self.gone(&node);
                 if let Some(more) = self.seldom.due("evicted", Instant::now()) {
@@ -124,6 +130,43 @@ impl Teller {
             Event::LoopDetected { path } => {
                 tokio::spawn(cycle(Arc::clone(&self.agent), path));
             }
+            event => self.state(event).await,
+        }
+    }
+
+    /// What a peer is, or what this node hears, has changed.
+    async fn state(&mut self, event: Event) {
+        match event {
+            Event::PeerUp { node } => {
+                let shown = self.shown(&node).await;
+                match self.downs.remove(&node) {
+                    None => self.peer(&shown, "is known"),
+                    Some(true) => self.peer(&shown, "is up again"),
+                    Some(false) => self.agent.changed(),
+                }
+                self.names.insert(node, shown);
+            }
+            Event::PeerDown { node } => self.down(node).await,
+            Event::OwnAddressReached { address } => self.reached(&address).await,
+            Event::OwnAddressUnreachable { address } => self.unreachable(&address).await,
+            Event::IsolationOver => info!("somebody is heard again"),
+            Event::PeerChanged { node } => {
+                let shown = self.shown(&node).await;
+                self.peer(&shown, "has changed its addresses or labels");
+                self.names.insert(node, shown);
+            }
+            Event::PeerExpired { node } => {
+                let shown = self.gone(&node);
+                self.peer(
+                    &shown,
+                    "is forgotten: its record was not renewed in its lifetime",
+                );
+            }
+            Event::PeerLeft { node } => {
+                let shown = self.gone(&node);
+                self.downs.remove(&node);
+                self.peer(&shown, "has left");
+            }
             event => self.misbehaviour(event).await,
         }
     }
@@ -148,15 +191,13 @@ impl Teller {
                     self.shown(&node).await
                 );
             }
-            Event::DuplicateIdentity => {
-                if let Some(more) = self.seldom.due("duplicate", Instant::now()) {
-                    warn!(
-                        "another node announces itself under this node's key: was {} copied to another machine?{}",
-                        self.agent.settings().key_file.display(),
-                        again(more)
-                    );
-                }
+            Event::UpstreamIsItself { address } => self.itself(&address),
+            Event::TransportBlocked { protocol, node } => self.blocked(protocol, node).await,
+            Event::TransportOpen { protocol } => {
+                info!("peers answer over {} again", transport(protocol));
             }
+            Event::Isolated => self.isolated(),
+            Event::DuplicateIdentity { at } => self.duplicate(at),
             Event::Conflict { node, version } => self.conflict(node, version).await,
             Event::OtherCluster { node, what } => self.other_cluster(node, what).await,
             Event::Blamed { node, fault, .. } => {
@@ -170,6 +211,116 @@ impl Teller {
                 }
             }
             event => debug!("{event:?}"),
+        }
+    }
+
+    async fn down(&mut self, node: NodeId) {
+        let shown = self.gone(&node);
+        let due = self.seldom.due(&format!("down {node}"), Instant::now());
+        if self.downs.len() >= DOWNS && !self.downs.contains_key(&node) {
+            // Some that return are told as if they were new.
+            self.downs.clear();
+        }
+        self.downs.insert(node, due.is_some());
+        let Some(more) = due else {
+            return self.agent.changed();
+        };
+        let peer = self.agent.handle.member(node).await.ok().flatten();
+        let mut by = Vec::new();
+        for accuser in peer.map(|peer| peer.accused_by).unwrap_or_default() {
+            by.push(match accuser == self.agent.node {
+                true => "this node".to_owned(),
+                false => self.shown(&accuser).await,
+            });
+        }
+        let what = format!("is down: silent for {}{}", by.join(" and "), again(more));
+        self.peer(&shown, &what);
+    }
+
+    async fn blocked(&self, protocol: Protocol, node: NodeId) {
+        warn!(
+            "over {} peers do not answer that do over another transport, {} for one: is it blocked on the way?",
+            transport(protocol),
+            self.shown(&node).await
+        );
+    }
+
+    async fn own_address(&self, address: &Multiaddr) -> Option<OwnAddressView> {
+        let address = address.clone();
+        let view = self
+            .agent
+            .handle
+            .read(move |node| node.own_addresses().find(|own| own.address == address));
+        view.await.ok().flatten()
+    }
+
+    async fn names(&self, nodes: &[NodeId]) -> String {
+        let mut names = Vec::new();
+        for node in nodes {
+            names.push(self.shown(node).await);
+        }
+        names.join(", ")
+    }
+
+    /// This node was found at an address of its own.
+    async fn reached(&mut self, address: &Multiaddr) {
+        let view = self.own_address(address).await;
+        let by = self
+            .names(&view.map(|v| v.reached_by).unwrap_or_default())
+            .await;
+        self.seldom.over(&format!("own {address}"));
+        info!("own address {address}: others reach this node there: {by}");
+        self.agent.changed();
+    }
+
+    async fn unreachable(&mut self, address: &Multiaddr) {
+        let Some(view) = self.own_address(address).await else {
+            return;
+        };
+        let by = self.names(&view.missed_by).await;
+        let Some(more) = self.seldom.due(&format!("own {address}"), Instant::now()) else {
+            return;
+        };
+        if view.configured {
+            warn!(
+                "own address {address}: nobody reaches this node there that has tried ({by}): is it right, and does a firewall let them in? It is named last from now on{}",
+                again(more)
+            );
+        } else {
+            warn!(
+                "others see this node at {address}, and do not reach it there ({by}): behind NAT or a firewall, name in `advertise` where they do{}",
+                again(more)
+            );
+        }
+    }
+
+    fn itself(&mut self, address: &Multiaddr) {
+        let condition = format!("itself {address}");
+        if let Some(more) = self.seldom.due(&condition, Instant::now()) {
+            warn!(
+                "upstream {address} leads to this node itself, again and again: if other nodes are behind it, it keeps them apart; name another upstream, or their own addresses{}",
+                again(more)
+            );
+        }
+    }
+
+    fn isolated(&mut self) {
+        if let Some(more) = self.seldom.due("isolated", Instant::now()) {
+            warn!(
+                "nobody is heard any more: this node is cut off, or all others are; every upstream is dialled anew{}",
+                again(more)
+            );
+        }
+    }
+
+    fn duplicate(&mut self, at: Option<SocketAddr>) {
+        let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
+        if let Some(more) = self.seldom.due("duplicate", Instant::now()) {
+            warn!(
+                "another node announces itself under this node's key{at}: was {} copied to another machine?{}",
+                self.agent.settings().key_file.display(),
+                again(more)
+            );
         }
     }
 

@@ -4,30 +4,55 @@ use crate::config::{Log, LogFormat};
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 /// Conditions that are remembered; of more, some are told again too soon.
 const CONDITIONS: usize = 1024;
 
+/// Lines that wait while standard error is stuck, such as on a full disk behind it; more are lost.
+const WAITING: usize = 4096;
+
+/// The thread that writes. Dropped, it writes what is left, within a second.
+pub(super) struct Writer {
+    _guard: WorkerGuard,
+    lost: ErrorCounter,
+}
+
+impl Writer {
+    /// Counts the lines that were lost.
+    pub(super) fn lost(&self) -> ErrorCounter {
+        self.lost.clone()
+    }
+}
+
 /// Starts logging.
 ///
 /// # Errors
 /// When the level is no filter.
-pub(super) fn start(log: &Log) -> Result<(), String> {
+pub(super) fn start(log: &Log) -> Result<Writer, String> {
     let level = log.level.as_deref().unwrap_or("info");
     let filter = EnvFilter::try_new(level).map_err(|error| {
         format!("`log.level` is \"{level}\": {error}; expected error, warn, info or debug")
     })?;
+    let (stderr, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(WAITING)
+        .thread_name("log")
+        .finish(std::io::stderr());
+    let writer = Writer {
+        _guard: guard,
+        lost: stderr.error_counter(),
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(stderr)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal());
     match log.format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
     }
-    Ok(())
+    Ok(writer)
 }
 
 /// Says whether a condition is to be told now: once per interval, with how often it was not.

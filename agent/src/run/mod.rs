@@ -17,8 +17,14 @@ use start::Started;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{self, SignalKind};
+use tokio::time::timeout;
 use tracing::{info, warn};
+use tracing_appender::non_blocking::ErrorCounter;
+
+/// At the end, saving the state may take this long.
+const SAVE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Run the agent: find this node's peers, and serve what it knows.
 ///
@@ -79,7 +85,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), RunError> {
 }
 
 fn start(checked: Checked, mode: Mode) -> Result<(), String> {
-    log::start(&checked.settings.log)?;
+    let writer = log::start(&checked.settings.log)?;
     if mode == Mode::Insecure {
         warn!(
             "--insecure: EVERYBODY who can reach a port of this node is a member, can read and disturb. Never outside an experiment."
@@ -88,23 +94,46 @@ fn start(checked: Checked, mode: Mode) -> Result<(), String> {
     for warning in &checked.warnings {
         warn!("{warning}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        // One for the node, one for whoever asks.
-        .worker_threads(2)
+    // The node and its links have a thread of their own: whoever asks, resolves or logs holds up no
+    // beat. With two for everything each packet woke the second in vain: at 20 nodes over QUIC an
+    // idle agent took 0.226 % of a core instead of 0.203.
+    let node = Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("node")
         .enable_all()
         .build()
-        .map_err(|error| format!("cannot start the runtime: {error}"))?;
-    runtime.block_on(live(checked, mode))
+        .map_err(cannot_start)?;
+    let rest = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(cannot_start)?;
+    let outcome = rest.block_on(live(checked, mode, writer.lost(), node.handle()));
+    // What a disk or a name server still holds up is not waited for.
+    rest.shutdown_background();
+    node.shutdown_background();
+    outcome
 }
 
-async fn live(checked: Checked, mode: Mode) -> Result<(), String> {
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn cannot_start(error: std::io::Error) -> String {
+    format!("cannot start the runtime: {error}")
+}
+
+/// Runs all but the node and its links, which have `node`.
+async fn live(
+    checked: Checked,
+    mode: Mode,
+    lost: ErrorCounter,
+    node: &Handle,
+) -> Result<(), String> {
     // Before anything that takes time, so that no signal ends it unheard.
     let mut signals = Signals::listen()?;
     let Started {
         agent,
         state,
-        tasks: _tasks,
-    } = start::start(checked).await?;
+        mut tasks,
+    } = start::start(checked, node).await?;
+    tasks.spawn(tasks::watch_log(lost));
     loop {
         tokio::select! {
             () = agent.handle.stopped() => {
@@ -119,14 +148,27 @@ async fn live(checked: Checked, mode: Mode) -> Result<(), String> {
             },
         }
     }
-    if let Ok(snapshot) = agent.handle.snapshot().await {
+    let snapshot = agent.handle.snapshot().await;
+    let save = async {
+        let Ok(snapshot) = snapshot else { return };
         let mut always = log::Seldom::new(Duration::ZERO);
-        tasks::save(&agent, &state, snapshot, &mut always).await;
-    }
-    match agent.settings().on_stop {
-        OnStop::Leave => agent.handle.leave().await,
-        OnStop::Pause => agent.handle.shutdown().await,
-    }
+        let saved = tasks::save(&agent, &state, snapshot, &mut always);
+        if timeout(SAVE_PATIENCE, saved).await.is_err() {
+            let file = state.file();
+            warn!(
+                "the state is not saved: nothing can be written to {}",
+                file.display()
+            );
+        }
+    };
+    // A disk that is stuck keeps nobody from being told.
+    let goodbye = async {
+        match agent.settings().on_stop {
+            OnStop::Leave => agent.handle.leave().await,
+            OnStop::Pause => agent.handle.shutdown().await,
+        }
+    };
+    tokio::join!(save, goodbye);
     info!("done");
     Ok(())
 }

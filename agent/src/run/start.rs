@@ -1,16 +1,17 @@
 //! From settings to a running agent.
 
 use super::state::{StateDir, Unusable};
-use super::upstreams::Upstreams;
+use super::upstreams::{Over, Upstreams};
 use super::{events, membership, tasks};
 use crate::admin;
 use crate::config::{Checked, Settings};
 use crate::libp2p;
 use crate::live::Agent;
-use crate::live::Sockets;
+use crate::live::{OtherWays, Sockets};
 use peer_exchange::{Config, Driver, Identity, Instant, Multiaddr, Node, StartError};
 use peer_exchange_tls::random_seed;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -22,53 +23,59 @@ pub(super) struct Started {
     pub(super) tasks: JoinSet<()>,
 }
 
-/// Opens everything and starts the node.
+/// Opens everything and starts the node, which runs there with its links.
 ///
 /// # Errors
 /// A message for the user.
-pub(super) async fn start(checked: Checked) -> Result<Started, String> {
+pub(super) async fn start(checked: Checked, node_runtime: &Handle) -> Result<Started, String> {
     let state = Arc::new(StateDir::open(&checked.settings.state_dir)?);
     let (key, tls) = membership::load(&checked)?;
     let settings = checked.settings;
-    let sockets = Sockets::open(&settings, &tls)?;
+    let sockets = {
+        let _there = node_runtime.enter();
+        Sockets::open(&settings, &tls)?
+    };
     let admin = admin::bind(settings.admin).await?;
 
     let listening = sockets.bound.iter().map(|(_, at)| *at).collect();
-    let default = settings.default_transport();
-    let mut upstreams = Upstreams::new(settings.upstreams.clone(), default, listening);
+    let ways = OtherWays::default();
+    let over = Over {
+        transports: settings.transports.clone(),
+        ways: ways.clone(),
+    };
+    let mut upstreams = Upstreams::new(settings.upstreams.clone(), over, listening);
     // Names that do not resolve are told, and tried again, by the task that follows them.
     let (found, _) = upstreams.resolve().await;
-    let mut own = sockets.advertised(&settings, &found);
+    let mut own = sockets.advertised(&settings);
     own.extend(settings.libp2p.advertise.iter().cloned());
     own.truncate(peer_exchange::contract::ADDRESSES);
     let mut config = settings.core.clone();
     config.upstreams.clone_from(&found);
     let identity = Identity::new(key.node())
         .with_addresses(own.clone())
+        .with_listening(sockets.listening(&settings))
         .with_metadata(settings.metadata())
         .with_seal(key.seal());
     let node = restore(&state, config, identity)?;
     introduce(&settings, &node, &sockets);
 
-    let mut driver = Driver::new(node);
-    if let Some(quic) = &sockets.quic {
-        driver = driver.with_transport(Arc::clone(quic));
-    }
-    if let Some(tcp) = &sockets.tcp {
-        driver = driver.with_transport(Arc::clone(tcp));
-    }
+    let driver = Driver::new(node).with_transport(sockets.transport(ways));
     let handle = driver.handle();
     let notices = handle.subscribe();
     let agent = Arc::new(Agent::new(handle, settings, sockets));
     let mut running = JoinSet::new();
     running.spawn(events::tell(Arc::clone(&agent), notices));
-    driver.spawn();
+    {
+        let _there = node_runtime.enter();
+        driver.spawn();
+    }
     running.spawn(tasks::follow_addresses(
         Arc::clone(&agent),
         upstreams,
         (found, own),
     ));
     running.spawn(tasks::learn_service(Arc::clone(&agent)));
+    running.spawn(tasks::watch_descriptors());
     running.spawn(tasks::save_changes(Arc::clone(&agent), Arc::clone(&state)));
     if let Some(listener) = admin {
         running.spawn(admin::serve(listener, Arc::clone(&agent)));
@@ -134,9 +141,10 @@ fn introduce(settings: &Settings, node: &Node, sockets: &Sockets) {
         info!("listening on {}://{at}", transport.name());
     }
     match node.addresses() {
-        [] => warn!(
+        [] if sockets.listening(settings).is_empty() => warn!(
             "no address that others could reach: this node asks, and nobody is told of it; set `advertise`"
         ),
+        [] => info!("others are told of an address once they see and reach this node there"),
         all => info!("others are told {}", shown(all)),
     }
     let upstreams: Vec<_> = node.upstreams().map(|u| u.address).collect();

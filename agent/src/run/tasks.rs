@@ -5,11 +5,13 @@ use super::state::StateDir;
 use super::upstreams::Upstreams;
 use crate::libp2p::learn;
 use crate::live::{self, Agent};
+use crate::usage::scarce_descriptors;
 use peer_exchange::Multiaddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
+use tracing_appender::non_blocking::ErrorCounter;
 
 /// Upstreams that fail are not resolved more often than this.
 const RESOLVE_GAP: Duration = Duration::from_secs(5);
@@ -17,6 +19,10 @@ const RESOLVE_GAP: Duration = Duration::from_secs(5);
 const SAVE_GAP: Duration = Duration::from_secs(5);
 /// Lifetimes change without an event: the state is saved this often at least.
 const SAVE_INTERVAL: Duration = Duration::from_secs(300);
+/// Between two looks at how many files are open.
+const DESCRIPTORS_INTERVAL: Duration = Duration::from_secs(10);
+/// Between two looks at whether lines of the log were lost.
+const LOST_INTERVAL: Duration = Duration::from_secs(10);
 /// A lasting failure to save is told once in this time.
 const REMINDER: Duration = Duration::from_secs(600);
 
@@ -27,6 +33,7 @@ pub(super) async fn follow_addresses(
     mut known: (Vec<Multiaddr>, Vec<Multiaddr>),
 ) {
     let mut seldom = Seldom::new(agent.settings().core.report_interval);
+    let mut listening = agent.sockets.listening(&agent.settings());
     loop {
         let settings = agent.settings();
         // Without a name, nothing but the own addresses can change.
@@ -45,7 +52,13 @@ pub(super) async fn follow_addresses(
                 );
             }
         }
-        let own = agent.own_addresses(&settings, &found);
+        let own = agent.own_addresses(&settings);
+        let every = agent.sockets.listening(&settings);
+        if every != listening {
+            // It fails when the node has stopped.
+            let _ = agent.handle.set_listening(every.clone()).await;
+            listening = every;
+        }
         if found != known.0 {
             info!("upstreams: {}", peer_exchange::addr::join(&found));
             if let Err(error) = agent.handle.set_upstreams(found.clone()).await {
@@ -104,6 +117,45 @@ pub(super) async fn learn_service(agent: Arc<Agent>) {
             }
         }
         sleep(pace.wait(settings.libp2p.interval)).await;
+    }
+}
+
+/// Says when the process runs out of file descriptors.
+pub(super) async fn watch_descriptors() {
+    let mut seldom = Seldom::new(REMINDER);
+    let mut scarce = false;
+    loop {
+        sleep(DESCRIPTORS_INTERVAL).await;
+        let Some((open, limit)) = scarce_descriptors() else {
+            seldom.over("descriptors");
+            if std::mem::take(&mut scarce) {
+                info!("there are enough file descriptors again");
+            }
+            continue;
+        };
+        scarce = true;
+        if let Some(more) = seldom.due("descriptors", Instant::now()) {
+            warn!(
+                "{open} of {limit} file descriptors are in use: connections fail; raise the limit (LimitNOFILE), or lower `limits.max_links`{}",
+                again(more)
+            );
+        }
+    }
+}
+
+/// Says that lines of the log were lost, once there is room for this one.
+pub(super) async fn watch_log(lost: ErrorCounter) {
+    let mut told = 0;
+    loop {
+        sleep(LOST_INTERVAL).await;
+        let all = lost.dropped_lines();
+        if all > told {
+            warn!(
+                "{} log lines were lost: standard error was stuck, the node was not",
+                all - told
+            );
+            told = all;
+        }
     }
 }
 

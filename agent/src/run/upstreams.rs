@@ -1,9 +1,9 @@
 //! From the upstreams of the configuration to addresses: names are resolved, again and again.
 
 use crate::address::{Endpoint, HostKey, Transport};
-use crate::live;
+use crate::live::{self, OtherWays};
 use peer_exchange::Multiaddr;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -24,11 +24,33 @@ const AT_ONCE: usize = 16;
 #[derive(Default)]
 pub(super) struct Upstreams {
     endpoints: Vec<Endpoint>,
-    default: Option<Transport>,
+    over: Over,
     /// Where this node listens.
     own: Vec<SocketAddr>,
     /// The last answer for each (name, port).
     answers: HashMap<(String, u16), Vec<IpAddr>>,
+}
+
+/// How upstreams are reached whose entry does not say it.
+#[derive(Default)]
+pub(super) struct Over {
+    /// The most preferred first.
+    pub(super) transports: Vec<Transport>,
+    /// Told which addresses may be tried over another one, too.
+    pub(super) ways: OtherWays,
+}
+
+impl Over {
+    /// The transport of an entry; and another, if the entry names none.
+    fn of(&self, endpoint: &Endpoint) -> [Option<Transport>; 2] {
+        match endpoint.transport {
+            Some(_) => [endpoint.transport, None],
+            None => [
+                self.transports.first().copied(),
+                self.transports.get(1).copied(),
+            ],
+        }
+    }
 }
 
 /// A name that could not be resolved.
@@ -38,10 +60,10 @@ pub(super) struct Failed {
 }
 
 impl Upstreams {
-    pub(super) fn new(endpoints: Vec<Endpoint>, default: Transport, own: Vec<SocketAddr>) -> Self {
+    pub(super) fn new(endpoints: Vec<Endpoint>, over: Over, own: Vec<SocketAddr>) -> Self {
         Self {
             endpoints,
-            default: Some(default),
+            over,
             own,
             answers: HashMap::new(),
         }
@@ -90,23 +112,34 @@ impl Upstreams {
 
     fn addresses(&self) -> Vec<Multiaddr> {
         let mut all = Vec::new();
+        let mut others = BTreeMap::new();
         for endpoint in &self.endpoints {
-            let transport = endpoint
-                .transport
-                .or(self.default)
-                .unwrap_or(Transport::Quic);
-            match self.answer(endpoint) {
-                Some(ips) => {
-                    let at = |ip| transport.at(SocketAddr::new(ip, endpoint.port));
-                    all.extend(ips.into_iter().map(at));
-                }
-                None => all.extend(endpoint.multiaddr(transport)),
+            let [default, other] = self.over.of(endpoint);
+            let first = self.over(endpoint, default);
+            if let Some(other) = other {
+                let others_of = self.over(endpoint, Some(other));
+                others.extend(first.iter().cloned().zip(others_of));
             }
+            all.extend(first);
         }
         let mut known = BTreeSet::new();
         all.retain(|address| known.insert(address.clone()));
         all.truncate(UPSTREAMS);
+        others.retain(|address, _| known.contains(address));
+        self.over.ways.set(others);
         all
+    }
+
+    /// All addresses of an entry over this transport.
+    fn over(&self, endpoint: &Endpoint, transport: Option<Transport>) -> Vec<Multiaddr> {
+        let transport = transport.unwrap_or(Transport::Quic);
+        match self.answer(endpoint) {
+            Some(ips) => {
+                let at = |ip| transport.at(SocketAddr::new(ip, endpoint.port));
+                ips.into_iter().map(at).collect()
+            }
+            None => endpoint.multiaddr(transport).into_iter().collect(),
+        }
     }
 
     /// What a name stands for, this node itself left out if there are others: the addresses of a
@@ -153,7 +186,10 @@ mod tests {
             .map(|e| Endpoint::parse("upstreams", e).unwrap());
         Upstreams::new(
             endpoints.collect(),
-            Transport::Quic,
+            Over {
+                transports: vec![Transport::Quic, Transport::Tcp],
+                ways: OtherWays::default(),
+            },
             own.iter().map(|at| at.parse().unwrap()).collect(),
         )
     }
@@ -169,6 +205,10 @@ mod tests {
         let expected = ["/ip4/10.0.0.1/udp/7/quic-v1", "/ip6/fd00::1/tcp/8"];
         assert_eq!(texts(&addresses), expected);
         assert!(failed.is_empty());
+        // Only what names no transport is tried over the other.
+        let other = |i: usize| upstreams.over.ways.of(&addresses[i]);
+        assert_eq!(texts(other(0).as_slice()), ["/ip4/10.0.0.1/tcp/7"]);
+        assert_eq!(other(1), None);
     }
 
     #[tokio::test]

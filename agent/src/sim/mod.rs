@@ -1,5 +1,6 @@
 //! `peerx sim`: a cluster in virtual time.
 
+mod failures;
 mod plot;
 mod report;
 mod run;
@@ -9,6 +10,7 @@ mod watch;
 use crate::signing::Signing;
 use crate::topology::{Graph, Topology};
 use clap::Args;
+use failures::Detection;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -23,6 +25,7 @@ Examples:
   peerx sim --topology ring --nodes 3 --json
   peerx sim --topology star --nodes 1024 --loss 0.1 --steady 600
   peerx sim --nodes 5000 --capacity 500 --leave
+  peerx sim --nodes 100 --loss 0.05 --crash 10 --partition 120
   peerx sim --topology p2p-Gnutella08.txt --plot spread.svg
 
 Exit codes: 0 converged; 1 not converged within the limit; 2 bad input.")]
@@ -64,6 +67,17 @@ pub(crate) struct SimArgs {
     /// Lifetime of every record in seconds [default: 86400]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(600..=604_800))]
     lifetime: Option<u64>,
+    /// The time in which a silent node is found out, in seconds from 3 to 60, or off
+    #[arg(long, default_value = "3", value_name = "SECONDS|off", value_parser = failures::detection)]
+    detection: Detection,
+    /// Afterwards so many random nodes stop without a word, one after another: measure until each
+    /// survivor has each as down
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    crash: Option<u32>,
+    /// Afterwards two halves are apart for so many virtual seconds: measure until each side has the
+    /// other as down, and from the end until all are up everywhere
+    #[arg(long, value_name = "SECONDS", conflicts_with = "capacity", value_parser = clap::value_parser!(u32).range(1..))]
+    partition: Option<u32>,
     /// Measure so many virtual seconds afterwards, in which nothing changes
     #[arg(long, value_name = "SECONDS")]
     steady: Option<u32>,
@@ -92,6 +106,21 @@ fn latency(text: &str) -> Result<f64, String> {
     }
 }
 
+/// What the flags ask for together.
+fn check(args: &SimArgs, nodes: usize) -> Result<(), String> {
+    let fails = args.crash.is_some() || args.partition.is_some();
+    if fails && args.detection.0.is_none() {
+        return Err("`--crash` and `--partition` need detection: with `--detection off` nobody is found out".into());
+    }
+    let most = nodes.saturating_sub(2);
+    match args.crash {
+        Some(n) if n as usize > most => Err(format!(
+            "`--crash {n}`: of {nodes} nodes at most {most}, since two have to remain"
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Runs it; true if the cluster has converged.
 ///
 /// # Errors
@@ -99,6 +128,7 @@ fn latency(text: &str) -> Result<f64, String> {
 pub(crate) fn run(args: &SimArgs, out: &mut dyn Write) -> Result<bool, String> {
     let graph = Graph::build(&args.topology, args.nodes, 1024, args.seed)
         .map_err(|error| error.to_string())?;
+    check(args, graph.len())?;
     if let Some(path) = &args.plot {
         // Before minutes of work, not after.
         std::fs::write(path, "")

@@ -35,12 +35,14 @@ pub(crate) struct Report {
     pub(super) steady: Option<Steady>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) leave: Option<Leave>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) crash: Option<Crash>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) partition: Option<Partition>,
     /// Records that a table has room for.
     pub(super) capacity: usize,
     /// In how many other tables a node is.
     pub(super) in_degree: InDegree,
-    /// Traces and reports of cycles, until they have gone round.
-    pub(super) trace_bytes: u64,
     pub(super) trace_hash: String,
     pub(super) cpu_ms: u64,
     pub(super) peak_rss_bytes: Option<u64>,
@@ -55,7 +57,6 @@ pub(super) struct ByKind {
     pub(super) fetches: u64,
     pub(super) requests: u64,
     pub(super) unchanged: u64,
-    pub(super) traces: u64,
     pub(super) other: u64,
 }
 
@@ -80,6 +81,32 @@ pub(super) struct Steady {
     pub(super) bytes_per_node_per_s: f64,
     /// Afterwards.
     pub(super) in_degree: InDegree,
+}
+
+/// Nodes that stop without a word, one after another.
+#[derive(Serialize, Debug)]
+pub(super) struct Crash {
+    /// How many.
+    pub(super) crashed: u64,
+    /// (survivor, one that has stopped), of those who had it as up and then as down.
+    pub(super) pairs: u64,
+    /// Of these pairs; none without any.
+    pub(super) median_ms: Option<f64>,
+    pub(super) p99_ms: Option<f64>,
+    pub(super) max_ms: Option<f64>,
+    /// Pairs that did not get there within the limit.
+    pub(super) missing: u64,
+    /// Times that somebody was taken for down who was running.
+    pub(super) false_downs: u64,
+}
+
+/// Two halves apart.
+#[derive(Serialize, Debug)]
+pub(super) struct Partition {
+    /// Until each side has the other as down, and nobody else; none if not before the end.
+    pub(super) down_ms: Option<f64>,
+    /// From the end until all are up everywhere; none within the limit.
+    pub(super) heal_ms: Option<f64>,
 }
 
 /// How a leaver is forgotten: nodes that still know it as a peer, and when.
@@ -259,6 +286,7 @@ impl Report {
             )?;
             self.write_degrees(&steady.in_degree, out)?;
         }
+        self.write_failures(out)?;
         if let Some(leave) = &self.leave {
             let when = |ms: Option<f64>| ms.map_or("not".to_owned(), |ms| format!("in {ms:.0} ms"));
             writeln!(
@@ -268,6 +296,37 @@ impl Report {
                 when(leave.half_ms),
                 when(leave.tenth_left_ms),
                 when(leave.all_ms)
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Who was found out, and how soon.
+    fn write_failures(&self, out: &mut dyn Write) -> io::Result<()> {
+        let when = |ms: Option<f64>| ms.map_or("not".to_owned(), |ms| format!("after {ms:.0} ms"));
+        if let Some(partition) = &self.partition {
+            writeln!(
+                out,
+                "  halves apart      each has the other as down {}; all are up again {} of the end",
+                when(partition.down_ms),
+                when(partition.heal_ms)
+            )?;
+        }
+        if let Some(crash) = &self.crash {
+            writeln!(
+                out,
+                "  {:<16}  down for the median survivor {}, for 99 % {}, for the last {}",
+                format!("{} crash", count(crash.crashed)),
+                when(crash.median_ms),
+                when(crash.p99_ms),
+                when(crash.max_ms)
+            )?;
+            writeln!(
+                out,
+                "                    {} pairs, {} never; {} alive taken for down",
+                count(crash.pairs),
+                count(crash.missing),
+                count(crash.false_downs)
             )?;
         }
         Ok(())

@@ -1,12 +1,12 @@
 //! The run itself.
 
 use super::SimArgs;
+use super::failures;
 use super::report::{Change, Report, Steady};
 use super::watch::Watch;
 use crate::topology::{Graph, canonical, natural};
 use crate::usage;
 use indicatif::{ProgressBar, ProgressStyle};
-use peer_exchange::contract;
 use peer_exchange::{Config, Input, Multiaddr};
 use peer_exchange_memory::{Faults, HostId, Network, Setup};
 use std::collections::BTreeMap;
@@ -19,8 +19,8 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// From this latency on, virtual time is told in latencies, too.
 const LEAST_LATENCY_MS: f64 = 20.0;
 
-/// After convergence, for the cycles to be found and told, beside two times the longest walk.
-const WALK: Duration = Duration::from_secs(1);
+/// For so long after convergence a node may still look for cycles (R47).
+const LOOK: Duration = Duration::from_secs(4);
 
 /// A point of the curve: virtual time, pairs known, bytes sent.
 pub(super) type Point = (Duration, u64, u64);
@@ -68,12 +68,9 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
     report.bytes_by_kind = net.observer().by_kind;
     report.records_sent = net.observer().records;
     if report.converged {
-        // The last upstreams come up and the traces go round; nothing of it counts above.
-        net.run_for(
-            WALK + 2 * contract::HOPS as u32 * Duration::from_secs_f64(args.latency_ms / 1e3),
-        );
+        // The last upstreams come up, and each node looks for cycles; nothing of it counts above.
+        net.run_for(LOOK);
     }
-    report.trace_bytes = net.observer().by_kind.traces;
     let degrees = super::sample::in_degrees(&net);
     report.in_degree = super::sample::summary(&degrees);
     let askers = net.observer().askers();
@@ -81,7 +78,7 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
     measure(args, &mut net, limit, &mut report);
     report.max_hops = net.observer().max_hops;
     report.max_forwards = net.observer().max_forwards;
-    report.loops = loops(&net, graph);
+    report.loops = loops(&net, graph, args.seed);
     report.trace_hash = format!("{:016x}", net.trace_hash());
     report.cpu_ms = (usage::cpu_time() - cpu).as_millis() as u64;
     report.peak_rss_bytes = usage::peak_rss_bytes();
@@ -102,6 +99,13 @@ fn measure(args: &SimArgs, net: &mut Network<Watch>, limit: Duration, report: &m
     if let Some(seconds) = args.steady {
         report.steady = Some(steady(net, seconds));
     }
+    if let Some(seconds) = args.partition.filter(|_| report.converged) {
+        let time = Duration::from_secs(seconds.into());
+        report.partition = Some(failures::partition(net, time, args.seed, limit));
+    }
+    if let Some(n) = args.crash.filter(|_| report.converged) {
+        report.crash = Some(failures::crash(net, n as usize, args.seed, limit));
+    }
     if args.leave {
         report.leave = Some(super::sample::leave(net, args.seed, limit));
     }
@@ -115,7 +119,9 @@ fn build(args: &SimArgs, graph: &Graph) -> Network<Watch> {
         reorder: args.reorder,
         ..Faults::default()
     };
-    let mut config = Config::default().with_signing(args.signing.into());
+    let mut config = Config::default()
+        .with_signing(args.signing.into())
+        .with_detection(args.detection.0);
     config.capacity = match args.capacity {
         Some(n) => n as usize,
         // Every node has room for all.
@@ -220,10 +226,10 @@ fn steady(net: &mut Network<Watch>, seconds: u32) -> Steady {
     }
 }
 
-fn loops(net: &Network<Watch>, graph: &Graph) -> Vec<Vec<String>> {
-    let hosts: BTreeMap<_, _> = (0..net.host_count())
-        .filter_map(|i| Some((net.node(HostId(i))?.id(), &graph.names[i])))
-        .collect();
+fn loops(net: &Network<Watch>, graph: &Graph, seed: u64) -> Vec<Vec<String>> {
+    // Also of those that have stopped meanwhile.
+    let ids = (0..net.host_count()).map(|i| HostId(i).node_id(seed));
+    let hosts: BTreeMap<_, _> = ids.zip(&graph.names).collect();
     let name = |node| {
         hosts
             .get(node)

@@ -48,7 +48,10 @@ pub(super) fn summary(degrees: &[u32]) -> InDegree {
 
 /// One node says goodbye; who still knows it is counted until nobody does.
 pub(super) fn leave(net: &mut Network<Watch>, seed: u64, limit: Duration) -> Leave {
-    let host = HostId((seed as usize + net.host_count() / 2) % net.host_count());
+    let n = net.host_count();
+    let from = seed as usize + n / 2;
+    let mut hosts = (0..n).map(|i| HostId((from + i) % n));
+    let host = hosts.find(|h| net.node(*h).is_some()).unwrap_or(HostId(0));
     let id = net.node(host).map(|node| node.id());
     let known = |net: &Network<Watch>| {
         let nodes = (0..net.host_count()).filter_map(|i| net.node(HostId(i)));

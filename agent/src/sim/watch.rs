@@ -23,6 +23,8 @@ pub(super) struct Watch {
     forwards: HashMap<(HostId, NodeId, RequestId), u64>,
     askers: HashMap<HostId, Askers>,
     pub(super) cycles: BTreeSet<Vec<NodeId>>,
+    /// Who was taken for down: when, by whom.
+    pub(super) downs: Vec<(Duration, HostId, NodeId)>,
 }
 
 /// Who sent one node a request lately.
@@ -58,10 +60,11 @@ impl Watch {
                 return &mut self.by_kind.records;
             }
             Message::Update(m) => (m.delta.as_ref(), &mut self.by_kind.other),
-            Message::Trace(_) | Message::LoopFound(_) => (None, &mut self.by_kind.traces),
-            Message::Hello(_) | Message::Goodbye(_) | Message::Beat(_) | Message::Ask(_) => {
-                (None, &mut self.by_kind.other)
-            }
+            Message::Hello(_)
+            | Message::Goodbye(_)
+            | Message::Beat(_)
+            | Message::Ask(_)
+            | Message::DialBack(_) => (None, &mut self.by_kind.other),
         };
         match delta.map(|d| &d.content) {
             Some(Content::Records(records)) if !records.is_empty() => {
@@ -99,9 +102,13 @@ impl Observer for Watch {
         }
     }
 
-    fn event(&mut self, _now: Duration, _host: HostId, event: &Event) {
-        if let Event::LoopDetected { path } = event {
-            self.cycles.insert(path.clone());
+    fn event(&mut self, now: Duration, host: HostId, event: &Event) {
+        match event {
+            Event::LoopDetected { path } => {
+                self.cycles.insert(path.clone());
+            }
+            Event::PeerDown { node } => self.downs.push((now, host, *node)),
+            _ => {}
         }
     }
 }

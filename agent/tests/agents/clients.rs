@@ -38,6 +38,40 @@ fn ask(agent: &Agent, path: &str, accept: Option<&str>) -> (u16, String, String)
     (answer.status().as_u16(), kind, body)
 }
 
+/// R35: once a node is down, no format names its service; a cluster of one has nobody to name.
+#[test]
+fn the_service_of_a_node_that_is_down_is_in_no_format() {
+    let lab = Lab::new();
+    let mut agents = services(&lab);
+    let all = |agent: &Agent| {
+        let mut said = Vec::new();
+        for path in ["/id", "/spegel/v1/id", "/v1-k3s/p2p", "/v1-rke2/p2p"] {
+            // Each asks twice: one at a time is another one each time.
+            for _ in 0..2 {
+                said.push((path, ask(agent, path, Some("application/json")).2));
+            }
+        }
+        said
+    };
+    let named = |said: &[(&str, String)], i: usize| {
+        let mut paths: Vec<_> = said.iter().filter(|(_, b)| b.contains(IDS[i])).collect();
+        paths.dedup_by_key(|(path, _)| *path);
+        paths.len()
+    };
+    assert_eq!(named(&all(&agents[0]), 2), 4, "{:?}", all(&agents[0]));
+    agents[2].kill();
+    for agent in &agents[..2] {
+        eventually("it is down", || agent.peers().len() == 1);
+    }
+    // One answer serves everybody who asks within a second.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    for (agent, other) in [(&agents[0], 1), (&agents[1], 0)] {
+        let said = all(agent);
+        assert_eq!(named(&said, 2), 0, "{said:?}");
+        assert_eq!(named(&said, other), 4, "{said:?}");
+    }
+}
+
 #[test]
 fn spegel_gets_everybody_but_itself() {
     let lab = Lab::new();

@@ -4,12 +4,18 @@
 // Processes are frozen and killed, and looked at in /proc.
 #![cfg(target_os = "linux")]
 
+mod addresses;
+mod balancer;
+mod blocked;
 mod clients;
+mod crashes;
+mod descriptors;
 mod harness;
 
 mod fifty;
 mod flood;
 mod identity;
+mod idle;
 mod namespaces;
 mod outsiders;
 mod relay;
@@ -18,4 +24,5 @@ mod signals;
 mod spegel;
 mod start;
 mod state;
+mod stuck;
 mod verdicts;

@@ -93,3 +93,72 @@ fn lost(network: &Network, node: usize) -> u64 {
     let (_, after) = rules.split_once("counter packets ").expect(&rules);
     after.split(' ').next().unwrap().parse().unwrap()
 }
+
+/// From now on what comes to this node over UDP is lost, or is not any more.
+fn block_udp(network: &Network, node: usize, blocked: bool) -> bool {
+    let rule = |words: &[&str]| {
+        let output = network.run(node, &[&["ip", "rule"], words].concat());
+        output.status.success()
+    };
+    let udp = ["iif", "eth0", "ipproto", "udp", "blackhole"];
+    match blocked {
+        true => rule(&[&["add", "pref", "1"], &udp[..]].concat()),
+        false => rule(&["del", "pref", "1"]),
+    }
+}
+
+/// R32: UDP is blocked in the middle of things, and TCP is open: nobody is down, the log says it once,
+/// and takes it back.
+#[test]
+fn what_is_blocked_over_udp_is_said_once_and_taken_back() {
+    let Some(network) = Network::new(N) else {
+        return;
+    };
+    // Local addresses come first otherwise, and no rule is seen.
+    for node in 1..=N {
+        for words in [
+            &["ip", "rule", "add", "pref", "100", "lookup", "local"][..],
+            &["ip", "rule", "del", "pref", "0"][..],
+        ] {
+            assert!(network.run(node, words).status.success());
+        }
+    }
+    let lab = Lab::new();
+    let mut ring = ring(&lab, &network);
+    for agent in &mut ring {
+        agent.impatient().spawn();
+    }
+    eventually_know(&network, &[1, 2, 3, 4]);
+    let marks: Vec<_> = ring.iter().map(Agent::mark).collect();
+    if !(1..=N).all(|node| block_udp(&network, node, true)) {
+        eprintln!("skipped: no rules by protocol in this kernel");
+        return;
+    }
+    let blocked = "over QUIC (UDP) peers do not answer";
+    let open = "peers answer over QUIC (UDP) again";
+    // Whoever has not dialled anybody since cannot know it: its links have come over TCP.
+    let said = |what: &str| -> Vec<usize> {
+        let agents = ring.iter().zip(&marks);
+        agents
+            .map(|(agent, mark)| agent.lines(*mark, &[what]))
+            .collect()
+    };
+    eventually("two of them say so", || {
+        said(blocked).iter().filter(|lines| **lines > 0).count() >= 2
+    });
+    // It is tried again once a minute.
+    std::thread::sleep(std::time::Duration::from_secs(75));
+    for node in 1..=N {
+        assert!(block_udp(&network, node, false));
+    }
+    std::thread::sleep(std::time::Duration::from_secs(60));
+    eventually("it is taken back by whoever has said it", || {
+        said(open) == said(blocked)
+    });
+    assert!(said(blocked).iter().all(|lines| *lines <= 1), "once");
+    assert_eq!(said("is down"), [0; N]);
+    eventually_know(&network, &[1, 2, 3, 4]);
+    for agent in &mut ring {
+        assert_eq!(agent.stop().code, Some(0));
+    }
+}

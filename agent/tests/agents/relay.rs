@@ -13,7 +13,6 @@ fn ring(lab: &Lab, relays: &Relays, transport: &str, n: usize) -> Vec<Agent> {
         .collect();
     for (i, agent) in ring.iter_mut().enumerate() {
         agent
-            .set_text("pace.trace_interval", "2s")
             .set("transports", &format!("[{transport:?}]"))
             .set("advertise", &format!("[{:?}]", fronts[i]))
             .ask(&[&fronts[(i + 1) % n]]);

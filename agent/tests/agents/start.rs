@@ -36,7 +36,7 @@ fn a_token_and_an_upstream_are_enough() {
         "listening on tcp://0.0.0.0:7651",
         "upstream server2.invalid: the name does not resolve",
         "upstreams: /dns/server2.invalid/udp/7651/quic-v1",
-        "no address that others could reach",
+        "others are told of an address once they see and reach this node there",
         "admin interface on http://127.0.0.1:7652",
     ] {
         agent.eventually_logs(Mark::default(), part);

@@ -135,12 +135,12 @@ fn peerx_files_match_by_port_where_nodes_share_a_machine() {
     let tree = Tree::new(&[
         (
             "a.toml",
-            "node_name = \"alpha\"\nadvertise = [\"127.0.0.1:7001\"]\nupstreams = [\"127.0.0.1:7002\"]\ntoken_file = \"t\"\n\n\
+            "local = true\nnode_name = \"alpha\"\nadvertise = [\"127.0.0.1:7001\"]\nupstreams = [\"127.0.0.1:7002\"]\ntoken_file = \"t\"\n\n\
              [limits]\ncapacity = 100\n",
         ),
         (
             "b.toml",
-            "token_file = \"t\"\nadvertise = [\"127.0.0.1:7002\"]\nupstreams = [\"tcp://127.0.0.1:7001\", \"alpha:7001\"]\n",
+            "token_file = \"t\"\nlocal = true\nadvertise = [\"127.0.0.1:7002\"]\nupstreams = [\"tcp://127.0.0.1:7001\", \"alpha:7001\"]\n",
         ),
         (
             "c.toml",
@@ -159,7 +159,7 @@ fn peerx_files_match_by_port_where_nodes_share_a_machine() {
     );
     let text = tree.check(&["."]).stdout;
     assert!(
-        text.contains("a.toml:3: from `upstreams` remove \"127.0.0.1:7002\""),
+        text.contains("a.toml:4: from `upstreams` remove \"127.0.0.1:7002\""),
         "{text}"
     );
 }

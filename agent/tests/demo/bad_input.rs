@@ -31,9 +31,13 @@ fn numbers() {
 fn topologies() {
     refused(&["--topology", "random:0"], &["random:K"]);
     refused(&["--topology", "random:3"], &["more than 3 nodes"]);
-    refused(&["--topology", "no-such-file"], &["no-such-file"]);
     refused(
-        &["--topology", "no-such-file", "--nodes", "3"],
+        &["--topology", "rnig"],
+        &["rnig: no such topology, and no such file", "ring, line"],
+    );
+    refused(&["--topology", "gone.txt"], &["gone.txt: no such file"]);
+    refused(
+        &["--topology", "gone.txt", "--nodes", "3"],
         &["--nodes goes with the built-in topologies"],
     );
 }

@@ -3,11 +3,12 @@
 use super::{TRANSPORTS, demo};
 use serde_json::{Value, json};
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "bytes",
     "converged",
     "converged_ms",
     "cpu_percent_per_node",
+    "crash",
     "loops",
     "messages",
     "messages_per_node_per_s",
@@ -17,6 +18,10 @@ const FIELDS: [&str; 10] = [
 ];
 
 fn summary(arguments: &[&str]) -> Value {
+    summary_of(&[arguments, &["--no-crash"]].concat())
+}
+
+fn summary_of(arguments: &[&str]) -> Value {
     let run = demo(&[arguments, &["--json"]].concat());
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{}", run.stdout);
     serde_json::from_str(&run.stdout).unwrap()
@@ -25,7 +30,7 @@ fn summary(arguments: &[&str]) -> Value {
 #[test]
 fn three_in_a_ring_over_every_transport() {
     for transport in TRANSPORTS {
-        let summary = summary(&["--transport", transport, "--seconds", "1"]);
+        let summary = summary_of(&["--transport", transport, "--seconds", "1"]);
         let mut fields: Vec<_> = summary.as_object().unwrap().keys().collect();
         fields.sort();
         assert_eq!(fields, FIELDS, "{transport}");
@@ -36,6 +41,16 @@ fn three_in_a_ring_over_every_transport() {
         assert_eq!(summary["loops"], json!([["n0", "n1", "n2"]]), "{transport}");
         for positive in ["converged_ms", "messages", "bytes"] {
             assert!(summary[positive].as_f64().unwrap() > 0.0, "{summary:#}");
+        }
+        let crash = &summary["crash"];
+        assert_eq!(crash["node"], "n2");
+        let others = crash["others"].as_array().unwrap();
+        let names: Vec<_> = others.iter().map(|other| &other["node"]).collect();
+        assert_eq!(names, ["n0", "n1"]);
+        for known in others.iter().chain([crash]) {
+            for time in ["down_ms", "up_ms"] {
+                assert!(known[time].as_f64().unwrap() >= 0.0, "{summary:#}");
+            }
         }
         for measured in ["messages_per_node_per_s", "cpu_percent_per_node"] {
             assert!(summary[measured].as_f64().unwrap() >= 0.0, "{summary:#}");

@@ -270,7 +270,7 @@ impl Base {
                     break;
                 }
                 slots.extend(self.table.random(&mut self.cx.choices, |_, e| {
-                    !e.is_tombstone() && e.node != *except && (e.reachable || !reachable)
+                    !e.is_tombstone() && e.node != *except && (e.is_reachable() || !reachable)
                 }));
             }
         }

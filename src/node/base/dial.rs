@@ -1,22 +1,29 @@
-//! Dialling: upstreams, peers, and the hints of expired ones (R17, R19, R28).
+//! Dialling: upstreams, peers, and the hints of those that are gone (R17, R19, R28, R37).
 
 use alloc::vec::Vec;
+use core::cell::LazyCell;
+use core::net::SocketAddr;
+use core::time::Duration;
 
 use crate::addr::Multiaddr;
 use crate::effect::{Effect, Event, Target};
 use crate::error::UsageError;
-use crate::id::{DialId, NodeId};
+use crate::id::{DialId, LinkId, NodeId};
 use crate::limits::caps;
 use crate::node::base::Base;
-use crate::node::state::dialer::{NEXT_DIAL, Purpose};
+use crate::node::state::dialer::{Dialled, NEXT_DIAL, Purpose};
+use crate::node::state::hints::{Kept, Worth};
+use crate::node::state::upstreams::Upstream;
 use crate::node::timers::Timer;
+use crate::table::{Entry, Slot, Way};
 
 impl Base {
-    fn dial(&mut self, purpose: Purpose, target: Target) -> Option<DialId> {
+    pub(super) fn dial(&mut self, purpose: Purpose, target: Target) -> Option<DialId> {
         let kept = match &purpose {
             Purpose::Upstream(_) => true,
             Purpose::Peer(node) => self.table.successor() == Some(*node),
-            Purpose::Hint(_) => false,
+            Purpose::Afresh(node) | Purpose::Probe(node, _) => self.links.is_linked(node),
+            Purpose::Hint(_) | Purpose::Back { .. } => false,
         };
         if !kept && self.has_all_links() {
             return None;
@@ -36,42 +43,78 @@ impl Base {
         if addresses.is_empty() {
             return None;
         }
-        self.dial(Purpose::Peer(node), Target::Peer { node, addresses })
+        let target = Target::Peer { node, addresses };
+        self.dial(Purpose::Peer(node), target)
+    }
+
+    /// The same, unless too many were dialled in vain of late (R28).
+    pub(crate) fn dial_partner(&mut self, node: NodeId) -> Option<DialId> {
+        let may = self.dialer.may_be_in_vain(false, self.cx.now);
+        may.then(|| self.dial_peer(node)).flatten()
     }
 
     /// Dials a node that may not hear over its link (R32), also where it has been left alone.
-    pub(crate) fn dial_afresh(&mut self, node: NodeId) {
-        let addresses = self.peer_addresses(&node);
-        if !self.dialer.is_dialing(&node) && !addresses.is_empty() {
-            self.dial(Purpose::Peer(node), Target::Peer { node, addresses });
+    /// Whether it is being dialled now. Every second time it begins with its addresses of other
+    /// transports than the first is of.
+    pub(crate) fn dial_afresh(&mut self, node: NodeId, nth: u8) -> bool {
+        if self.dialer.is_dialing(&node) {
+            return true;
         }
+        if self.is_refused_by(&node) {
+            return false;
+        }
+        let mut addresses = self.peer_addresses(&node);
+        let protocol = |a: &Multiaddr| a.port().map(|(protocol, _)| protocol);
+        let first = addresses.first().and_then(protocol);
+        if nth % 2 == 1 {
+            addresses.sort_by_key(|a| protocol(a) == first);
+        }
+        let target = Target::Peer { node, addresses };
+        !target.addresses().is_empty() && self.dial(Purpose::Afresh(node), target).is_some()
     }
 
-    /// Dials every upstream and hint whose time has come.
+    /// Whether this node has its key from another, and that one keeps the other's link (R36).
+    pub(crate) fn is_refused_by(&self, node: &NodeId) -> bool {
+        self.clones.is_refused_by(node, self.cx.now)
+    }
+
+    /// Dials every upstream whose time has come, and a hint.
     pub(crate) fn redial(&mut self) {
         let now = self.cx.now;
-        let links = &self.links;
-        for address in self.upstreams.due(now, |node| links.is_linked(node)) {
+        let (links, table) = (&self.links, &self.table);
+        // Only where some address is due that is none of the first.
+        let listed = LazyCell::new(|| table.live_addresses());
+        let due = self.upstreams.take_due(
+            &mut self.cx,
+            |node| links.is_linked(node),
+            |address| listed.contains(address.as_bytes()),
+        );
+        for address in due {
             let target = Target::Upstream(address.clone());
             if self
                 .dial(Purpose::Upstream(address.clone()), target)
                 .is_some()
             {
-                self.upstreams.dial_begun(&address);
+                self.upstreams.dial_begun(&address, &mut self.cx);
             } else {
                 self.upstreams.dial_postponed(&address, now, NEXT_DIAL);
             }
         }
-        let dialer = &self.dialer;
-        let due = self
-            .hints
-            .take_due(&mut self.cx, |node| dialer.is_dialing(node));
-        for (node, addresses) in due {
-            if !self.links.is_linked(&node) {
-                self.dial(Purpose::Hint(node), Target::Peer { node, addresses });
-            }
-        }
+        self.dial_hint();
         self.schedule_redial();
+    }
+
+    fn dial_hint(&mut self) {
+        if !self.dialer.may_be_in_vain(true, self.cx.now) {
+            self.hints.postpone(self.cx.now + NEXT_DIAL);
+            return;
+        }
+        let (dialer, links, others) = (&self.dialer, &self.links, self.table.others());
+        let busy = |node: &NodeId| dialer.is_dialing(node) || links.is_linked(node);
+        if let Some((node, addresses)) = self.hints.take_due(&mut self.cx, others, busy) {
+            let target = Target::Peer { node, addresses };
+            self.dial(Purpose::Hint(node), target);
+        }
     }
 
     /// Sets the timer for the next upstream or hint. One that is being dialled is scheduled anew
@@ -79,25 +122,125 @@ impl Base {
     pub(crate) fn schedule_redial(&mut self) {
         let (links, dialer) = (&self.links, &self.dialer);
         let upstream = self.upstreams.next_due(|node| links.is_linked(node));
-        let hint = self.hints.next_due(|node| dialer.is_dialing(node));
+        let busy = |node: &NodeId| dialer.is_dialing(node) || links.is_linked(node);
+        let hint = self.hints.next_due(busy);
         match upstream.into_iter().chain(hint).min() {
             Some(at) => self.cx.timers.set(Timer::Redial, at.max(self.cx.now)),
             None => self.cx.timers.clear(Timer::Redial),
         }
     }
 
+    /// This node hears nobody: where do the upstreams lead (R37)?
+    pub(crate) fn look_at_once(&mut self) {
+        self.upstreams.look_at_once(self.cx.now);
+        self.schedule_redial();
+    }
+
+    /// The link that makes the one of this dial superfluous: an upstream was looked at, and there is
+    /// a link to the node found there on which something came a moment ago. [The newer of two would
+    /// stay, and what is under way on the older one be lost. Where nothing has come, the older one
+    /// may be dead at the other end.] Only where its Hello has come. [Of two that cross each
+    /// end would close its own.]
+    pub(crate) fn other_way(&self, node: &NodeId, dialled: Option<&Dialled>) -> Option<LinkId> {
+        let is_look = matches!(dialled?.purpose, Purpose::Upstream(_));
+        let (id, link) = (self.links.of(node)?, self.links.link_of(node)?);
+        let lately = link.mute_for(self.cx.now) < self.cx.config.request_timeout;
+        (is_look && lately && link.epoch().is_some() && link.timeouts() == 0).then_some(id)
+    }
+
+    pub(crate) fn is_linked_through(&self, address: &Multiaddr) -> bool {
+        let upstream = self.upstreams.iter().find(|u| u.address() == address);
+        let node = upstream.and_then(Upstream::node);
+        node.is_some_and(|node| self.links.is_linked(&node))
+    }
+
     /// A peer could not be dialled, or another node answers where it should be.
     pub(crate) fn peer_unreachable(&mut self, node: NodeId) {
         let retry_in = self.peers.failed(node, &mut self.cx);
-        self.table.set_reachable(&node, false);
+        self.table.set_way(&node, Way::Unreachable);
         self.cx.event(Event::PeerUnreachable { node, retry_in });
     }
 
-    /// Keeps the addresses of an expired peer (R28).
-    pub(crate) fn add_hint(&mut self, node: NodeId, mut addresses: Vec<Multiaddr>) {
-        addresses.retain(|a| self.cx.config.allows(&node, a));
-        if self.hints.add(&mut self.cx, node, addresses) {
+    /// Keeps the addresses of a peer that is gone from the table (R28).
+    pub(crate) fn add_hint(&mut self, entry: &Entry) {
+        let (addresses, worth) = self.hint_of(entry, false);
+        self.keep_hint(entry.node, addresses, worth);
+    }
+
+    /// Where this node is looked for once it is gone, and what that is worth.
+    pub(crate) fn hint_of(&self, entry: &Entry, down: bool) -> (Vec<Multiaddr>, Worth) {
+        let node = &entry.node;
+        let addresses = self.hint_addresses(node, entry.addresses(self.cx.config.local));
+        let worth = Worth {
+            known: self.cx.now.saturating_since(entry.first_seen()),
+            linked: self.was_linked(node),
+            upstream: self.upstreams.contains(node),
+            down,
+        };
+        (addresses, worth)
+    }
+
+    pub(crate) fn keep_hint(&mut self, node: NodeId, addresses: Vec<Multiaddr>, worth: Worth) {
+        let distance = self.table.distance(&node);
+        if self
+            .hints
+            .add(&mut self.cx, node, distance, addresses, worth)
+        {
             self.schedule_redial();
+        }
+    }
+
+    /// The same of one that was kept before a restart, or was known then.
+    pub(crate) fn restore_hint(&mut self, node: NodeId, addresses: Vec<Multiaddr>, kept: Kept) {
+        let addresses = self.hint_addresses(&node, addresses);
+        let distance = self.table.distance(&node);
+        let now = self.cx.now;
+        if node != self.cx.id && self.hints.restore(now, node, distance, addresses, kept) {
+            self.schedule_redial();
+        }
+    }
+
+    fn hint_addresses(&self, node: &NodeId, mut addresses: Vec<Multiaddr>) -> Vec<Multiaddr> {
+        addresses.retain(|a| self.cx.config.allows(node, a));
+        addresses
+    }
+
+    /// For how long this node was linked, now included.
+    fn was_linked(&self, node: &NodeId) -> Duration {
+        let now = self.links.link_of(node).map(|link| link.age(self.cx.now));
+        self.peers.linked_for(node) + now.unwrap_or_default()
+    }
+
+    /// This dial has led to that node, at that address: what else claimed it is no hint any more. An
+    /// upstream's address may be a balancer's, where many are found.
+    pub(crate) fn dial_reached(
+        &mut self,
+        dialled: &Dialled,
+        node: &NodeId,
+        at: Option<SocketAddr>,
+    ) {
+        if let (Purpose::Peer(_) | Purpose::Afresh(_) | Purpose::Hint(_), Some(at)) =
+            (&dialled.purpose, at)
+        {
+            self.hints.retire(node, at);
+            self.peers.found(*node, at, self.cx.now);
+        }
+    }
+
+    /// A node has said itself where it is: at the address from which it is linked nobody else is.
+    pub(crate) fn heard_where(&mut self, slot: Slot) {
+        let Some(entry) = self.table.get(slot) else {
+            return;
+        };
+        let (node, addresses) = (&entry.node, entry.addresses(self.cx.config.local));
+        let link = self.links.link_of(node);
+        let Some(remote) = link.and_then(|link| link.source().1) else {
+            return;
+        };
+        for at in addresses.iter().filter_map(Multiaddr::socket_addr) {
+            if at.ip() == remote.ip() {
+                self.hints.retire(node, at);
+            }
         }
     }
 
@@ -106,7 +249,9 @@ impl Base {
         if addresses.len() > caps::UPSTREAMS {
             return Err(UsageError::TooManyUpstreams);
         }
-        self.upstreams.replace(addresses, self.cx.now);
+        self.upstreams
+            .replace(addresses, self.own.addresses(), &mut self.cx);
+        self.name_upstreams();
         self.schedule_redial();
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! The lower tier: everything by which a node knows, speaks and dials. It sees no exchange.
 //!
 //! [`Base`] composes the machines that it owns; each file here is one thing that takes several of
-//! them: reading, composing a message, saying it, dialling, keeping the own record, and what goes
-//! round cycles.
+//! them: reading, composing a message, saying it, dialling, keeping the own record, and
+//! finding cycles.
 
 mod accuse;
+mod addresses;
+mod blocked;
 mod compose;
 mod cycles;
 mod dial;
@@ -15,24 +17,36 @@ mod speak;
 mod standing;
 mod tree;
 
+use core::time::Duration;
+
 use crate::config::Identity;
 use crate::effect::Event;
 use crate::node::cx::Cx;
+use crate::node::state::blocked::Blocked;
+use crate::node::state::clones::Clones;
+use crate::node::state::contact::Contact;
 use crate::node::state::cycles::Cycles;
+use crate::node::state::dial_backs::DialBacks;
 use crate::node::state::dialer::Dialer;
 use crate::node::state::hints::Hints;
 use crate::node::state::links::Links;
+use crate::node::state::mirrors::Mirrors;
+use crate::node::state::named::Named;
+use crate::node::state::outbox::Outbox;
 use crate::node::state::own::Own;
+use crate::node::state::own_addresses::OwnAddresses;
 use crate::node::state::pace::Pace;
 use crate::node::state::peers::Peers;
-use crate::node::state::reports::Reports;
 use crate::node::state::standing::Standing;
-use crate::node::state::traces::Traces;
 use crate::node::state::tree::Tree;
 use crate::node::state::upstreams::Upstreams;
+use crate::node::state::wall::Wall;
 use crate::ring::RingKey;
 use crate::seal::Sealer;
 use crate::table::{Due, Table};
+
+/// Who was known for less is no hint when it is pushed out (R28).
+const HELD: Duration = Duration::from_secs(60);
 
 /// What a node is without the exchanges that it has under way.
 pub(crate) struct Base {
@@ -40,21 +54,29 @@ pub(crate) struct Base {
     pub(crate) table: Table,
     pub(crate) sealer: Sealer,
     pub(crate) own: Own,
+    pub(crate) own_addresses: OwnAddresses,
+    pub(crate) dial_backs: DialBacks,
     pub(crate) links: Links,
     pub(crate) peers: Peers,
     pub(crate) dialer: Dialer,
     pub(crate) hints: Hints,
     pub(crate) upstreams: Upstreams,
+    pub(crate) contact: Contact,
+    pub(crate) mirrors: Mirrors,
+    pub(crate) clones: Clones,
+    pub(crate) blocked: Blocked,
+    pub(crate) wall: Wall,
     pub(crate) pace: Pace,
     pub(crate) standing: Standing,
     pub(crate) tree: Tree,
-    pub(crate) traces: Traces,
+    pub(crate) outbox: Outbox,
     pub(crate) cycles: Cycles,
-    pub(crate) reports: Reports,
+    pub(crate) named: Named,
 }
 
 impl Base {
     pub(crate) fn new(mut cx: Cx, identity: Identity, sealer: Sealer, seed: &[u8; 32]) -> Self {
+        let upstreams = Upstreams::new(&identity.addresses, &mut cx);
         Self {
             table: Table::new(
                 cx.id,
@@ -63,18 +85,25 @@ impl Base {
                 RingKey::new(&cx.config.cluster),
             ),
             sealer,
+            own_addresses: OwnAddresses::new(identity.addresses.clone(), identity.listening, &cx),
+            dial_backs: DialBacks::default(),
             own: Own::new(identity.addresses, identity.metadata),
             links: Links::default(),
             peers: Peers::default(),
             dialer: Dialer::default(),
-            hints: Hints::default(),
-            upstreams: Upstreams::new(&mut cx),
+            hints: Hints::new(&cx),
+            upstreams,
+            contact: Contact::default(),
+            mirrors: Mirrors::default(),
+            clones: Clones::default(),
+            blocked: Blocked::default(),
+            wall: Wall::default(),
             pace: Pace::new(cx.config.round),
             standing: Standing::default(),
             tree: Tree::new(seed),
-            traces: Traces::default(),
+            outbox: Outbox::default(),
             cycles: Cycles::default(),
-            reports: Reports::default(),
+            named: Named::default(),
             cx,
         }
     }
@@ -90,7 +119,7 @@ impl Base {
             self.cx.stats.records_expired += 1;
             if !entry.is_tombstone() {
                 self.cx.event(Event::PeerExpired { node: entry.node });
-                self.add_hint(entry.node, entry.addresses(self.cx.config.local));
+                self.add_hint(&entry);
             }
         }
         overdue
@@ -98,9 +127,14 @@ impl Base {
 
     /// After every record that the table took in: who had to make room for it.
     pub(crate) fn report_evicted(&mut self) {
-        if let Some(node) = self.table.take_evicted() {
-            self.cx.stats.records_evicted += 1;
-            self.cx.event(Event::PeerEvicted { node });
+        let Some(entry) = self.table.take_evicted() else {
+            return;
+        };
+        self.cx.stats.records_evicted += 1;
+        self.cx.event(Event::PeerEvicted { node: entry.node });
+        // Where a table is full, most come and go within moments.
+        if self.cx.now.saturating_since(entry.first_seen()) >= HELD {
+            self.add_hint(&entry);
         }
     }
 }

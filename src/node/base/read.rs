@@ -16,9 +16,6 @@ use crate::wire::{Cursor, Delta, Digest, WireRecord};
 const PATIENCE: Duration = Duration::from_millis(20);
 /// The round-trip time that is assumed until one is measured.
 const FIRST_RTT: Duration = Duration::from_millis(100);
-/// With so few records there is no burst of news that a trace could be in the way of.
-const SMALL: usize = 16;
-
 impl Base {
     /// What the table holds, in short.
     pub(crate) fn digest(&self) -> Digest {
@@ -33,12 +30,6 @@ impl Base {
     /// Several rounds have passed without news: this is no cold start.
     pub(crate) fn is_quiet(&self) -> bool {
         self.pace.is_quiet(&self.cx.config)
-    }
-
-    /// Many records are new just now: news first, traces of others afterwards. One round without
-    /// news is no end: it may have met a partner who knew no more.
-    pub(crate) fn is_bursting(&self) -> bool {
-        self.table.len() > SMALL && self.pace.is_bursting(&self.cx.config)
     }
 
     /// How soon to ask because a renewal has not come by: 16 times in the eighth of a life that is
@@ -70,6 +61,26 @@ impl Base {
         self.links.len() >= self.cx.config.max_links
     }
 
+    /// Whether there is no room for this link. That of the ring predecessor is let in beyond the cap:
+    /// otherwise the ring, along which news goes (R46), would break at a node with many links. [Judged
+    /// when it came up: a cold hub that many dial at once knows nobody yet, each of them seemed to be
+    /// its predecessor, and whoever came later found the hub full for ever.]
+    pub(crate) fn stays_over_cap(&mut self, link: LinkId, node: &NodeId) -> bool {
+        let over_cap = self.links.get(link).is_some_and(LinkState::is_over_cap);
+        let predecessor = over_cap && self.table.is_predecessor(node);
+        if let Some(link) = self.links.get_mut(link).filter(|_| predecessor) {
+            link.let_in();
+        }
+        over_cap && !predecessor
+    }
+
+    /// Links to upstreams of which there is no record.
+    pub(crate) fn unknown_upstreams(&self) -> impl Iterator<Item = LinkId> + '_ {
+        let nodes = self.upstreams.nodes().into_iter();
+        let unknown = nodes.filter(|node| self.table.lookup(node).is_none());
+        unknown.filter_map(|node| self.links.of(&node))
+    }
+
     /// An exchange with this node has been completed over a link that it still has.
     pub(crate) fn has_exchanged(&self, node: &NodeId) -> bool {
         let link = self.links.link_of(node);
@@ -81,13 +92,16 @@ impl Base {
         self.links.link_of(node).is_some_and(LinkState::takes_names)
     }
 
-    /// Where a peer can be dialled, as far as rules and policy allow.
+    /// Where a peer can be dialled, as far as rules and policy allow: first where it was found lately.
     pub(crate) fn peer_addresses(&self, node: &NodeId) -> Vec<Multiaddr> {
         let entry = self.table.lookup(node);
         let mut addresses = entry
             .map(|e| e.addresses(self.cx.config.local))
             .unwrap_or_default();
         addresses.retain(|a| self.cx.config.allows(node, a));
+        if let Some(found) = self.peers.found_at(node, self.cx.now) {
+            addresses.sort_by_key(|a| a.socket_addr() != Some(found));
+        }
         addresses
     }
 

@@ -1,10 +1,12 @@
 //! Speaking: every message goes out here, if its link has room for its class.
 
+use core::net::SocketAddr;
+
 use crate::contract;
 use crate::effect::Effect;
 use crate::id::{LinkId, NodeId, RequestId};
 use crate::node::base::Base;
-use crate::node::state::links::{Answered, Class};
+use crate::node::state::links::{Answered, Class, LinkState};
 use crate::node::timers::Timer;
 use crate::rng;
 use crate::seal::Signing;
@@ -21,7 +23,7 @@ impl Base {
             return false;
         };
         let kind = message.kind();
-        if !link.take_room(class, kind, self.cx.now) {
+        if !link.take_room(class, self.cx.now) {
             self.cx.stats.pushes_skipped += 1;
             return false;
         }
@@ -45,18 +47,34 @@ impl Base {
         if let Some((about, until)) = link.take_news() {
             self.send_news(id, about, until);
         }
-        self.send_traces_of(id);
     }
 
     pub(crate) fn send_hello(&mut self, link: LinkId) {
-        let hello = Hello {
+        let replaces = self.links.get(link).is_some_and(LinkState::replaces);
+        let replaces = if replaces { wire::REPLACES } else { 0 };
+        let seen = self.seen_at(link);
+        let hello = Message::Hello(self.hello(replaces, seen));
+        self.send(link, hello, Class::Answer);
+    }
+
+    /// On a link that is no link to another node (R36).
+    pub(crate) fn send_hello_to_itself(&mut self, link: LinkId) {
+        let hello = Message::Hello(self.hello(0, None));
+        let kind = hello.kind();
+        let bytes = wire::encode(hello);
+        self.cx.stats.count_sent(kind, bytes.len());
+        self.cx.effect(Effect::Send { link, bytes });
+    }
+
+    fn hello(&self, replaces: u64, seen: Option<SocketAddr>) -> Hello {
+        Hello {
             min_version: wire::VERSION,
             max_version: wire::VERSION,
-            features: wire::SKETCHES | wire::NODES | self.signs(),
+            features: wire::SKETCHES | wire::NODES | wire::DIAL_BACKS | self.signs() | replaces,
             epoch: self.cx.epoch,
             cluster: rng::cluster_hash(&self.cx.config.cluster),
-        };
-        self.send(link, Message::Hello(hello), Class::Answer);
+            seen,
+        }
     }
 
     /// What this node does about signatures, as bits of a Hello.

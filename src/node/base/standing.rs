@@ -58,7 +58,7 @@ impl Base {
             if self.links.is_linked(&node) || self.dialer.is_dialing(&node) {
                 continue;
             }
-            if begun < DIALS && self.dial_peer(node).is_some() {
+            if begun < DIALS && self.dial_partner(node).is_some() {
                 begun += 1;
             } else if self.may_be_dialled(&node) {
                 // There are too many dials just now.

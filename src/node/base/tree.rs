@@ -130,7 +130,7 @@ impl Base {
     }
 
     /// All links within reach, the nearest first.
-    fn links_within(&self, reach: u64, except: Option<NodeId>) -> Vec<Target> {
+    pub(super) fn links_within(&self, reach: u64, except: Option<NodeId>) -> Vec<Target> {
         let others = self.links.iter().filter(|(_, l)| Some(l.node()) != except);
         // Of two links to one node, the one that is about to close is none.
         let usable = others.filter(|(id, l)| self.usable(&l.node()) == Some(*id));

@@ -4,44 +4,69 @@
 //! once where `Config::detection` is `None`.
 
 mod accuse;
+mod invite;
+mod mass;
+mod near;
 mod tick;
 mod watch;
 
 use core::time::Duration;
 
+use crate::effect::Event;
 use crate::id::{LinkId, NodeId};
 use crate::limits::bucket::{Bucket, Rate};
 use crate::node::base::Base;
 use crate::node::cx::Cx;
 use crate::node::state::accusations::Accusations;
+use crate::node::state::false_accusers::FalseAccusers;
 use crate::node::state::hearing::{Hearing, Stop};
+use crate::node::state::invitations::Invitations;
 use crate::node::state::mass::Mass;
 use crate::node::state::repairs::Repairs;
+use crate::node::state::uncounted::Uncounted;
 use crate::node::state::watchers::Watchers;
 use crate::node::state::watches::{Times, Watches};
 use crate::node::timers::Timer;
+use crate::ring::Places;
 use crate::time::Instant;
 use crate::wire::{Ask, Beat};
 
 /// A change of the table is shown to the watchers so soon: what comes with it is one change.
 const EARLY: Duration = Duration::from_millis(100);
+/// Whoever was not heard yet is not accused for so long after the start. [1,000 restarted within
+/// 10 s: 9,948 pairs that were wrong; so: none.]
+const UNHEARD: Duration = Duration::from_secs(10);
 /// Refutations at once, and then one in each interval (R33).
 const REFUTATIONS: Rate = Rate::new(16, Duration::from_secs(2));
+/// The same of what is said by those that this node has named: nobody who has heard that counts it.
+const OF_THE_NAMED: Rate = Rate::new(1, Duration::from_secs(60));
 
 pub(crate) struct Detector {
     pub(super) watches: Watches,
     pub(super) watchers: Watchers,
     pub(super) accusations: Accusations,
     pub(super) repairs: Repairs,
+    pub(super) invitations: Invitations,
+    pub(super) false_accusers: FalseAccusers,
+    pub(super) uncounted: Uncounted,
     hearing: Hearing,
     mass: Mass,
     started: Instant,
     refutations: Bucket,
+    refutations_of_named: Bucket,
+    /// Where all stand, as of so many changes of the ring.
+    places: Option<(u64, Places)>,
+    /// When it is seen whether accusations count that did not (R39).
+    reconsider_at: Option<Instant>,
+    /// When those are in doubt that have not answered after the loss of many.
+    survey_ends: Option<Instant>,
     /// The changes of the ring when it was last seen whom to watch.
     looked_at: Option<u64>,
     /// Of those watched, how many were lost when it was last seen whether many are.
     lost: usize,
     fingerprint: u64,
+    /// Whose turn is next of the standing links to others than watchers.
+    turn: usize,
     /// When the watchers are told that the fingerprint is another (R31).
     early: Option<Instant>,
 }
@@ -53,13 +78,21 @@ impl Detector {
             watchers: Watchers::default(),
             accusations: Accusations::default(),
             repairs: Repairs::default(),
+            invitations: Invitations::default(),
+            false_accusers: FalseAccusers::new(now + UNHEARD),
+            uncounted: Uncounted::default(),
             hearing: Hearing::new(now),
             mass: Mass::default(),
             started: now,
             refutations: Bucket::default(),
+            refutations_of_named: Bucket::default(),
+            places: None,
+            reconsider_at: None,
+            survey_ends: None,
             looked_at: None,
             lost: 0,
             fingerprint: 0,
+            turn: 0,
             early: None,
         }
     }
@@ -69,12 +102,19 @@ impl Detector {
     }
 
     /// Something has come from this node.
-    pub(crate) fn heard(&mut self, node: &NodeId, now: Instant) {
+    pub(crate) fn heard(&mut self, base: &mut Base, node: &NodeId) {
+        let now = base.cx.now;
         self.watches.heard(node, now);
         if self.hearing.heard(node, now) {
             // While nobody was heard, nobody's silence said anything.
             self.watches.start_anew(now);
+            self.excuse(base);
+            base.cx.event(Event::IsolationOver);
         }
+    }
+
+    pub(crate) fn is_isolated(&self) -> bool {
+        self.hearing.is_isolated()
     }
 
     /// An input has come. Late for what was due, this process has stood still (R34).
@@ -88,12 +128,22 @@ impl Detector {
         let now = base.cx.now;
         match self.hearing.woken(due, now, detection) {
             None => {}
-            Some(Stop::Short) => self.watches.start_anew(now),
-            Some(Stop::Long) => {
-                self.watches.start_anew(now);
-                base.renew_own();
-            }
+            Some(stop) => self.stood_still(base, stop),
         }
+    }
+
+    pub(super) fn stood_still(&mut self, base: &mut Base, stop: Stop) {
+        self.watches.start_anew(base.cx.now);
+        self.excuse(base);
+        if stop == Stop::Long {
+            base.renew_own();
+        }
+    }
+
+    /// Whoever has accused this node meanwhile was right.
+    fn excuse(&mut self, base: &Base) {
+        let detection = base.cx.config.detection.unwrap_or_default();
+        self.false_accusers.excuse(base.cx.now + detection);
     }
 
     pub(crate) fn on_beat(&mut self, base: &Base, link: LinkId, beat: Beat) {
@@ -111,17 +161,58 @@ impl Detector {
             self.watchers.remove(&node);
         }
         base.send_beat(link);
+        if ask.invite {
+            self.invitations.accept(node, base.cx.now);
+            self.looked_at = None;
+        }
         if let Some(at) = ask.accused {
-            self.refute(base, at);
+            self.refute(base, &node, at);
             base.tell_alone(link, base.cx.id);
         }
     }
 
-    /// A link is there.
-    pub(crate) fn link_up(&self, base: &mut Base, node: &NodeId) {
-        if base.cx.config.detection.is_some() && self.watches.contains(node) {
-            base.send_ask(node, true, self.watches.accusation(node));
+    /// What this node asks of another.
+    pub(super) fn ask_of(&self, node: &NodeId) -> Ask {
+        Ask {
+            watch: self.watches.contains(node),
+            accused: self.watches.accusation(node),
+            invite: false,
         }
+    }
+
+    /// A link is there.
+    pub(crate) fn link_up(&mut self, base: &mut Base, id: LinkId, node: &NodeId, is_dialled: bool) {
+        if base.cx.config.detection.is_none() {
+            return;
+        }
+        if self.mass.ranks(base.cx.now).is_some() {
+            self.tell_accused(base, id);
+        }
+        if !self.watches.contains(node) {
+            return;
+        }
+        // Over this one: the one before may be mute.
+        base.send_ask_on(id, self.ask_of(node));
+        if is_dialled {
+            let version = base.table.lookup(node).map(|e| e.sequence().version);
+            self.watches.set_reached(node, version);
+        }
+    }
+
+    /// A dial of this node was refused. Where a dial has led to it before, that is as good as
+    /// silence for D (R32).
+    pub(crate) fn refused(&mut self, base: &mut Base, node: NodeId) {
+        let Some(times) = Self::times(&base.cx) else {
+            return;
+        };
+        let version = base.table.lookup(&node).map(|e| e.sequence().version);
+        if version.is_none() || version != self.watches.reached(&node) {
+            return;
+        }
+        // The host has answered: that others were heard shortly before is enough.
+        let since = base.cx.now.saturating_sub(times.patience());
+        self.watches.doubt(&node, base.cx.now);
+        self.accuse(base, node, since);
     }
 
     /// A link is gone, and was not closed in an orderly way if it `failed`.

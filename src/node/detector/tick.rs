@@ -4,18 +4,21 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::effect::Event;
-use crate::id::NodeId;
+use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
 use crate::node::detector::Detector;
 use crate::node::state::accusations::Verdict;
 use crate::node::state::watches::Step;
 use crate::node::timers::Timer;
 use crate::time::Instant;
+use crate::wire::Ask;
 
 /// Between two exchanges for repair that bring nothing, at most.
 const RARE: Duration = Duration::from_secs(20);
 /// Who is down is told to so many who come next.
 const TOLD: usize = 2;
+/// Standing links beside those to watchers that see news early.
+const EARLY_OTHERS: usize = 2;
 /// After so many asks it is likely that a node does not hear.
 const DOUBTFUL: u8 = 1;
 
@@ -31,21 +34,27 @@ impl Detector {
         while let Some(step) = self.watches.pop_due(now) {
             self.step(base, step);
         }
-        let (watched, lost) = self.watches.lost();
-        if lost > self.lost && self.mass.look(watched, lost, now) {
+        if self.invitations.is_due(now) {
+            self.invite(base);
+        }
+        if self.invitations.expire(now) {
             self.looked_at = None;
         }
-        self.lost = lost;
-        if self.mass.expire(now) {
-            self.looked_at = None;
-        }
+        self.look_for_mass(base, times);
         let mut down = Vec::new();
         while let Some(verdict) = self.accusations.pop_due(now) {
             match verdict {
+                // It has spoken since: it is asked to say so to all.
+                Verdict::Down(node) if !Self::until_silent(base, &node).is_zero() => {
+                    self.ask_whether_it_is_there(base, node);
+                }
                 Verdict::Down(node) => down.extend(self.down(base, node)),
                 Verdict::Lapsed(node) => self.watches.doubt(&node, now),
             }
             self.looked_at = None;
+        }
+        if !down.is_empty() {
+            self.hear_of_mass(base);
         }
         self.tell_next(base, &down);
         while let Some(link) = self.repairs.pop_due(now) {
@@ -55,6 +64,7 @@ impl Detector {
         let detection = base.cx.config.detection.unwrap_or_default();
         if base.table.others() > 0 && self.hearing.becomes_isolated(now, detection) {
             base.cx.event(Event::Isolated);
+            base.look_at_once();
         }
         down
     }
@@ -73,38 +83,68 @@ impl Detector {
     fn beat(&mut self, base: &mut Base, every: Duration) {
         let (now, detection) = (base.cx.now, base.cx.config.detection.unwrap_or_default());
         let deaf = self.hearing.is_deaf(now, detection);
+        let mut links = Vec::new();
         while let Some(node) = self.watchers.pop_due(now, every) {
-            if let Some(link) = base.links.of(&node).filter(|_| !deaf) {
-                base.send_beat(link);
+            links.extend(base.links.of(&node));
+            if self.watchers.is_first_turn() {
+                links.extend(self.others(base, 1));
             }
         }
-        if self.early.take_if(|at| *at <= now).is_some() && !deaf {
-            let links = self.watchers.iter().filter_map(|node| base.links.of(node));
-            for link in links.collect::<Vec<_>>() {
-                base.send_beat(link);
-            }
+        if self.early.take_if(|at| *at <= now).is_some() {
+            links.extend(self.watchers.iter().filter_map(|node| base.links.of(node)));
+            links.extend(self.others(base, EARLY_OTHERS));
         }
+        for link in links.into_iter().filter(|_| !deaf) {
+            base.send_beat(link);
+        }
+    }
+
+    /// So many of the standing links over which nobody watches this node, and of those to upstreams
+    /// of which there is no record, in turn: they too are to see whether the tables differ (R31).
+    fn others(&mut self, base: &Base, many: usize) -> Vec<LinkId> {
+        let wanted = base.wanted().into_iter().map(|(_, node)| node);
+        let others = wanted.filter(|node| !self.watchers.contains(node));
+        let others = others.filter_map(|node| base.links.of(&node));
+        let links: Vec<_> = others.chain(base.unknown_upstreams()).collect();
+        let from = self.turn;
+        self.turn = from.wrapping_add(many);
+        let nth = |i: usize| links[from.wrapping_add(i) % links.len()];
+        (0..many.min(links.len())).map(nth).collect()
     }
 
     fn step(&mut self, base: &mut Base, step: Step) {
         match step {
             Step::Ask { node, fresh } => {
-                base.send_ask(&node, true, self.watches.accusation(&node));
+                base.send_ask(&node, self.ask_of(&node));
                 if fresh.is_some_and(|nth| nth >= DOUBTFUL) {
                     base.standing.doubt(node, base.cx.now);
                 }
-                if fresh.is_some() {
-                    base.dial_afresh(node);
+                if fresh.is_some_and(|nth| base.dial_afresh(node, nth)) {
+                    self.watches.tried(&node);
                 }
             }
             Step::Accuse { node, silent_since } => self.accuse(base, node, silent_since),
-            Step::Release { node } => base.send_ask(&node, false, None),
+            Step::Release { node } => base.send_ask(&node, self.ask_of(&node)),
         }
+    }
+
+    fn ask_whether_it_is_there(&mut self, base: &mut Base, node: NodeId) {
+        let accused = self.accusations.against(&node).map(|(at, _)| at);
+        let ask = Ask {
+            accused,
+            ..self.ask_of(&node)
+        };
+        self.accusations.forget(&node);
+        base.send_ask(&node, ask);
     }
 
     fn down(&mut self, base: &mut Base, node: NodeId) -> Option<NodeId> {
         let (at, by) = self.accusations.against(&node)?;
         let down = base.take_down(node, at, by).then_some(node);
+        if let Some(last) = self.watches.last_heard(&node).filter(|_| down.is_some()) {
+            let silence = base.cx.now.saturating_since(last);
+            base.cx.stats.detection.add(silence);
+        }
         self.forget(&node);
         down
     }
@@ -114,13 +154,17 @@ impl Detector {
         let detection = base.cx.config.detection.unwrap_or_default();
         let listens = base.table.others() > 0 && !self.hearing.is_isolated();
         let deaf = listens.then(|| self.hearing.deaf_at(detection));
-        let due: [Option<Instant>; 7] = [
+        let due: [Option<Instant>; 11] = [
             self.watches.next_due(),
             self.watchers.next_due(),
             self.accusations.next_due(),
             self.repairs.next_due(),
             self.mass.ends(),
             self.early,
+            self.reconsider_at,
+            self.survey_ends,
+            self.invitations.next_due(),
+            base.outbox.next_due(),
             deaf,
         ];
         match due.into_iter().flatten().min() {

@@ -6,7 +6,7 @@ use crate::id::NodeId;
 use crate::limits::caps;
 use crate::node::base::Base;
 use crate::node::detector::{Detector, EARLY};
-use crate::node::state::watches::Times;
+use crate::node::state::watches::{Haste, Times};
 
 /// The ranks that are watched among those that nobody accuses.
 const RANKS: [usize; 3] = [1, 2, 4];
@@ -21,6 +21,7 @@ impl Detector {
         if self.looked_at.replace(changes) != Some(changes) {
             self.watch(base, times);
         }
+        self.count_watchers(base);
         let fingerprint = base.table.fingerprint();
         if fingerprint != self.fingerprint {
             self.fingerprint = fingerprint;
@@ -34,15 +35,37 @@ impl Detector {
 
     /// Looks at the ranks anew.
     pub(super) fn watch(&mut self, base: &mut Base, times: Times) {
+        let in_mass = self.mass.ranks(base.cx.now).is_some();
+        base.table
+            .keep_next(if in_mass { caps::WATCHED } else { 0 });
         let wanted = self.wanted(base);
-        let wanted: Vec<_> = wanted.into_iter().map(|node| (node, times)).collect();
-        for node in self.watches.set(&wanted, base.cx.now) {
-            base.send_ask(&node, true, None);
+        let theirs = |node: &NodeId| base.table.lookup(node).map(|e| Times::new(e.detection()));
+        let larger = |node| {
+            (
+                node,
+                theirs(&node).map_or(times, |theirs| theirs.max(times)),
+            )
+        };
+        let wanted: Vec<_> = wanted.into_iter().map(larger).collect();
+        let haste = match self.watches.lost(in_mass) {
+            _ if in_mass => Haste::Most,
+            (_, 0) => Haste::None,
+            _ => Haste::Some,
+        };
+        for node in self.watches.set(&wanted, haste, base.cx.now) {
+            if let Some(link) = base.links.link_of(&node) {
+                let reached = link.is_dialled();
+                let version = base.table.lookup(&node).map(|e| e.sequence().version);
+                self.watches.set_reached(&node, version.filter(|_| reached));
+                base.send_ask(&node, self.ask_of(&node));
+            } else if in_mass && base.dial_afresh(node, 0) {
+                self.watches.tried(&node);
+            }
         }
     }
 
     /// The ranks +1, +2, +4 of those that are not accused, and the accused before the last of them;
-    /// after the loss of many, all up to some rank.
+    /// after the loss of many, all up to some rank; and those that have too few watchers.
     fn wanted(&self, base: &Base) -> Vec<NodeId> {
         let all_up_to = self.mass.ranks(base.cx.now).unwrap_or(0);
         let last = all_up_to.max(RANKS[RANKS.len() - 1]);
@@ -54,6 +77,12 @@ impl Detector {
             let accused = self.accusations.is_accused(node);
             rank += usize::from(!accused);
             if accused || rank <= all_up_to || RANKS.contains(&rank) {
+                wanted.push(*node);
+            }
+        }
+        for node in self.invitations.accepted() {
+            let lives = base.table.lookup(node).is_some_and(|e| !e.is_tombstone());
+            if lives && !wanted.contains(node) {
                 wanted.push(*node);
             }
         }

@@ -25,7 +25,7 @@ impl Exchange {
             path: vec![asker],
         });
         if let Some(at) = walk.path.iter().position(|n| *n == base.cx.id) {
-            // The request has met itself (R12).
+            // The request has met itself (R13).
             base.found_cycle(walk.path[at..].to_vec());
             return;
         }
@@ -87,7 +87,7 @@ fn idle_upstream(base: &Base, walk: &Walk) -> Option<LinkId> {
         let idle = base.links.get(link)?.is_idle();
         let free = idle && base.peers.is_ready(&node, base.cx.now);
         // Not back to who has just sent it. To an earlier node of the path it may go: there the
-        // request meets itself and the cycle is found (R12).
+        // request meets itself and the cycle is found (R13).
         (free && walk.path.last() != Some(&node)).then_some(link)
     })
 }

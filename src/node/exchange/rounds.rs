@@ -116,7 +116,7 @@ impl Exchange {
     }
 
     fn dial_for(&mut self, base: &mut Base, node: crate::id::NodeId) -> bool {
-        let Some(dial) = base.dial_peer(node) else {
+        let Some(dial) = base.dial_partner(node) else {
             return false;
         };
         self.round.enter(Stage::Dialing(dial));
@@ -131,9 +131,6 @@ impl Exchange {
         let wait = base.pace.round_over(&mut base.cx, news, last, exchanges);
         base.cx.timers.set(Timer::Round, base.cx.now + wait);
         self.look_for_renewals(base);
-        if !base.is_bursting() {
-            base.send_pending_traces();
-        }
     }
 
     /// The round's exchange is over.

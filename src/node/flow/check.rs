@@ -10,7 +10,7 @@ use crate::id::{LinkId, NodeId};
 use crate::node::Node;
 use crate::node::state::checks::{Carrier, Page, Place, Proofs, Turn};
 use crate::record::Signature;
-use crate::seal::Claim;
+use crate::seal::{Claim, Statement};
 use crate::wire::WireRecord;
 
 impl Node {
@@ -114,7 +114,7 @@ impl Node {
             if good {
                 page.proofs.add(*place);
             } else {
-                fails(claim.node, &mut unproven);
+                fails(claim.by, &mut unproven);
             }
         }
         self.checks.spend(claims.len(), looks);
@@ -126,9 +126,8 @@ impl Node {
 
 fn claim<'a>(record: WireRecord<'a>, signature: &'a Signature) -> Claim<'a> {
     Claim {
-        node: record.node,
-        sequence: record.sequence,
-        body: record.body,
+        by: record.node,
+        said: Statement::record(record.node, record.sequence, record.body),
         signature,
     }
 }

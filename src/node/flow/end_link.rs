@@ -8,6 +8,7 @@ use crate::node::Node;
 use crate::node::state::links::LinkState;
 use crate::node::state::pace::Outcome;
 use crate::node::timers::{SWEEP, Timer};
+use crate::table::Way;
 use crate::wire::{Goodbye, GoodbyeReason};
 
 /// A link is given up after so many unanswered requests in a row, over at least the time-out.
@@ -15,6 +16,7 @@ const TIMEOUTS: u8 = 5;
 
 impl Node {
     pub(crate) fn on_link_down(&mut self, id: LinkId, orderly: bool) {
+        self.mirror_gone(id);
         self.read_last(id);
         if let Some(link) = self.base.links.remove(id) {
             self.link_gone(id, &link, !orderly);
@@ -32,14 +34,19 @@ impl Node {
             GoodbyeReason::Full => goodbye
                 .retry_after
                 .clamp(config.quiet_round, config.quiet_round * 10),
-            GoodbyeReason::Misbehaviour | GoodbyeReason::Version | GoodbyeReason::OtherCluster => {
-                config.backoff_cap
-            }
+            GoodbyeReason::Misbehaviour
+            | GoodbyeReason::Version
+            | GoodbyeReason::OtherCluster
+            | GoodbyeReason::SameKey => config.backoff_cap,
             _ => goodbye.retry_after.min(config.backoff_cap),
         };
         if !wait.is_zero() {
             let wait = base.cx.jitter(wait, 75);
-            base.leave_alone(node, base.cx.now + wait);
+            let until = base.cx.now + wait;
+            base.leave_alone(node, until);
+            if goodbye.reason == GoodbyeReason::SameKey {
+                base.clones.refused(node, until, base.cx.now);
+            }
         }
         self.close(id, CloseReason::Goodbye);
     }
@@ -59,7 +66,7 @@ impl Node {
         base.standing.doubt(node, base.cx.now);
         let lasted = base.cx.now.saturating_since(silence.since);
         if silence.timeouts >= TIMEOUTS && lasted >= base.cx.config.request_timeout {
-            base.table.set_reachable(&node, false);
+            base.table.set_way(&node, Way::Unreachable);
             let retry_in = base.cx.config.backoff_base;
             base.cx.event(Event::PeerUnreachable { node, retry_in });
             self.close(id, CloseReason::Unresponsive);
@@ -88,6 +95,8 @@ impl Node {
     fn link_gone(&mut self, id: LinkId, link: &LinkState, failed: bool) {
         let base = &mut self.base;
         self.checks.forget(id);
+        base.own_addresses.link_gone(id);
+        base.outbox.forget(id);
         // First, so that nothing that follows finds an exchange on a link that is no more.
         let interrupted = self.exchange.forget(base, id);
         let (node, now) = (link.node(), base.cx.now);
@@ -96,24 +105,18 @@ impl Node {
         }
         let lasted = link.has_lasted(now);
         base.peers.link_ended(node, link.round_trip(), lasted, now);
+        base.peers.was_linked(node, link.age(now), now);
         if failed {
             base.peers.failed(node, &mut base.cx);
             base.standing.doubt(node, now);
+            base.table.set_way(&node, Way::LinkLost);
         }
-        match base.links.of(&node) {
-            None => {
-                base.upstreams.link_gone(node, lasted, failed, &mut base.cx);
-                base.schedule_redial();
-            }
-            // Traces on the link that is gone may be lost, and nobody asks for them again: the
-            // other link of this upstream gets them anew.
-            Some(other) if !self.over && base.upstreams.contains(&node) => {
-                let other_is_traced = base.links.get(other).is_none_or(LinkState::is_traced);
-                if link.is_traced() || !other_is_traced {
-                    base.upstream_came_up(other);
-                }
-            }
-            Some(_) => {}
+        if base.links.of(&node).is_none() {
+            base.upstreams.link_gone(node, lasted, failed, &mut base.cx);
+            base.schedule_redial();
+        }
+        if !base.links.any_greeted() {
+            base.contact.lost(now);
         }
         self.detector.link_gone(base, id, &node, failed);
         // A node that is leaving starts no new exchange.
@@ -157,6 +160,10 @@ impl Node {
         for link in self.base.links.ids() {
             self.goodbye(link, reason, CloseReason::Leaving);
         }
+        for link in self.base.mirrors.take_all() {
+            let reason = CloseReason::Leaving;
+            self.base.cx.effect(Effect::Close { link, reason });
+        }
         // Dials that the embedder has not taken yet would only lead to links that are closed.
         self.base.cx.drop_dials();
     }
@@ -165,12 +172,15 @@ impl Node {
     pub(crate) fn sweep(&mut self) {
         self.sweep_links();
         self.expire_dials();
+        self.expire_mirrors();
         let base = &mut self.base;
+        base.own_addresses.expire(&mut base.cx);
+        base.prove_addresses();
         let now = base.cx.now;
         self.guard.bans.expire(now);
         self.exchange.walks.expire(now);
-        base.traces.expire(&base.cx);
         base.table.expire_downs(now);
+        base.hints.expire(now);
         let (links, upstreams) = (&base.links, &base.upstreams);
         base.table
             .relax(&|node| links.is_linked(node) || upstreams.contains(node));

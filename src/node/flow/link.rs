@@ -6,9 +6,10 @@ use crate::effect::{CloseReason, Effect, Event, Mismatch};
 use crate::error::UsageError;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::node::Node;
-use crate::node::state::dialer::Dialled;
+use crate::node::state::dialer::{Dialled, Purpose};
 use crate::node::state::links::NewLink;
 use crate::rng;
+use crate::table::Way;
 use crate::wire::{self, GoodbyeReason, Hello};
 
 /// What keeps the sender of this Hello apart from a node that does `signs` about signatures (R50).
@@ -31,19 +32,47 @@ impl Node {
         remote: Option<SocketAddr>,
         dial: Option<DialId>,
     ) -> Result<(), UsageError> {
-        if self.base.links.get(id).is_some() {
+        if self.base.links.get(id).is_some() || self.base.mirrors.contains(id) {
             return Err(UsageError::LinkInUse);
         }
-        let dialled = dial.and_then(|dial| self.on_dial_succeeded(dial, node));
+        let dialled = dial.and_then(|dial| self.base.dialer.finish(dial));
+        if let Some(dialled) = dialled.as_ref().filter(|d| d.is_back()) {
+            self.on_dialled_back(id, node, dialled);
+            return Ok(());
+        }
+        if dial.is_none() {
+            self.base.own_addresses.came(node, &mut self.base.cx);
+        }
+        if node == self.base.cx.id {
+            self.on_own_link(id, dialled.as_ref(), remote);
+            return Ok(());
+        }
+        if let Some(dialled) = &dialled {
+            self.base.dial_reached(dialled, &node, remote);
+        }
+        let known = dialled
+            .as_ref()
+            .is_some_and(|d| self.on_dial_succeeded(d, node));
         if let Some(reason) = self.refusal_of(node, dialled.is_some()) {
             self.base.cx.effect(Effect::Close { link: id, reason });
             self.on_refused_link(node, dial, reason);
             return Ok(());
         }
+        if let Some(link) = self.base.other_way(&node, dialled.as_ref()) {
+            let reason = CloseReason::Duplicate;
+            self.base.cx.effect(Effect::Close { link: id, reason });
+            if known {
+                self.base.schedule_redial();
+            } else {
+                self.on_dialled(link, node, dialled, false);
+            }
+            return Ok(());
+        }
         self.add_link(id, node, remote, dial.is_some(), dialled.as_ref());
         self.base.send_hello(id);
-        self.detector.link_up(&mut self.base, &node);
-        self.on_dialled(id, node, dialled);
+        self.detector
+            .link_up(&mut self.base, id, &node, dialled.is_some());
+        self.on_dialled(id, node, dialled, known);
         self.base.send_parked(id, &node);
         Ok(())
     }
@@ -52,9 +81,7 @@ impl Node {
     /// room.
     fn refusal_of(&self, node: NodeId, dialled: bool) -> Option<CloseReason> {
         let base = &self.base;
-        if node == base.cx.id {
-            Some(CloseReason::SelfConnection)
-        } else if self.guard.bans.until(&node, base.cx.now).is_some() {
+        if self.guard.bans.until(&node, base.cx.now).is_some() {
             Some(CloseReason::Refused)
         } else if !dialled && base.links.len() >= base.most_links() {
             Some(CloseReason::Full)
@@ -67,12 +94,6 @@ impl Node {
     fn on_refused_link(&mut self, node: NodeId, dial: Option<DialId>, reason: CloseReason) {
         let now = self.base.cx.now;
         match reason {
-            CloseReason::SelfConnection => {
-                // Connecting to oneself is the cycle of one (R13).
-                if self.base.upstreams.met_oneself(node, now) {
-                    self.base.report_cycle(alloc::vec![node]);
-                }
-            }
             CloseReason::Refused => {
                 if let Some(until) = self.guard.bans.until(&node, now) {
                     self.base.leave_alone(node, until);
@@ -97,6 +118,8 @@ impl Node {
         let base = &mut self.base;
         let crowded = !is_dialled && base.has_all_links();
         // At least a round trip, at most the few of a handshake.
+        let is_afresh =
+            dialled.is_some_and(|d| matches!(d.purpose, Purpose::Afresh(_) | Purpose::Probe(..)));
         let took = dialled.map(|d| base.cx.now.saturating_since(d.since));
         let new = NewLink {
             node,
@@ -104,12 +127,11 @@ impl Node {
             dialled: is_dialled,
             via: base.cx.via(&node),
             round_trip: base.peers.round_trip_of(&node).or(took),
-            // The ring predecessor is let in beyond the cap: otherwise the ring, along which
-            // news goes (R46), would break at a node with many links.
-            over_cap: crowded && !base.table.is_predecessor(&node),
+            over_cap: crowded,
+            replaces: is_afresh && base.links.is_linked(&node),
         };
         base.links.add(id, new, base.cx.now);
-        base.table.set_reachable(&node, true);
+        base.table.set_way(&node, Way::Open);
     }
 
     pub(crate) fn on_hello(&mut self, id: LinkId, hello: &Hello) {
@@ -142,12 +164,24 @@ impl Node {
         let Some(link) = base.links.get_mut(id) else {
             return;
         };
+        let (node, link_is_dialled) = (link.node(), link.is_dialled());
         link.greeted(hello);
+        base.contact.met();
+        if self.met_a_clone(id, hello.epoch) {
+            return;
+        }
+        let base = &mut self.base;
+        let came = (link_is_dialled, hello.features & wire::DIAL_BACKS != 0);
+        base.own_addresses
+            .seen(id, node, hello.seen, came, &mut base.cx);
+        self.tell_whoever_is_down(id, &node);
+        let base = &mut self.base;
         let twin = base.links.greeted_twin(id);
         let own = &base.cx.id;
         if let Some((stays, goes)) = twin.and_then(|twin| base.links.survivor(id, twin, own)) {
             self.replace_link(stays, goes);
         }
+        self.base.prove_addresses();
     }
 
     /// Of two links to one node one goes, and what was under way on it goes on on the other.

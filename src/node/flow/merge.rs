@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use crate::contract;
 use crate::effect::Event;
 use crate::error::PeerFault;
 use crate::id::{LinkId, NodeId};
@@ -173,6 +172,9 @@ impl Node {
         match merged {
             Merged::New(slot) | Merged::Newer(slot) | Merged::Left(slot) => {
                 stats.records_learned += 1;
+                if node == teller {
+                    base.heard_where(slot);
+                }
                 self.report_change(node, merged, slot);
             }
             Merged::Renewed(_) => {
@@ -192,9 +194,7 @@ impl Node {
             }
             Merged::Down => {
                 stats.records_refused += 1;
-                if gathered.downs.len() < contract::ACCUSATIONS {
-                    gathered.downs.push(node);
-                }
+                gathered.downs.push(node);
             }
             Merged::Conflict => {
                 stats.records_conflicting += 1;
@@ -218,7 +218,10 @@ impl Node {
 
     /// A peer is new, has changed, or has left.
     fn report_change(&mut self, node: NodeId, merged: Merged, slot: Slot) {
-        self.detector.newer(&self.base, &node);
+        self.detector.newer(&mut self.base, &node);
+        if self.base.cx.config.detection.is_some() {
+            self.detector.heed(&self.base, &node);
+        }
         let base = &mut self.base;
         let live = base.table.get(slot).is_some_and(|e| !e.is_tombstone());
         match merged {

@@ -2,13 +2,16 @@
 //! [`Node`](super::Node), which alone sees both tiers and the guard.
 
 mod check;
+mod clones;
 mod detect;
 mod dial;
+mod dial_back;
 mod end_link;
 mod link;
 mod merge;
+mod mirror;
 mod penalty;
 mod request;
 mod response;
-mod trace;
 mod update;
+mod wall;

@@ -127,9 +127,7 @@ impl Node {
             Some(push) => self.take_push(id, push),
             None => false,
         };
-        let Some(over_cap) = self.base.links.get(id).map(|link| link.is_over_cap()) else {
-            return;
-        };
+        let over_cap = self.base.stays_over_cap(id, &node);
         let ours = self.base.digest();
         let same =
             request.digest.fingerprint == ours.fingerprint && request.digest.count == ours.count;
@@ -161,11 +159,12 @@ impl Node {
     fn answer_brief(&mut self, id: LinkId, node: NodeId, request: &Request, brief: Brief) {
         let base = &mut self.base;
         let ours = base.digest();
+        let over_cap = base.stays_over_cap(id, &node);
         let Some(link) = base.links.get(id) else {
             return;
         };
         let epoch = link.epoch();
-        if link.is_over_cap() {
+        if over_cap {
             self.answer_and_close(id, node, request, ours);
             return;
         }

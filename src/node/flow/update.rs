@@ -1,5 +1,6 @@
 //! An update: what another node tells unasked (R9, R15, R18, R46).
 
+use crate::error::PeerFault;
 use crate::id::LinkId;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
@@ -26,17 +27,30 @@ impl Node {
         self.check(link, Carrier::Update(update), len);
     }
 
+    /// Their signatures are checked within what is left of what one input may cost (R50).
+    fn take_accusations(&mut self, link: LinkId, news: &News) {
+        let (base, said, until) = (&mut self.base, &news.accusations, news.until);
+        let room = self.checks.room();
+        let heard = self.detector.on_accusations(base, link, said, until, room);
+        self.checks.spend(heard.checked(), 0);
+        if heard.is_at_fault() {
+            self.penalise(link, PeerFault::Unproven);
+        }
+    }
+
     /// Takes an update that was admitted.
     pub(crate) fn take_update(&mut self, link: LinkId, update: Update) {
         let Some(node) = self.base.links.node(link) else {
             return;
         };
+        if let Some(at) = update.same_key {
+            self.told_of_a_clone(at);
+        }
         self.take_refusals(&update.refusals);
         if let Some(news) = update.news {
             let taken = self.merge_records(link, &news.records, Origin::News(news.until));
             self.base.send_refusals(link, taken.into_refusals());
-            let (base, said) = (&mut self.base, &news.accusations);
-            self.detector.on_accusations(base, link, said, news.until);
+            self.take_accusations(link, &news);
         }
         let Some(delta) = update.delta else { return };
         let (taken, _) = self.take_delta(link, delta, Origin::Push, false);

@@ -1,4 +1,4 @@
-//! The cycles of configured upstreams that this node is on (R13).
+//! The cycles of configured upstreams that this node is on (R13), and when to look for them (R47).
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -14,6 +14,8 @@ pub(crate) struct Cycle {
     last_seen: Instant,
     times: u64,
     reported_at: Instant,
+    /// The last look has found it.
+    present: bool,
 }
 
 impl Cycle {
@@ -30,14 +32,57 @@ impl Cycle {
         self.last_seen
     }
 
+    /// Whether it was there when it was looked for last.
+    pub(crate) fn is_present(&self) -> bool {
+        self.present
+    }
+
     /// How often it was found.
     pub(crate) fn times(&self) -> u64 {
         self.times
     }
 }
 
+/// A look waits until nothing new has been said of upstreams for a second, and at most so long.
+const CALM: Duration = Duration::from_secs(1);
+const LATEST: Duration = Duration::from_secs(10);
+
 #[derive(Default)]
-pub(crate) struct Cycles(Vec<Cycle>);
+pub(crate) struct Cycles {
+    known: Vec<Cycle>,
+    /// What was noticed last of upstreams, and since when there is something to look at.
+    noticed: u64,
+    since: Option<Instant>,
+}
+
+/// When to look.
+impl Cycles {
+    /// What is said of upstreams: when to look at it, if that is news.
+    pub(crate) fn notice(&mut self, edges: u64, now: Instant) -> Option<Instant> {
+        if self.noticed == edges {
+            return None;
+        }
+        self.noticed = edges;
+        let since = *self.since.get_or_insert(now);
+        Some((now + CALM).min(since + LATEST))
+    }
+
+    /// It is looked at: what is still there is found anew. A node that leads to itself is known from
+    /// its dials.
+    pub(crate) fn look(&mut self) {
+        self.since = None;
+        for cycle in self.known.iter_mut().filter(|c| c.path.len() > 1) {
+            cycle.present = false;
+        }
+    }
+
+    /// No upstream leads to this node itself any more.
+    pub(crate) fn not_itself(&mut self) {
+        for cycle in self.known.iter_mut().filter(|c| c.path.len() == 1) {
+            cycle.present = false;
+        }
+    }
+}
 
 impl Cycles {
     /// Counts a cycle, and says its path, the smallest node ID first, when it is to be reported:
@@ -49,12 +94,13 @@ impl Cycles {
         interval: Duration,
     ) -> Option<Vec<NodeId>> {
         rotate(&mut path);
-        let Some(known) = self.0.iter_mut().find(|c| c.path == path) else {
+        let Some(known) = self.known.iter_mut().find(|c| c.path == path) else {
             self.remember(path.clone(), now);
             return Some(path);
         };
         known.last_seen = now;
         known.times += 1;
+        known.present = true;
         let due = now.saturating_since(known.reported_at) >= interval;
         if due {
             known.reported_at = now;
@@ -64,27 +110,28 @@ impl Cycles {
 
     /// Beyond the cap, the one found the longest time ago goes.
     fn remember(&mut self, path: Vec<NodeId>, now: Instant) {
-        if self.0.len() >= caps::LOOPS {
-            let all = self.0.iter().enumerate();
+        if self.known.len() >= caps::LOOPS {
+            let all = self.known.iter().enumerate();
             if let Some((oldest, _)) = all.min_by_key(|(_, c)| c.last_seen) {
-                self.0.swap_remove(oldest);
+                self.known.swap_remove(oldest);
             }
         }
-        self.0.push(Cycle {
+        self.known.push(Cycle {
             path,
             first_seen: now,
             last_seen: now,
             times: 1,
             reported_at: now,
+            present: true,
         });
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Cycle> {
-        self.0.iter()
+        self.known.iter()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.known.len()
     }
 }
 
@@ -112,6 +159,19 @@ mod tests {
         seconds: u64,
     ) -> Option<Vec<NodeId>> {
         cycles.found(path(numbers), at(seconds), INTERVAL)
+    }
+
+    /// R47: news puts the look off, though not for ever.
+    #[test]
+    fn a_look_waits_for_calm_and_not_for_ever() {
+        let mut cycles = Cycles::default();
+        assert_eq!(cycles.notice(0, at(5)), None, "nothing is said");
+        for (edges, now, look) in [(1, 5, 6), (2, 6, 7), (9, 14, 15), (10, 15, 15)] {
+            assert_eq!(cycles.notice(edges, at(now)), Some(at(look)));
+            assert_eq!(cycles.notice(edges, at(now)), None);
+        }
+        cycles.look();
+        assert_eq!(cycles.notice(11, at(15)), Some(at(16)));
     }
 
     /// R13: the smallest node ID first, the order of asking kept.
@@ -157,6 +217,25 @@ mod tests {
             assert_eq!(report.is_some(), reported, "at {seconds} s");
         }
         assert!(found(&mut cycles, [1, 3], 1_300).is_some());
+    }
+
+    /// R47: what the last look has not found is not there any more; it is remembered all the same.
+    #[test]
+    fn a_cycle_is_present_until_a_look_misses_it() {
+        let mut cycles = Cycles::default();
+        found(&mut cycles, [2, 1], 100);
+        found(&mut cycles, [4], 100);
+        let present = |cycles: &Cycles| {
+            let present = cycles.iter().filter(|c| c.is_present());
+            present.map(|c| c.path().len()).collect::<Vec<_>>()
+        };
+        assert_eq!(present(&cycles), [2, 1]);
+        cycles.look();
+        assert_eq!(present(&cycles), [1]);
+        found(&mut cycles, [2, 1], 101);
+        cycles.not_itself();
+        assert_eq!(present(&cycles), [2]);
+        assert_eq!(cycles.len(), 2);
     }
 
     /// R13: it is counted each time, reported or not.

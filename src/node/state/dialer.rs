@@ -1,11 +1,11 @@
 //! The dials under way, and how many there may be (R19).
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::addr::Multiaddr;
-use crate::id::{DialId, NodeId};
+use crate::addr::{Multiaddr, Protocol};
+use crate::id::{DialId, LinkId, NodeId};
 use crate::limits::bucket::{Bucket, Rate};
 use crate::limits::caps;
 use crate::time::Instant;
@@ -17,8 +17,32 @@ pub(crate) enum Purpose {
     Upstream(Multiaddr),
     /// A peer that the table has.
     Peer(NodeId),
-    /// A peer that has expired (R28).
+    /// Likewise, one that may not hear over the link that it has (R32).
+    Afresh(NodeId),
+    /// Likewise, over one transport alone that may be blocked (R32).
+    Probe(NodeId, Protocol),
+    /// A peer that is gone (R28).
     Hint(NodeId),
+    /// A linked node that wants to know whether it can be reached there (R38).
+    Back {
+        node: NodeId,
+        link: LinkId,
+        at: Multiaddr,
+        /// Its record lists it, and it may lead elsewhere than its link does.
+        listed: bool,
+    },
+}
+
+impl Purpose {
+    /// The peer that is wanted there, unless whoever answers is welcome, or no link is wanted.
+    pub(crate) fn node(&self) -> Option<NodeId> {
+        match self {
+            Self::Upstream(_) | Self::Back { .. } => None,
+            Self::Peer(node) | Self::Afresh(node) | Self::Probe(node, _) | Self::Hint(node) => {
+                Some(*node)
+            }
+        }
+    }
 }
 
 /// A dial that has ended.
@@ -28,8 +52,20 @@ pub(crate) struct Dialled {
     pub(crate) since: Instant,
 }
 
+impl Dialled {
+    /// Only to see who is there (R38).
+    pub(crate) fn is_back(&self) -> bool {
+        matches!(self.purpose, Purpose::Back { .. })
+    }
+}
+
 /// Dials in a burst, and the time in which one comes back (R19).
 const BUDGET: Rate = Rate::new(96, Duration::from_millis(500));
+/// Dials in vain in a minute, upstreams aside (R28).
+const IN_VAIN: usize = 20;
+/// Of these, so many may be of peers for rounds and ranks. With fifteen hints that are all.
+const PEERS_IN_VAIN: usize = 5;
+const MINUTE: Duration = Duration::from_secs(60);
 /// When the budget is used up, an upstream waits for the next dial that comes back.
 pub(crate) const NEXT_DIAL: Duration = BUDGET.per_token;
 /// Of the dials at once, so many are kept free for upstreams.
@@ -37,29 +73,83 @@ const RESERVED: usize = 4;
 /// Longer than any transport tries.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Whether it is of a peer that nobody doubts; `None` where another budget counts.
+const fn is_peer(purpose: &Purpose) -> Option<bool> {
+    match purpose {
+        Purpose::Upstream(_) | Purpose::Back { listed: false, .. } => None,
+        Purpose::Peer(_) => Some(true),
+        Purpose::Afresh(_) | Purpose::Probe(..) | Purpose::Hint(_) | Purpose::Back { .. } => {
+            Some(false)
+        }
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Dialer {
     /// With the time at which each began.
     dials: BTreeMap<DialId, (Purpose, Instant)>,
     last: u64,
     budget: Bucket,
+    /// Of the dials of those in doubt.
+    doubts: Bucket,
+    /// Of those that others ask for.
+    backs: Bucket,
+    /// The last dials in vain, and whether each was of a peer that nobody doubted.
+    in_vain: VecDeque<(Instant, bool)>,
 }
 
 impl Dialer {
     /// Begins a dial, if there may be one more at once and in this time.
     pub(crate) fn begin(&mut self, purpose: Purpose, now: Instant) -> Option<DialId> {
-        let reserved = match purpose {
-            Purpose::Upstream(_) => 0,
-            Purpose::Peer(_) | Purpose::Hint(_) => RESERVED,
+        let (budget, most) = match purpose {
+            Purpose::Upstream(_) => (&mut self.budget, caps::DIALS),
+            Purpose::Peer(_) | Purpose::Hint(_) => (&mut self.budget, caps::DIALS - RESERVED),
+            // Places of their own: after the loss of many, hints and lost links would take all.
+            Purpose::Afresh(_) | Purpose::Probe(..) => (&mut self.doubts, caps::DOUBT_DIALS),
+            Purpose::Back { .. } => (&mut self.backs, caps::DIAL_BACKS),
         };
-        if self.dials.len() + reserved >= caps::DIALS {
+        let kind = |purpose: &Purpose| match purpose {
+            Purpose::Afresh(_) | Purpose::Probe(..) => 1,
+            Purpose::Back { .. } => 2,
+            _ => 0,
+        };
+        let alike = |(p, _): &&(Purpose, Instant)| kind(p) == kind(&purpose);
+        if self.dials.values().filter(alike).count() >= most {
             return None;
         }
-        self.budget.take(BUDGET, now, 1).ok()?;
+        budget.take(BUDGET, now, 1).ok()?;
         self.last += 1;
         let dial = DialId::new(self.last);
         self.dials.insert(dial, (purpose, now));
         Some(dial)
+    }
+
+    /// Whether a peer may be dialled that may not be there any more, or a `hint` (R28). Those under
+    /// way count as if they were in vain.
+    pub(crate) fn may_be_in_vain(&self, hint: bool, now: Instant) -> bool {
+        let lately = |(at, _): &&(Instant, bool)| now.saturating_since(*at) < MINUTE;
+        let failed = self.in_vain.iter().filter(lately);
+        let (mut all, mut peers) = (0, 0);
+        let under_way = self.dials.values().map(|(purpose, _)| purpose);
+        for peer in under_way
+            .filter_map(is_peer)
+            .chain(failed.map(|(_, peer)| *peer))
+        {
+            all += 1;
+            peers += usize::from(peer);
+        }
+        all < IN_VAIN && (hint || peers < PEERS_IN_VAIN)
+    }
+
+    /// A dial for this was in vain.
+    pub(crate) fn was_in_vain(&mut self, purpose: &Purpose, now: Instant) {
+        let Some(peer) = is_peer(purpose) else {
+            return;
+        };
+        if self.in_vain.len() >= IN_VAIN {
+            self.in_vain.pop_front();
+        }
+        self.in_vain.push_back((now, peer));
     }
 
     /// Takes a dial that has ended off the list.
@@ -72,11 +162,22 @@ impl Dialer {
         })
     }
 
-    /// Whether this peer is being dialled, as one or as a hint.
+    /// Whether this peer is being dialled, as one or as a hint. [While one is tried over a transport
+    /// that is blocked, it may be in doubt.]
     pub(crate) fn is_dialing(&self, node: &NodeId) -> bool {
-        self.dials
-            .values()
-            .any(|(p, _)| matches!(p, Purpose::Peer(n) | Purpose::Hint(n) if n == node))
+        let mut dials = self.dials.values().map(|(purpose, _)| purpose);
+        dials.any(|p| p.node() == Some(*node) && !matches!(p, Purpose::Probe(..)))
+    }
+
+    /// The peer that this dial is for, unless it is an upstream's.
+    pub(crate) fn peer(&self, dial: DialId) -> Option<NodeId> {
+        self.dials.get(&dial)?.0.node()
+    }
+
+    /// Whether it is over one transport alone.
+    pub(crate) fn is_probe(&self, dial: DialId) -> bool {
+        let dial = self.dials.get(&dial);
+        dial.is_some_and(|(purpose, _)| matches!(purpose, Purpose::Probe(..)))
     }
 
     pub(crate) fn contains(&self, dial: DialId) -> bool {
@@ -149,6 +250,18 @@ mod tests {
         assert!(!dial_and_finish(&mut dialer, next));
     }
 
+    /// R32, R39: whoever is in doubt is dialled all the same.
+    #[test]
+    fn those_in_doubt_have_places_of_their_own() {
+        let mut dialer = Dialer::default();
+        assert_eq!(begin(&mut dialer, &upstream(), 50, at(0)), caps::DIALS);
+        let doubt = Purpose::Afresh(node(1));
+        assert_eq!(begin(&mut dialer, &doubt, 100, at(0)), caps::DOUBT_DIALS);
+        assert_eq!(dialer.len(), caps::DIALS + caps::DOUBT_DIALS);
+        assert_eq!(doubt.node(), Some(node(1)));
+        assert!(dialer.is_dialing(&node(1)) && dialer.peer(DialId::new(1)).is_none());
+    }
+
     /// R19: only what is dialled costs.
     #[test]
     fn what_finds_no_place_costs_nothing() {
@@ -198,5 +311,39 @@ mod tests {
         assert_eq!(dialer.overdue(end + Duration::from_nanos(1)), [first]);
         dialer.finish(first);
         assert!(dialer.overdue(end + Duration::from_millis(1)).is_empty());
+    }
+
+    /// R28: twenty in a minute, five of them of peers, those under way included; who answers costs
+    /// nothing.
+    #[test]
+    fn dials_in_vain_are_budgeted() {
+        let mut dialer = Dialer::default();
+        let peer = Purpose::Peer(node(1));
+        for _ in 0..40 {
+            let dial = dialer.begin(peer.clone(), at(0)).unwrap();
+            dialer.finish(dial);
+        }
+        for second in 0..5 {
+            assert!(dialer.may_be_in_vain(false, at(second)));
+            let dial = dialer.begin(peer.clone(), at(second)).unwrap();
+            if second < 3 {
+                dialer.finish(dial);
+                dialer.was_in_vain(&peer, at(second));
+            }
+        }
+        assert!(!dialer.may_be_in_vain(false, at(59)));
+        assert!(
+            dialer.may_be_in_vain(false, at(60)),
+            "the first is a minute ago"
+        );
+        dialer.was_in_vain(&upstream(), at(59));
+        for other in [Purpose::Hint(node(2)), Purpose::Afresh(node(3))] {
+            for second in 100..115 {
+                dialer.was_in_vain(&other, at(second));
+            }
+        }
+        assert!(!dialer.may_be_in_vain(true, at(159)) && !dialer.may_be_in_vain(false, at(159)));
+        // Two are under way for ever.
+        assert!(dialer.may_be_in_vain(true, at(175)));
     }
 }

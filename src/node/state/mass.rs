@@ -16,7 +16,28 @@ pub(crate) struct Mass {
     ranks: usize,
 }
 
+/// So many that went down here while it would last are as good a sign, and this part of all.
+const GONE: usize = 8;
+const GONE_PART: usize = 16;
+
 impl Mass {
+    /// Those that went down since then, and have not come back, are counted.
+    pub(crate) fn counts_from(now: Instant) -> Instant {
+        now.saturating_sub(LASTS)
+    }
+
+    /// So many have gone down of late, and so many others are left. Whether that begins it. [Who
+    /// stands among the few that are left watches nobody who is lost, and took eight of each of the
+    /// others: 426 of 900 never.]
+    pub(crate) fn hear(&mut self, gone: usize, left: usize, now: Instant) -> bool {
+        let begins = self.ranks(now).is_none() && gone >= GONE && gone * GONE_PART >= gone + left;
+        if begins {
+            self.ranks = FIRST;
+            self.until = Some(now + LASTS);
+        }
+        begins
+    }
+
     /// Looks at those watched. At least two, and half of them, lost: this node watches more ranks,
     /// and twice as many each time. Whether it does from now on.
     pub(crate) fn look(&mut self, watched: usize, lost: usize, now: Instant) -> bool {
@@ -75,6 +96,19 @@ mod tests {
             [100, 101, 102, 103, 104].map(&mut ranks),
             [8, 16, 32, 64, 64]
         );
+    }
+
+    /// R39: that many others are gone says the same; eight at least, and one in sixteen.
+    #[test]
+    fn many_that_went_down_are_a_sign() {
+        for (gone, left) in [(7, 9), (8, 200), (62, 938)] {
+            assert!(!Mass::default().hear(gone, left, at(100)), "{gone} {left}");
+        }
+        let mut mass = Mass::default();
+        assert!(mass.hear(8, 20, at(100)));
+        assert_eq!(mass.ranks(at(114)), Some(8));
+        assert!(!mass.hear(9, 20, at(101)), "it lasts already");
+        assert_eq!(mass.ends(), Some(at(115)));
     }
 
     /// R39: for fifteen seconds after the last sign.

@@ -7,10 +7,14 @@ use core::time::Duration;
 use crate::addr::Multiaddr;
 use crate::contract;
 use crate::effect::Event;
+use crate::id::Prefix;
 use crate::limits::bucket::{Bucket, Rate};
 use crate::node::cx::Cx;
 use crate::node::timers::Timer;
-use crate::record::{RecordError, Sequence, check_body, write_body};
+use crate::record::{
+    RecordError, Sequence, check_body, put_detection, put_named, put_upstreams, upstreams,
+    write_body,
+};
 use crate::rng;
 use crate::time::Instant;
 
@@ -18,9 +22,17 @@ pub(crate) struct Own {
     sequence: Sequence,
     addresses: Vec<Multiaddr>,
     metadata: Vec<u8>,
+    /// Who has accused it falsely (R33).
+    named: Vec<Prefix>,
+    /// What it says of its upstreams.
+    upstreams: Vec<Prefix>,
+    /// As an earlier life has met them; not all of them were met in this.
+    inherited: bool,
     /// The own record, or its tombstone, is in the table.
     published: bool,
     check: u16,
+    /// The record of an earlier life, until the first one of this is written.
+    earlier: Option<Earlier>,
     /// The longest life of a record that it has announced, in any of its lives.
     longest_life: Duration,
     recoveries: Bucket,
@@ -29,6 +41,14 @@ pub(crate) struct Own {
     /// A sequence to be exceeded as soon as that is allowed.
     pending: Option<Sequence>,
     reported: Option<Instant>,
+}
+
+/// A record that others have. [With another version of the same, 1,000 that started again within
+/// 10 s each sent 207 kB: everybody had to hear of each.]
+struct Earlier {
+    sequence: Sequence,
+    body: Vec<u8>,
+    until: Instant,
 }
 
 /// Higher versions at once; afterwards one in each interval (R6).
@@ -41,8 +61,12 @@ impl Own {
             sequence: Sequence::default(),
             addresses,
             metadata,
+            named: Vec::new(),
+            upstreams: Vec::new(),
+            inherited: false,
             published: false,
             check: 0,
+            earlier: None,
             longest_life: Duration::ZERO,
             recoveries: Bucket::default(),
             row: (0, Instant::ZERO),
@@ -77,9 +101,49 @@ impl Own {
         self.longest_life = self.longest_life.max(longest_life);
     }
 
+    /// The record of that life, which ends then, was this.
+    pub(crate) fn keep_earlier(&mut self, sequence: Sequence, body: Vec<u8>, until: Instant) {
+        self.check = rng::body_check(&body);
+        self.earlier = Some(Earlier {
+            sequence,
+            body,
+            until,
+        });
+    }
+
+    /// Where the record of an earlier life would say the same, and is not about to end, it is the
+    /// first one of this: its sequence, and what is left of its life in whole seconds.
+    pub(crate) fn take_earlier(&mut self, body: &[u8], now: Instant) -> Option<(Sequence, u32)> {
+        let earlier = self.earlier.take()?;
+        let left = earlier.until.saturating_since(now);
+        let is_same = earlier.sequence == self.sequence && earlier.body == body;
+        let lasts = left * 2 > check_body(body).ok()?.life();
+        (is_same && lasts).then_some((earlier.sequence, left.as_secs() as u32))
+    }
+
+    /// It does not hold any more: others know another one.
+    pub(crate) fn forget_earlier(&mut self) {
+        self.earlier = None;
+    }
+
+    /// Whether it was this.
+    pub(crate) fn is_earlier(&self, sequence: Sequence, body: &[u8]) -> bool {
+        let earlier = self.earlier.as_ref();
+        earlier.is_some_and(|e| e.sequence == sequence && e.body == body)
+    }
+
     /// The longest life of a record that it has announced; none where that was none.
     pub(crate) fn longest_life(&self) -> Duration {
         self.longest_life
+    }
+
+    /// Whether these addresses fit into a record.
+    pub(crate) fn check_addresses(
+        &self,
+        addresses: &[Multiaddr],
+        cx: &Cx,
+    ) -> Result<(), RecordError> {
+        check_body(&self.body(addresses, &self.metadata, cx)).map(|_| ())
     }
 
     /// Takes other addresses, if they fit into a record; whether they are others.
@@ -102,6 +166,35 @@ impl Own {
         Ok(changed)
     }
 
+    /// What the next version says of its upstreams. While not all of them are met, what an earlier
+    /// life has said of them stands. [Of many that start again together, hardly any finds its
+    /// upstreams at once.]
+    pub(crate) fn set_upstreams(&mut self, met: Vec<Prefix>, are_all_met: bool) {
+        let earlier = self.earlier.as_ref();
+        let earlier = earlier.filter(|e| !are_all_met && e.sequence == self.sequence);
+        let said = earlier.map(|e| upstreams(&e.body).collect::<Vec<_>>());
+        let said = said.filter(|said| met.iter().all(|met| said.contains(met)));
+        self.inherited = said.is_some();
+        self.upstreams = said.unwrap_or(met);
+    }
+
+    /// Whether a record with those that were met would be another.
+    pub(crate) fn names_others(&self, met: &[Prefix], are_all_met: bool) -> bool {
+        let inherited = self.inherited && !are_all_met;
+        let stands = inherited && met.iter().all(|met| self.upstreams.contains(met));
+        !stands && self.upstreams != met
+    }
+
+    /// Whether it still says what an earlier life has said of its upstreams.
+    pub(crate) fn inherits(&self) -> bool {
+        self.inherited
+    }
+
+    /// That has stood for long enough.
+    pub(crate) fn stop_inheriting(&mut self) {
+        self.inherited = false;
+    }
+
     /// The record of the next version; nothing where there is nothing to announce.
     pub(crate) fn next_version(&self, cx: &Cx) -> Result<Option<(Sequence, Vec<u8>)>, RecordError> {
         let body = self.body(&self.addresses, &self.metadata, cx);
@@ -118,7 +211,18 @@ impl Own {
             [] => self.longest_life.max(cx.config.lifetime),
             _ => cx.config.lifetime,
         };
-        write_body(addresses, metadata, life)
+        let mut body = write_body(addresses, metadata, life);
+        if addresses.is_empty() {
+            return body;
+        }
+        if let Some(detection) = cx.config.detection {
+            put_detection(&mut body, detection);
+        }
+        put_upstreams(&mut body, &self.upstreams);
+        if cx.config.detection.is_some() {
+            put_named(&mut body, &self.named);
+        }
+        body
     }
 
     /// The record by which it leaves: the next version, without addresses.
@@ -134,9 +238,10 @@ impl Own {
         self.check = rng::body_check(body);
     }
 
-    /// Others have accused it at this beat of its version: the next one is above it.
-    pub(crate) fn accused(&mut self, at: Sequence) {
+    /// Others have accused it at this sequence; the next version names these for it, if any are new.
+    pub(crate) fn accused(&mut self, at: Sequence, named: Option<Vec<Prefix>>) {
         self.sequence = self.sequence.max(at);
+        self.named = named.unwrap_or_else(|| core::mem::take(&mut self.named));
     }
 
     /// The sequence of a renewal; `None` when the beats of this version are used up.
@@ -207,282 +312,10 @@ impl Own {
         let recent = |at: Instant| cx.now.saturating_since(at) < interval;
         if !self.reported.is_some_and(recent) {
             self.reported = Some(cx.now);
-            cx.event(Event::DuplicateIdentity);
+            cx.event(Event::DuplicateIdentity { at: None });
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::addr::Protocol;
-    use crate::node::testing::{at, cx, events};
-    use alloc::vec;
-    use core::net::SocketAddr;
-
-    fn address() -> Multiaddr {
-        Multiaddr::tcp(SocketAddr::from(([192, 0, 2, 1], 4_000)))
-    }
-
-    fn sequence(version: u64, beat: u32) -> Sequence {
-        Sequence { version, beat }
-    }
-
-    /// Announced under version 1.
-    fn announced(cx: &Cx) -> Own {
-        let mut own = Own::new(vec![address()], Vec::new());
-        publish(&mut own, cx);
-        own
-    }
-
-    fn publish(own: &mut Own, cx: &Cx) -> Sequence {
-        let (sequence, body) = own.next_version(cx).unwrap().unwrap();
-        own.published(sequence, &body, cx);
-        sequence
-    }
-
-    /// R1: content raises the version and starts its beats anew, a renewal raises the beat.
-    #[test]
-    fn content_raises_the_version_and_a_renewal_the_beat() {
-        let cx = cx(at(0));
-        let mut own = announced(&cx);
-        assert_eq!(own.sequence(), sequence(1, 0));
-        let beat = own.next_beat().unwrap();
-        assert_eq!(beat, sequence(1, 1));
-        own.renewed(beat);
-        assert_eq!(own.next_beat(), Some(sequence(1, 2)));
-        assert_eq!(publish(&mut own, &cx), sequence(2, 0));
-    }
-
-    /// R1: when the beats of a version are used up, a renewal takes the next version.
-    #[test]
-    fn there_is_no_beat_above_the_highest() {
-        let mut own = announced(&cx(at(0)));
-        own.renewed(sequence(1, u32::MAX));
-        assert_eq!(own.next_beat(), None);
-    }
-
-    /// R1: a restart continues above the sequence of the snapshot, and never below its own.
-    #[test]
-    fn an_earlier_life_is_continued_above_its_sequence() {
-        let cx = cx(at(0));
-        let mut own = announced(&cx);
-        own.resume(sequence(9, 4), Duration::ZERO);
-        assert_eq!(publish(&mut own, &cx), sequence(10, 0));
-        own.resume(sequence(3, 0), Duration::ZERO);
-        assert_eq!(own.sequence(), sequence(10, 0));
-    }
-
-    /// R1: the same content again is no reason for a new version.
-    #[test]
-    fn only_other_content_is_a_change() {
-        let cx = cx(at(0));
-        let mut own = announced(&cx);
-        assert_eq!(own.set_addresses(vec![address()], &cx), Ok(false));
-        assert_eq!(own.set_metadata(vec![1], &cx), Ok(true));
-        assert_eq!(own.set_metadata(vec![1], &cx), Ok(false));
-        assert_eq!(own.set_addresses(Vec::new(), &cx), Ok(true));
-        assert!(own.addresses().is_empty());
-    }
-
-    /// R23: what does not fit into a record is refused, and the old content stays.
-    #[test]
-    fn what_does_not_fit_is_refused_and_changes_nothing() {
-        let cx = cx(at(0));
-        let mut own = announced(&cx);
-        let many = vec![address(); contract::ADDRESSES + 1];
-        let refused = own.set_addresses(many, &cx);
-        assert_eq!(refused, Err(RecordError::TooManyAddresses));
-        let long = vec![0; contract::METADATA_BYTES + 1];
-        let refused = own.set_metadata(long, &cx);
-        assert_eq!(refused, Err(RecordError::MetadataTooLong));
-        let ports: Vec<_> = own.addresses().iter().map(Multiaddr::port).collect();
-        assert_eq!(ports, [Some((Protocol::Tcp, 4_000))]);
-        assert!(own.next_version(&cx).is_ok());
-    }
-
-    /// A node without addresses takes part and announces nothing; one that has announced some
-    /// withdraws them (R4).
-    #[test]
-    fn without_addresses_only_what_was_announced_is_withdrawn() {
-        let cx = cx(at(0));
-        let silent = Own::new(Vec::new(), Vec::new());
-        assert_eq!(silent.next_version(&cx), Ok(None));
-        let mut own = announced(&cx);
-        own.set_addresses(Vec::new(), &cx).unwrap();
-        let (sequence, body) = own.next_version(&cx).unwrap().unwrap();
-        assert_eq!(sequence.version, 2);
-        assert!(check_body(&body).unwrap().tombstone);
-    }
-
-    /// R5: the check that goes with the sequence tells contents of one version apart.
-    #[test]
-    fn the_check_follows_the_content() {
-        let cx = cx(at(0));
-        let mut own = announced(&cx);
-        let before = own.check();
-        own.set_metadata(vec![1], &cx).unwrap();
-        assert_eq!(own.check(), before, "not announced yet");
-        publish(&mut own, &cx);
-        assert_ne!(own.check(), before);
-    }
-
-    /// R5: a record above the own one, or at its version with other content, is a challenge; an
-    /// older one and the node's own, which comes back from others, are none.
-    #[test]
-    fn a_higher_sequence_or_other_content_is_a_challenge() {
-        let mut own = announced(&cx(at(0)));
-        own.renewed(sequence(1, 5));
-        assert!(own.is_challenged(sequence(2, 0), false));
-        assert!(own.is_challenged(sequence(1, 6), true));
-        assert!(own.is_challenged(sequence(1, 5), false));
-        assert!(own.is_challenged(sequence(1, 0), false));
-        assert!(!own.is_challenged(sequence(1, 5), true));
-        assert!(!own.is_challenged(sequence(1, 4), true));
-        assert!(!own.is_challenged(sequence(0, 9), false));
-    }
-
-    /// R5: the version that is taken is the next above the challenger's, and above the own one.
-    #[test]
-    fn a_recovery_goes_above_both_sequences() {
-        let mut cx = cx(at(100));
-        let mut own = announced(&cx);
-        assert!(own.recover(sequence(7, 3), &mut cx));
-        assert_eq!(publish(&mut own, &cx), sequence(8, 0));
-        assert!(own.recover(sequence(8, 0), &mut cx));
-        assert_eq!(publish(&mut own, &cx), sequence(9, 0));
-        assert!(own.recover(sequence(2, 0), &mut cx));
-        assert_eq!(publish(&mut own, &cx), sequence(10, 0));
-        assert_eq!(cx.stats.recoveries, 3);
-    }
-
-    /// R5: a node without addresses withdraws the record of an earlier life.
-    #[test]
-    fn a_node_without_addresses_withdraws_what_an_earlier_life_announced() {
-        let mut cx = cx(at(100));
-        let mut own = Own::new(Vec::new(), Vec::new());
-        assert!(own.recover(sequence(7, 0), &mut cx));
-        let (sequence, body) = own.next_version(&cx).unwrap().unwrap();
-        assert_eq!(sequence.version, 8);
-        assert!(check_body(&body).unwrap().tombstone);
-    }
-
-    /// R6.
-    #[test]
-    fn three_recoveries_at_once_and_then_one_in_ten_minutes() {
-        let mut cx = cx(at(1_000));
-        let ten_minutes = Duration::from_secs(600);
-        let mut own = announced(&cx);
-        let mut recoveries = |cx: &mut Cx| {
-            let challenges = (0..10).map(|i| own.recover(sequence(100 + i, 0), cx));
-            challenges.filter(|recovered| *recovered).count()
-        };
-        assert_eq!(recoveries(&mut cx), 3);
-        cx.now = at(1_000) + ten_minutes - Duration::from_millis(1);
-        assert_eq!(recoveries(&mut cx), 0);
-        for period in 1..4 {
-            cx.now = at(1_000) + ten_minutes * period;
-            assert_eq!(recoveries(&mut cx), 1, "period {period}");
-        }
-    }
-
-    /// R6: what is above the rate waits for its timer; only the highest of it is to be exceeded.
-    #[test]
-    fn the_highest_of_what_waits_is_pending_until_it_is_allowed() {
-        let mut cx = cx(at(1_000));
-        let mut own = announced(&cx);
-        for version in [2, 3, 4, 90, 70] {
-            own.recover(sequence(version, 0), &mut cx);
-        }
-        let due = at(1_600);
-        assert!(cx.timers.is_set(Timer::Recover));
-        assert_eq!(cx.timers.next(), Some(due));
-        assert_eq!(own.take_pending(), Some(sequence(90, 0)));
-        assert_eq!(own.take_pending(), None);
-    }
-
-    /// R6: what has been exceeded meanwhile is no reason for one more version.
-    #[test]
-    fn what_is_exceeded_meanwhile_is_not_pending() {
-        let mut cx = cx(at(1_000));
-        let mut own = announced(&cx);
-        for version in [2, 3, 4, 5] {
-            own.recover(sequence(version, 0), &mut cx);
-        }
-        own.published(sequence(6, 0), &[], &cx);
-        assert_eq!(own.take_pending(), None);
-    }
-
-    /// R6: a step that is allowed answers all that has waited below it.
-    #[test]
-    fn a_recovery_leaves_nothing_pending() {
-        let mut cx = cx(at(1_000));
-        let mut own = announced(&cx);
-        for version in [2, 3, 4, 5] {
-            own.recover(sequence(version, 0), &mut cx);
-        }
-        cx.now = at(1_600);
-        assert!(own.recover(sequence(5, 0), &mut cx));
-        assert_eq!(own.take_pending(), None);
-    }
-
-    /// R6: what goes on is reported once in an interval, however often it happens.
-    #[test]
-    fn a_duplicate_is_reported_once_in_an_interval() {
-        let mut cx = cx(at(1_000));
-        let interval = cx.config.report_interval;
-        let mut own = announced(&cx);
-        let last = Duration::from_millis(1);
-        for (after, reports) in [
-            (Duration::ZERO, 1),
-            (Duration::ZERO, 0),
-            (interval - last, 0),
-            (interval, 1),
-            (interval * 2 - last, 0),
-        ] {
-            cx.now = at(1_000) + after;
-            for _ in 0..5 {
-                own.recover(sequence(9, 0), &mut cx);
-            }
-            assert_eq!(events(&mut cx).len(), reports, "after {after:?}");
-        }
-    }
-
-    /// R6: the first three steps are those of a node that has lost its state, and not reported.
-    #[test]
-    fn a_challenge_above_the_rate_is_reported() {
-        let mut cx = cx(at(1_000));
-        let mut own = announced(&cx);
-        for version in 2..5 {
-            assert!(own.recover(sequence(version, 0), &mut cx));
-            own.recovered(&mut cx);
-        }
-        assert_eq!(events(&mut cx), []);
-        assert!(!own.recover(sequence(5, 0), &mut cx));
-        assert_eq!(events(&mut cx), [Event::DuplicateIdentity]);
-    }
-
-    /// R6: two nodes of one key that each keep to the rate are found by how long it goes on.
-    #[test]
-    fn steps_that_go_on_within_the_rate_are_reported() {
-        let mut cx = cx(at(1_000));
-        let mut own = announced(&cx);
-        for step in 0..4 {
-            cx.now = at(1_000 + 600 * step);
-            own.recovered(&mut cx);
-            assert_eq!(events(&mut cx).len(), usize::from(step == 3), "step {step}");
-        }
-    }
-
-    /// R6: steps with twenty minutes between them are not one conflict that goes on.
-    #[test]
-    fn steps_far_apart_are_not_reported() {
-        let mut cx = cx(at(1_000));
-        let mut own = announced(&cx);
-        for step in 0..8 {
-            cx.now = at(1_000 + 1_200 * step);
-            own.recovered(&mut cx);
-        }
-        assert_eq!(events(&mut cx), []);
-    }
-}
+mod tests;

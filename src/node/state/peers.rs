@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::id::NodeId;
@@ -11,6 +12,9 @@ use crate::node::cx::Cx;
 use crate::time::{self, Instant};
 use crate::wire::Cursor;
 
+/// Where a peer was found is tried first for so long.
+const FOUND: Duration = Duration::from_secs(3_600);
+
 #[derive(Default)]
 struct Peer {
     /// How much of its log has been merged.
@@ -19,6 +23,10 @@ struct Peer {
     acked: Option<Cursor>,
     backoff: Backoff,
     round_trip: Option<Duration>,
+    /// For how long it was linked, as far as its links have ended.
+    linked: Duration,
+    /// Where a dial has found it, and when.
+    found: Option<(SocketAddr, Instant)>,
     /// The version of the own log when the last exchange with it was over, and when that was.
     in_sync: (u64, Instant),
     /// It was told `Busy` until then, which was reported.
@@ -145,6 +153,16 @@ impl Peers {
         }
     }
 
+    /// A link of it, which has ended, was there for so long.
+    pub(crate) fn was_linked(&mut self, node: NodeId, time: Duration, now: Instant) {
+        self.entry(node, now).linked += time;
+    }
+
+    /// For how long it was linked, in links that have ended.
+    pub(crate) fn linked_for(&self, node: &NodeId) -> Duration {
+        self.peers.get(node).map(|p| p.linked).unwrap_or_default()
+    }
+
     /// Whether telling it `Busy` is to be reported: once in `interval`.
     pub(crate) fn reports_busy(&mut self, node: NodeId, now: Instant, interval: Duration) -> bool {
         let peer = self.entry(node, now);
@@ -159,6 +177,20 @@ impl Peers {
     pub(crate) fn backing_off(&self, now: Instant) -> usize {
         let waits = |p: &&Peer| !p.backoff.is_ready(now);
         self.peers.values().filter(waits).count()
+    }
+}
+
+/// Where a peer was found (R38).
+impl Peers {
+    /// A dial has found it there.
+    pub(crate) fn found(&mut self, node: NodeId, at: SocketAddr, now: Instant) {
+        self.entry(node, now).found = Some((at, now));
+    }
+
+    /// Where it was found lately: to be tried first. After a while what its node prefers is.
+    pub(crate) fn found_at(&self, node: &NodeId, now: Instant) -> Option<SocketAddr> {
+        let (at, when) = self.peers.get(node)?.found?;
+        (now.saturating_since(when) < FOUND).then_some(at)
     }
 }
 
@@ -186,6 +218,29 @@ mod tests {
 
     const fn cursor(epoch: u64, version: u64) -> Cursor {
         Cursor { epoch, version }
+    }
+
+    /// R28.
+    #[test]
+    fn links_add_up() {
+        let mut peers = Peers::default();
+        assert_eq!(peers.linked_for(&node(1)), Duration::ZERO);
+        for seconds in [3, 4] {
+            peers.was_linked(node(1), Duration::from_secs(seconds), at(9));
+        }
+        assert_eq!(peers.linked_for(&node(1)), Duration::from_secs(7));
+        assert_eq!(peers.linked_for(&node(2)), Duration::ZERO);
+    }
+
+    /// R38.
+    #[test]
+    fn where_a_peer_was_found_is_remembered_for_an_hour() {
+        let mut peers = Peers::default();
+        let there = ([10, 0, 0, 1], 1).into();
+        peers.found(node(1), there, at(10));
+        assert_eq!(peers.found_at(&node(1), at(3_609)), Some(there));
+        assert_eq!(peers.found_at(&node(1), at(3_610)), None);
+        assert_eq!(peers.found_at(&node(2), at(10)), None);
     }
 
     /// R15.

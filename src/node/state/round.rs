@@ -32,7 +32,7 @@ pub(crate) struct Round {
     exchanges_left: u8,
     /// Exchanges of this round so far, those with the ring successor included.
     begun: u8,
-    /// The first round has begun, after the jitter of the start (R19).
+    /// The first round has begun, after the jitter of the start (R19), or may: an upstream is there.
     started: bool,
     /// Pages of one table asked for one after the other.
     pages: u8,
@@ -143,6 +143,11 @@ impl Round {
     /// How many exchanges this round has begun, tries at the ring successor included.
     pub(crate) fn exchanges(&self) -> u64 {
         u64::from(self.begun)
+    }
+
+    /// An upstream is there: no jitter keeps the first round from it (R44).
+    pub(crate) fn start(&mut self) {
+        self.started = true;
     }
 
     /// Whether the first round has begun: until then its jitter counts, whatever the hurry (R19).

@@ -89,6 +89,13 @@ impl Tree {
         self.serve_key(key, reach, now)
     }
 
+    /// How far it has gone, if that was of late.
+    pub(crate) fn served_accusation(&mut self, said: &Accusation, now: Instant) -> Option<u64> {
+        self.forget(now);
+        let key = self.hash(&said.subject, said.at, Some(&said.by));
+        self.served.get(&key).copied()
+    }
+
     fn serve_key(&mut self, key: u64, reach: u64, now: Instant) -> Option<u64> {
         self.forget(now);
         if let Some(served) = self.served.get_mut(&key) {

@@ -57,6 +57,11 @@ impl Watchers {
         self.watchers.get(turn).copied()
     }
 
+    /// Whether the turn just taken was the first in a `beat`.
+    pub(crate) fn is_first_turn(&self) -> bool {
+        self.turn == 1
+    }
+
     /// When somebody's turn is.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.next
@@ -64,6 +69,10 @@ impl Watchers {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &NodeId> {
         self.watchers.iter()
+    }
+
+    pub(crate) fn contains(&self, node: &NodeId) -> bool {
+        self.watchers.contains(node)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,11 +1,14 @@
 //! Reading a node: peers, links, upstreams, cycles, counters, and what it keeps across restarts.
 
 mod read;
+mod readiness;
 #[cfg(any(test, feature = "testing"))]
 mod sizes;
 mod snapshot;
 mod types;
 
+pub use readiness::{Readiness, ReadinessView};
 pub use types::{
-    LearnedFrom, LinkView, LoopView, PeerView, StandingView, UpstreamState, UpstreamView,
+    LearnedFrom, LinkView, LoopView, OwnAddressState, OwnAddressView, PeerState, PeerView,
+    StandingView, UpstreamState, UpstreamView,
 };

@@ -7,15 +7,42 @@ use crate::addr::Multiaddr;
 use crate::config::Config;
 use crate::id::NodeId;
 use crate::node::Node;
+use crate::node::state::own_addresses::State;
 use crate::node::state::standing::Standing;
 use crate::node::state::upstreams::Upstream;
 use crate::node::view::types::{
-    LearnedFrom, LinkView, LoopView, PeerView, StandingView, UpstreamState, UpstreamView,
+    LearnedFrom, LinkView, LoopView, OwnAddressState, OwnAddressView, PeerState, PeerView,
+    StandingView, UpstreamState, UpstreamView,
 };
 use crate::record::{self, Sequence};
+use crate::seal::Accuser;
 use crate::stats::Stats;
-use crate::table::{Entry, Via};
+use crate::table::{Down, Entry, Via, Way};
 use crate::time::Instant;
+
+/// A peer that is remembered.
+#[derive(Clone, Copy)]
+enum Known<'a> {
+    /// In the table: it is live, or has left.
+    In(&'a Entry),
+    Down(&'a Down),
+}
+
+impl<'a> Known<'a> {
+    fn entry(self) -> &'a Entry {
+        match self {
+            Self::In(entry) => entry,
+            Self::Down(down) => &down.entry,
+        }
+    }
+
+    fn sequence(self) -> Sequence {
+        match self {
+            Self::In(entry) => entry.sequence(),
+            Self::Down(down) => down.at,
+        }
+    }
+}
 
 impl Node {
     /// This node's ID.
@@ -37,6 +64,23 @@ impl Node {
         self.base.own.addresses()
     }
 
+    /// The own addresses, those at which others see this node included, and who has tried them (R38).
+    pub fn own_addresses(&self) -> impl Iterator<Item = OwnAddressView> + '_ {
+        self.base.own_addresses.iter().map(|entry| OwnAddressView {
+            address: entry.address().clone(),
+            configured: entry.is_configured(),
+            advertised: entry.is_advertised(),
+            state: match entry.state() {
+                State::Unproven => OwnAddressState::Unproven,
+                State::Proven => OwnAddressState::Proven,
+                State::Unreachable => OwnAddressState::Unreachable,
+            },
+            since: entry.since(),
+            reached_by: entry.reached_by().to_vec(),
+            missed_by: entry.missed_by().to_vec(),
+        })
+    }
+
     /// The latest time that the node has been told.
     #[must_use]
     pub fn now(&self) -> Instant {
@@ -49,28 +93,57 @@ impl Node {
         self.base.own.sequence()
     }
 
-    /// The known live peers, this node left out. In an order that is the same for the same inputs
-    /// and otherwise without meaning.
+    /// The known live peers, this node left out: those that are up or suspect, and so of use. In an
+    /// order that is the same for the same inputs and otherwise without meaning.
     pub fn peers(&self) -> impl Iterator<Item = PeerView> + '_ {
-        let live = self
-            .base
-            .table
-            .entries()
-            .filter(|e| e.node != self.id() && !e.is_tombstone());
-        let tellers: BTreeMap<Via, NodeId> = self.tellers().collect();
-        live.map(move |e| self.peer_view(e, |via| tellers.get(&via).copied()))
+        self.views(self.live())
     }
 
-    /// What is known of this peer, if it is known and has not left.
+    /// All peers that are remembered, with their states: the live ones, those that have left, and
+    /// those that are down, until their records would have ended. In an order that is the same for
+    /// the same inputs and otherwise without meaning.
+    pub fn members(&self) -> impl Iterator<Item = PeerView> + '_ {
+        let left = self.base.table.entries().filter(|e| e.is_tombstone());
+        let left = left.filter(|e| e.node != self.id()).map(Known::In);
+        let downs = self.base.table.downs().map(Known::Down);
+        self.views(self.live().chain(left).chain(downs))
+    }
+
+    fn live(&self) -> impl Iterator<Item = Known<'_>> {
+        let live = self.base.table.entries().filter(|e| !e.is_tombstone());
+        live.filter(|e| e.node != self.id()).map(Known::In)
+    }
+
+    fn views<'a>(
+        &'a self,
+        known: impl Iterator<Item = Known<'a>> + 'a,
+    ) -> impl Iterator<Item = PeerView> + 'a {
+        let tellers: BTreeMap<Via, NodeId> = self.tellers().collect();
+        known.map(move |known| self.peer_view(known, |via| tellers.get(&via).copied()))
+    }
+
+    /// What is known of this peer, if it is live.
     #[must_use]
     pub fn peer(&self, node: &NodeId) -> Option<PeerView> {
-        let entry = self
-            .base
-            .table
-            .lookup(node)
-            .filter(|e| e.node != self.id() && !e.is_tombstone())?;
+        self.member(node).filter(|peer| peer.state.is_live())
+    }
+
+    /// What is remembered of this peer, whatever its state.
+    #[must_use]
+    pub fn member(&self, node: &NodeId) -> Option<PeerView> {
+        let known = match self.base.table.down(node) {
+            Some(down) => Known::Down(down),
+            None => Known::In(self.base.table.lookup(node)?),
+        };
         let teller = |via| self.tellers().find(|(v, _)| *v == via);
-        Some(self.peer_view(entry, |via| teller(via).map(|(_, node)| node)))
+        let teller = |via| teller(via).map(|(_, node)| node);
+        (*node != self.id()).then(|| self.peer_view(known, teller))
+    }
+
+    /// Whether this node hears nobody (R34).
+    #[must_use]
+    pub fn is_isolated(&self) -> bool {
+        self.detector.is_isolated()
     }
 
     /// Those who may have told something, as far as they are remembered. An entry has no room for
@@ -92,12 +165,18 @@ impl Node {
         }
     }
 
-    fn peer_view(&self, entry: &Entry, teller: impl Fn(Via) -> Option<NodeId>) -> PeerView {
+    fn peer_view(&self, known: Known<'_>, teller: impl Fn(Via) -> Option<NodeId>) -> PeerView {
+        let entry = known.entry();
         let mut addresses = entry.addresses(self.config().local);
         addresses.retain(|a| self.config().allows(&entry.node, a));
+        let (state, since, accused_by) = self.state_of(known);
+        let linked = self.base.links.is_linked(&entry.node);
         PeerView {
             node: entry.node,
-            sequence: entry.sequence(),
+            sequence: known.sequence(),
+            state,
+            since,
+            accused_by: accused_by.iter().map(|by| by.node).collect(),
             addresses,
             metadata: record::metadata(entry.body()).to_vec(),
             first_seen: entry.first_seen(),
@@ -105,8 +184,24 @@ impl Node {
             learned_from: self.learned_from(entry, teller),
             lifetime_left: entry.deadline.saturating_since(self.now()),
             lifetime: entry.lifetime(),
-            reachable: entry.reachable,
-            linked: self.base.links.is_linked(&entry.node),
+            reachable: entry.is_reachable(),
+            linked,
+            link_lost: !linked && entry.way == Way::LinkLost,
+        }
+    }
+
+    /// Its state, since when, and by whose word.
+    fn state_of<'a>(&'a self, known: Known<'a>) -> (PeerState, Instant, &'a [Accuser]) {
+        let entry = match known {
+            Known::Down(down) => return (PeerState::Down, down.since, &down.by),
+            Known::In(entry) if entry.is_tombstone() => {
+                return (PeerState::Left, entry.first_seen(), &[]);
+            }
+            Known::In(entry) => entry,
+        };
+        match self.detector.accusations.suspicion(&entry.node) {
+            Some((since, by)) => (PeerState::Suspect, since, by),
+            None => (PeerState::Up, entry.first_seen(), &[]),
         }
     }
 
@@ -116,7 +211,7 @@ impl Node {
         self.base.table.others()
     }
 
-    /// A fingerprint of the set of all (node, version) that the table has, tombstones included:
+    /// A fingerprint of the set of all (node, version, beat) that the table has, tombstones included:
     /// equal on two nodes that know the same.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
@@ -154,8 +249,12 @@ impl Node {
     pub fn upstreams(&self) -> impl Iterator<Item = UpstreamView> + '_ {
         self.base.upstreams.iter().map(|u| UpstreamView {
             address: u.address().clone(),
-            node: u.node(),
+            node: match self.upstream_state(u) {
+                UpstreamState::Itself => Some(self.id()),
+                _ => u.node(),
+            },
             state: self.upstream_state(u),
+            times_itself: u.times_itself(),
             failures: u.failures(),
             last_news: u.last_news(),
         })
@@ -163,9 +262,10 @@ impl Node {
 
     fn upstream_state(&self, upstream: &Upstream) -> UpstreamState {
         match upstream.node() {
-            Some(node) if node == self.id() => UpstreamState::Itself,
             Some(node) if self.base.links.is_linked(&node) => UpstreamState::Up,
+            _ if upstream.times_itself() > 0 => UpstreamState::Itself,
             _ if upstream.is_dialing() => UpstreamState::Dialing,
+            _ if upstream.is_spared() => UpstreamState::Listed,
             _ => UpstreamState::Waiting(upstream.retry_at()),
         }
     }
@@ -177,6 +277,7 @@ impl Node {
             first_seen: c.first_seen(),
             last_seen: c.last_seen(),
             times: c.times(),
+            present: c.is_present(),
         })
     }
 
@@ -195,6 +296,12 @@ impl Node {
         let backing_off = base.upstreams.backing_off(now) + base.peers.backing_off(now);
         let mut stats = base.cx.stats;
         stats.records = base.table.len() as u64;
+        let suspects = self.detector.accusations.suspects();
+        stats.peers_up = base.table.others().saturating_sub(suspects) as u64;
+        stats.peers_suspect = suspects as u64;
+        stats.transports_blocked = base.blocked.reported() as u64;
+        stats.peers_down = base.table.down_count() as u64;
+        stats.peers_left = base.table.tombstone_count() as u64;
         stats.links = base.links.len() as u64;
         stats.certificates = base.table.certificate_count() as u64;
         stats.hints = base.hints.len() as u64;

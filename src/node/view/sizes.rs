@@ -32,14 +32,11 @@ impl Node {
     pub fn sizes(&self) -> Vec<(&'static str, usize, usize)> {
         let (base, guard) = (&self.base, &self.guard);
         let (table, links) = (&base.table, &base.links);
-        let on_a_link = links.iter().map(|(_, l)| l.pending_traces()).max();
-        let kept_traces = base.traces.kept_count().max(base.reports.len());
         let most_links = base.most_links() + caps::DIALS + caps::UPSTREAMS;
         let (walks, tree) = (&self.exchange.walks, &base.tree);
-        let detector = &self.detector;
         let buried = table.tombstone_count();
         let (certificates, hints) = (table.certificate_count(), base.hints.len());
-        alloc::vec![
+        let mut sizes = alloc::vec![
             ("living", table.live(), base.cx.config.capacity),
             (
                 "tombstones",
@@ -50,7 +47,14 @@ impl Node {
             ("links", links.len(), most_links),
             ("peers", base.peers.len(), caps::PEERS),
             ("upstreams", base.upstreams.len(), caps::UPSTREAMS),
-            ("dials", base.dialer.len(), caps::DIALS),
+            ("mirrors", base.mirrors.len(), caps::MIRRORS),
+            ("clones", base.clones.len(), caps::CLONES),
+            ("blocked", base.blocked.len(), caps::BLOCKED),
+            (
+                "dials",
+                base.dialer.len(),
+                caps::DIALS + caps::DOUBT_DIALS + caps::DIAL_BACKS
+            ),
             ("hints", hints, caps::HINTS),
             ("offers", self.exchange.fetches.len(), caps::OFFERS),
             ("walks", walks.seen_count(), caps::SEEN_WALKS),
@@ -58,13 +62,6 @@ impl Node {
                 "waiting downstreams",
                 walks.waiting_count(),
                 caps::DOWNSTREAMS,
-            ),
-            ("traces", base.traces.seen_count(), caps::SEEN_TRACES),
-            ("held traces", kept_traces, caps::HELD_TRACES),
-            (
-                "traces that wait on a link",
-                on_a_link.unwrap_or(0),
-                caps::PENDING_TRACES,
             ),
             ("cycles", base.cycles.len(), caps::LOOPS),
             ("buckets", guard.limits.len(), caps::BUCKETS),
@@ -78,12 +75,44 @@ impl Node {
             ("parked news", tree.parked_count(), caps::PARKED_NEWS),
             ("served news", tree.served_count(), caps::SERVED_NEWS),
             ("carried news", tree.carried_count(), caps::CARRIED_NEWS),
+            ("downs", table.down_count(), caps::DOWNS),
+            ("bytes of downs", table.down_bytes(), caps::DOWN_BYTES),
+            ("doubts", base.standing.doubt_count(), caps::DOUBTS),
+        ];
+        sizes.extend(self.sizes_of_addresses());
+        sizes.extend(self.detector_sizes());
+        sizes
+    }
+
+    fn sizes_of_addresses(&self) -> [(&'static str, usize, usize); 3] {
+        let own = &self.base.own_addresses;
+        let most = crate::contract::ADDRESSES + caps::CANDIDATES;
+        [
+            ("own addresses", own.len(), most),
+            ("sightings", own.sighting_count(), caps::SIGHTINGS),
+            ("askers", self.base.dial_backs.len(), caps::ASKERS),
+        ]
+    }
+
+    fn detector_sizes(&self) -> Vec<(&'static str, usize, usize)> {
+        let (detector, links) = (&self.detector, &self.base.links);
+        alloc::vec![
             ("watches", detector.watches.len(), caps::WATCHES),
             ("watchers", detector.watchers.len(), caps::WATCHERS),
+            ("invited", detector.invitations.len(), caps::INVITED),
+            (
+                "false accusers",
+                detector.false_accusers.len(),
+                caps::FALSE_ACCUSERS,
+            ),
+            ("uncounted", detector.uncounted.len(), caps::UNCOUNTED),
+            (
+                "waiting accusations",
+                self.base.outbox.len(),
+                caps::WAITING_ACCUSATIONS,
+            ),
             ("cases", detector.accusations.len(), caps::CASES),
             ("differing links", detector.repairs.len(), links.len()),
-            ("downs", table.down_count(), caps::DOWNS),
-            ("doubts", base.standing.doubt_count(), caps::DOUBTS),
         ]
     }
 

@@ -9,6 +9,40 @@ use crate::id::{LinkId, NodeId};
 use crate::record::Sequence;
 use crate::time::Instant;
 
+/// What a peer is, as far as is known here (R35). Only a change to or from `Suspect` is no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum PeerState {
+    /// It takes part.
+    Up,
+    /// It is accused of being silent (R32), and counts as up until more of its neighbours say so.
+    Suspect,
+    /// It was silent for those who watch it (R32). It is in no answer, and comes back by a higher
+    /// sequence of its own.
+    Down,
+    /// It has said that it leaves (R4).
+    Left,
+}
+
+impl PeerState {
+    /// In one word, in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+            Self::Left => "left",
+        }
+    }
+
+    /// Whether it takes part: it is up, or suspect.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Up | Self::Suspect)
+    }
+}
+
 /// What is known of one peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,12 +51,20 @@ pub struct PeerView {
     pub node: NodeId,
     /// How new its record is.
     pub sequence: Sequence,
-    /// Its usable addresses, most preferred first.
+    /// What it is.
+    pub state: PeerState,
+    /// Since when it has been that here; of `Up` and `Left` rounded down to a second. A restart of
+    /// this node begins anew.
+    pub since: Instant,
+    /// Of `Suspect` and `Down`: whose accusations made it that.
+    pub accused_by: Vec<NodeId>,
+    /// Its usable addresses, most preferred first. Of one that is down, the last ones; where very
+    /// many are down, none.
     pub addresses: Vec<Multiaddr>,
-    /// Its metadata.
+    /// Its metadata, likewise.
     pub metadata: Vec<u8>,
     /// Since when it has been known here, rounded down to a second: a restart begins anew, and so
-    /// does a peer that had left.
+    /// does a peer that was down or had left.
     pub first_seen: Instant,
     /// Its record is signed, and the signature was checked: by this life of the node, or the one
     /// whose snapshot it was restored from (R50).
@@ -33,10 +75,13 @@ pub struct PeerView {
     pub lifetime_left: Duration,
     /// The lifetime that its author gave it.
     pub lifetime: Duration,
-    /// No dial to it has failed since the last that succeeded.
+    /// No dial to it has failed since the last that succeeded. Like the next two a fact of this
+    /// node alone, whatever the state.
     pub reachable: bool,
     /// There is a link to it.
     pub linked: bool,
+    /// The last one broke, or ended by silence, and it has not been dialled since.
+    pub link_lost: bool,
 }
 
 /// Who told a record. A renewal, which is passed on without the record, changes nothing here.
@@ -85,6 +130,50 @@ pub struct StandingView {
     pub left_out: usize,
 }
 
+/// What is known of an own address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OwnAddressState {
+    /// Nobody has tried it, or it is not decided.
+    Unproven,
+    /// Others have dialled it, and found this node.
+    Proven,
+    /// Nobody finds this node there that has tried.
+    Unreachable,
+}
+
+impl OwnAddressState {
+    /// In one word, in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unproven => "unproven",
+            Self::Proven => "proven",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// One address of this node (R38).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OwnAddressView {
+    /// Which.
+    pub address: Multiaddr,
+    /// It is among those that the node was given; else others see this node there.
+    pub configured: bool,
+    /// It is in the own record.
+    pub advertised: bool,
+    /// What came of trying it.
+    pub state: OwnAddressState,
+    /// Since when.
+    pub since: Instant,
+    /// The latest of those that have found this node there, at most 8.
+    pub reached_by: Vec<NodeId>,
+    /// Likewise, that have not.
+    pub missed_by: Vec<NodeId>,
+}
+
 /// How an upstream stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -95,7 +184,10 @@ pub enum UpstreamState {
     Dialing,
     /// It is dialled again at that time.
     Waiting(Instant),
-    /// It is this node itself.
+    /// Many are configured, and the record of a live node lists this address: it is not dialled as long
+    /// as that is so (R44).
+    Listed,
+    /// Its last dial has led to this node itself. It is tried again, within 30 s.
     Itself,
 }
 
@@ -105,10 +197,12 @@ pub enum UpstreamState {
 pub struct UpstreamView {
     /// As configured.
     pub address: Multiaddr,
-    /// The node found there.
+    /// The node found there last: behind a load balancer it may be another one at each dial.
     pub node: Option<NodeId>,
     /// How it stands.
     pub state: UpstreamState,
+    /// How many dials in a row have led to this node itself (R37).
+    pub times_itself: u8,
     /// Failures in a row.
     pub failures: u8,
     /// When it last brought news.
@@ -127,4 +221,7 @@ pub struct LoopView {
     pub last_seen: Instant,
     /// How often.
     pub times: u64,
+    /// Whether it was there when it was looked for last: within seconds of any change of what records
+    /// say of upstreams.
+    pub present: bool,
 }

@@ -1,6 +1,14 @@
 //! Nodes that are down come back by themselves alone (R3, R35).
 
 use super::*;
+use crate::seal::Accuser;
+
+fn by(n: u64) -> Accuser {
+    Accuser {
+        node: node(n),
+        signature: None,
+    }
+}
 
 fn sequence(version: u64, beat: u32) -> Sequence {
     Sequence { version, beat }
@@ -14,8 +22,10 @@ fn what_is_down_comes_back_by_a_higher_sequence_alone() {
         w.put(n, 1, 0, 900);
     }
     let (before, live) = (w.table.fingerprint(), w.table.live());
-    let down = w.table.take_down(&node(2), sequence(1, 0), &[node(3)]);
-    assert_eq!(down.map(|e| e.node), Some(node(2)));
+    assert!(w.table.take_down(&node(2), sequence(1, 0), &[by(3)], w.now));
+    let down = w.table.down(&node(2)).expect("it is down");
+    assert_eq!((down.since, &down.by[..]), (w.now, &[by(3)][..]));
+    assert_eq!(down.entry.body(), body(2), "what it said is still there");
     w.table.check();
     assert_eq!((w.table.live(), w.table.down_count()), (live - 1, 1));
     assert_ne!(w.table.fingerprint(), before);
@@ -42,7 +52,7 @@ fn what_is_down_comes_back_by_a_higher_sequence_alone() {
 fn what_stays_down_leaves_a_certificate_in_the_end() {
     let mut w = writer(20);
     w.put(2, 1, 0, 900);
-    w.table.take_down(&node(2), sequence(1, 4), &[]);
+    w.table.take_down(&node(2), sequence(1, 4), &[], w.now);
     w.table.expire_downs(w.now + Duration::from_secs(899));
     assert_eq!((w.table.down_count(), w.table.certificate_count()), (1, 0));
     w.table.expire_downs(w.now + Duration::from_secs(900));

@@ -135,7 +135,9 @@ fn the_own_record_finds_room_among_pinned_entries() {
         version: 1,
         beat: 0,
     };
-    w.table.set_own(w.now, own, &body(1 << 20), None).unwrap();
+    w.table
+        .set_own(w.now, own, &body(1 << 20), None, None)
+        .unwrap();
     w.table.check();
     assert!(w.table.own().is_some());
 }
@@ -176,7 +178,9 @@ fn the_own_tombstone_finds_room() {
         version: 2,
         beat: 0,
     };
-    table.set_own(Instant::ZERO, sequence, &[], None).unwrap();
+    table
+        .set_own(Instant::ZERO, sequence, &[], None, None)
+        .unwrap();
     table.check();
     assert!(table.lookup(&own).is_some_and(Entry::is_tombstone));
 }

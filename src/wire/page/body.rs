@@ -1,84 +1,27 @@
 //! A record's body as its shape and what fills it, where it has the common form: a few addresses of
-//! an IP and a port, metadata, a lifetime, each written as plainly as it can be. Anything else stays
-//! as it is.
+//! an IP and a port, metadata, a lifetime, a detection time, upstreams, each written as plainly as it
+//! can be. Anything else stays as it is.
 
 use alloc::vec::Vec;
 
 use prost::encoding::{decode_varint, encode_varint};
 
 use crate::contract;
-use crate::wire::page::PageError;
-use crate::wire::page::bits::{BitReader, BitWriter};
-
-/// Addresses of a shape; with more the body stays as it is. It bounds what a record's few bits in a
-/// page come to.
-const ADDRESSES: usize = 4;
-/// Bytes of an address after its port: two are /quic-v1.
-const TAIL: usize = 4;
+use crate::id::Prefix;
+use crate::wire::page::shape::{
+    ADDRESSES, Fields, Host, Named, Number, Part, Shape, TAIL, UPSTREAMS,
+};
 
 const ADDRESS_KEY: u8 = 0x0a;
 const METADATA_KEY: u8 = 0x12;
 const LIFETIME_KEY: u8 = 0x18;
+const DETECTION_KEY: u8 = 0x20;
+const UPSTREAMS_KEY: u8 = 0x2a;
 /// The codes of /ip4, /ip6, /tcp and, as a varint of two bytes, /udp.
 const IP4: u8 = 0x04;
 const IP6: u8 = 0x29;
 const TCP: u8 = 0x06;
 const UDP: [u8; 2] = [0x91, 0x02];
-
-/// In the place of the number of addresses: the body as it is.
-const RAW: u64 = 7;
-
-/// Where an address leads.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Host {
-    Ip4,
-    Ip6,
-    /// Where the one before it in the same body does.
-    Same,
-}
-
-/// One address but for its numbers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Part {
-    pub(super) host: Host,
-    udp: bool,
-    /// The port is that of the address before it.
-    pub(super) same_port: bool,
-    tail: [u8; TAIL],
-    tail_len: u8,
-}
-
-/// What bodies have in common that differ by numbers only.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Shape {
-    /// The bytes as they are.
-    Raw,
-    /// The common form.
-    Plain {
-        parts: [Option<Part>; ADDRESSES],
-        metadata: bool,
-        lifetime: bool,
-    },
-}
-
-/// What the numbers of bodies are. A page has a column of each, in this order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Number {
-    Ip4,
-    Ip6Network,
-    Ip6Host,
-    Port,
-    Lifetime,
-    MetadataLen,
-    RawLen,
-}
-
-impl Number {
-    pub(super) const COUNT: usize = 7;
-
-    /// Bits that each has at most.
-    pub(super) const BITS: [u32; Self::COUNT] = [32, 64, 64, 16, 32, 16, 32];
-}
 
 /// A body, taken apart.
 #[derive(Clone, Copy, Debug)]
@@ -89,122 +32,11 @@ pub(super) struct Body<'a> {
     pub(super) ports: [u16; ADDRESSES],
     pub(super) metadata: &'a [u8],
     pub(super) lifetime: u32,
+    pub(super) detection: u32,
+    /// Beginnings of IDs.
+    pub(super) upstreams: [u64; UPSTREAMS],
     /// The whole of it.
     pub(super) bytes: &'a [u8],
-}
-
-impl Shape {
-    pub(super) fn parts(&self) -> impl Iterator<Item = (usize, Part)> {
-        let parts = match self {
-            Self::Raw => [None; ADDRESSES],
-            Self::Plain { parts, .. } => *parts,
-        };
-        parts.into_iter().flatten().enumerate()
-    }
-
-    /// The numbers of a body of this shape, in their order, and of which address each is.
-    #[inline]
-    pub(super) fn numbers(&self, mut each: impl FnMut(Number, usize)) {
-        for (i, part) in self.parts() {
-            match part.host {
-                Host::Ip4 => each(Number::Ip4, i),
-                Host::Ip6 => {
-                    each(Number::Ip6Network, i);
-                    each(Number::Ip6Host, i);
-                }
-                Host::Same => {}
-            }
-            if !part.same_port {
-                each(Number::Port, i);
-            }
-        }
-        let (metadata, lifetime) = match self {
-            Self::Raw => return each(Number::RawLen, 0),
-            Self::Plain {
-                metadata, lifetime, ..
-            } => (*metadata, *lifetime),
-        };
-        if metadata {
-            each(Number::MetadataLen, 0);
-        }
-        if lifetime {
-            each(Number::Lifetime, 0);
-        }
-    }
-
-    pub(super) fn put(&self, out: &mut BitWriter) {
-        let Self::Plain {
-            metadata, lifetime, ..
-        } = self
-        else {
-            out.put(RAW, 3);
-            return;
-        };
-        out.put(self.parts().count() as u64, 3);
-        out.put(u64::from(*metadata), 1);
-        out.put(u64::from(*lifetime), 1);
-        for (_, part) in self.parts() {
-            out.put(part.host as u64, 2);
-            out.put(u64::from(part.udp), 1);
-            out.put(u64::from(part.same_port), 1);
-            out.put(u64::from(part.tail_len), 3);
-            let tail = part.tail.iter().take(part.tail_len.into());
-            tail.for_each(|byte| out.put(u64::from(*byte), 8));
-        }
-    }
-
-    pub(super) fn take(bits: &mut BitReader<'_>) -> Result<Self, PageError> {
-        let n = bits.take(3)?;
-        if n == RAW {
-            return Ok(Self::Raw);
-        }
-        if n > ADDRESSES as u64 {
-            return Err(PageError::Shape);
-        }
-        let (metadata, lifetime) = (bits.take(1)? == 1, bits.take(1)? == 1);
-        let mut parts = [None; ADDRESSES];
-        for (i, part) in parts.iter_mut().take(n as usize).enumerate() {
-            *part = Some(Part::take(i == 0, bits)?);
-        }
-        Ok(Self::Plain {
-            parts,
-            metadata,
-            lifetime,
-        })
-    }
-
-    /// Bits that it takes.
-    pub(super) fn bits(&self) -> usize {
-        let part = |(_, part): (usize, Part)| 7 + 8 * usize::from(part.tail_len);
-        5 + self.parts().map(part).sum::<usize>()
-    }
-}
-
-impl Part {
-    fn take(is_first: bool, bits: &mut BitReader<'_>) -> Result<Self, PageError> {
-        let host = match bits.take(2)? {
-            0 => Host::Ip4,
-            1 => Host::Ip6,
-            2 if !is_first => Host::Same,
-            _ => return Err(PageError::Shape),
-        };
-        let (udp, same_port) = (bits.take(1)? == 1, bits.take(1)? == 1);
-        let tail_len = bits.take(3)? as u8;
-        if usize::from(tail_len) > TAIL || (is_first && same_port) {
-            return Err(PageError::Shape);
-        }
-        let mut tail = [0; TAIL];
-        for byte in tail.iter_mut().take(tail_len.into()) {
-            *byte = bits.take(8)? as u8;
-        }
-        Ok(Self {
-            host,
-            udp,
-            same_port,
-            tail,
-            tail_len,
-        })
-    }
 }
 
 impl<'a> Body<'a> {
@@ -215,6 +47,8 @@ impl<'a> Body<'a> {
             ports: [0; ADDRESSES],
             metadata: &[],
             lifetime: 0,
+            detection: 0,
+            upstreams: [0; UPSTREAMS],
             bytes,
         }
     }
@@ -228,6 +62,8 @@ impl<'a> Body<'a> {
                 Number::Ip6Network => (self.hosts[i] >> 64) as u64,
                 Number::Port => self.ports[i].into(),
                 Number::Lifetime => self.lifetime.into(),
+                Number::Detection => self.detection.into(),
+                Number::Upstream => self.upstreams[i],
                 Number::MetadataLen => self.metadata.len() as u64,
                 Number::RawLen => self.bytes.len() as u64,
             };
@@ -290,20 +126,45 @@ impl<'a> Body<'a> {
         if lifetime {
             (body.lifetime, rest) = plain_varint(&rest[1..])?;
         }
-        body.shape = Shape::Plain {
-            parts,
+        let detection = rest.first() == Some(&DETECTION_KEY);
+        if detection {
+            (body.detection, rest) = plain_varint(&rest[1..])?;
+        }
+        let upstreams = body.take_upstreams(&mut rest)?;
+        let fields = Fields {
             metadata,
             lifetime,
+            detection,
+            upstreams,
         };
+        body.shape = Shape::Plain { parts, fields };
         rest.is_empty().then_some(body)
+    }
+
+    /// Beginnings of IDs; none of them: there are more than can be named.
+    fn take_upstreams(&mut self, rest: &mut &'a [u8]) -> Option<Named> {
+        let [UPSTREAMS_KEY, len, after @ ..] = *rest else {
+            return Some(Named::None);
+        };
+        let (named, after) = after.split_at_checked(usize::from(*len))?;
+        let chunks = named.chunks_exact(Prefix::LEN);
+        if !chunks.remainder().is_empty() || chunks.len() > UPSTREAMS {
+            return None;
+        }
+        let count = chunks.len() as u8;
+        for (room, chunk) in self.upstreams.iter_mut().zip(chunks) {
+            *room = u64::from_be_bytes(*chunk.first_chunk()?);
+        }
+        *rest = after;
+        Some(match count {
+            0 => Named::Many,
+            count => Named::Some(count),
+        })
     }
 
     /// Puts a body together.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
-        let Shape::Plain {
-            metadata, lifetime, ..
-        } = self.shape
-        else {
+        let Shape::Plain { fields, .. } = self.shape else {
             out.extend_from_slice(self.bytes);
             return;
         };
@@ -325,14 +186,23 @@ impl<'a> Body<'a> {
             out.extend_from_slice(&self.ports[i].to_be_bytes());
             out.extend_from_slice(&part.tail[..part.tail_len.into()]);
         }
-        if metadata {
+        if fields.metadata {
             out.push(METADATA_KEY);
             encode_varint(self.metadata.len() as u64, out);
             out.extend_from_slice(self.metadata);
         }
-        if lifetime {
+        if fields.lifetime {
             out.push(LIFETIME_KEY);
             encode_varint(self.lifetime.into(), out);
+        }
+        if fields.detection {
+            out.push(DETECTION_KEY);
+            encode_varint(self.detection.into(), out);
+        }
+        if fields.upstreams != Named::None {
+            let named = self.upstreams.iter().take(fields.upstreams.count());
+            out.extend_from_slice(&[UPSTREAMS_KEY, (named.len() * Prefix::LEN) as u8]);
+            named.for_each(|beginning| out.extend_from_slice(&beginning.to_be_bytes()));
         }
     }
 }
@@ -372,6 +242,7 @@ mod tests {
     use super::*;
     use crate::addr::Multiaddr;
     use crate::record::write_body;
+    use crate::wire::page::bits::{BitReader, BitWriter};
     use core::time::Duration;
     use proptest::prelude::*;
 
@@ -428,9 +299,20 @@ mod tests {
         let padded = [&plain[..plain.len() - 1], &[0xbc, 0x00]].concat();
         let unknown = [&plain[..], &[0x7a, 1, 1]].concat();
         let backwards = [&[0x18, 60], &plain[..10]].concat();
+        let nine = [&plain[..], &[0x2a, 72], &[7; 72]].concat();
+        let half = [&plain[..], &[0x2a, 4], &[7; 4]].concat();
         let cut = &plain[..7];
         let wide = [&plain[..plain.len() - 1], &[0xff, 0xff, 0xff, 0xff, 0x1f]].concat();
-        for odd in [&padded, &unknown, &backwards, cut, &wide, &[0][..]] {
+        for odd in [
+            &padded,
+            &unknown,
+            &backwards,
+            &nine,
+            &half,
+            cut,
+            &wide,
+            &[0][..],
+        ] {
             assert_eq!(Body::of(odd).shape, Shape::Raw, "{odd:?}");
             assert_eq!(again(&Body::of(odd)), odd);
         }
@@ -448,7 +330,19 @@ mod tests {
         assert_eq!(Body::of(&five).shape, Shape::Raw);
     }
 
-    const PARTS: [&[u8]; 8] = [
+    /// R30, R47.
+    #[test]
+    fn a_detection_time_and_upstreams_belong_to_it() {
+        let plain = body(&["/ip4/10.0.0.1/tcp/7000"], b"m", 60);
+        let named = [&[0x2a, 64][..], &[7; 64]].concat();
+        for more in [&[0x20, 0xe8, 0x07][..], &[0x2a, 0], &named] {
+            let written = [&plain[..], more].concat();
+            assert_ne!(Body::of(&written).shape, Shape::Raw, "{more:?}");
+            assert_eq!(again(&Body::of(&written)), written);
+        }
+    }
+
+    const PARTS: [&[u8]; 12] = [
         &[0x0a, 8, 4, 10, 0, 0, 1, 6, 0, 7],
         &[0x0a, 8, 4, 10, 0, 0, 2, 6, 0, 7],
         &[0x0a, 11, 4, 10, 0, 0, 1, 0x91, 2, 0, 7, 0xcd, 3],
@@ -457,6 +351,10 @@ mod tests {
         &[0x18, 0x3c],
         &[0x18, 0],
         &[0x18, 0xbc, 0],
+        &[0x20, 0x3c],
+        &[0x2a, 0],
+        &[0x2a, 8, 1, 2, 3, 4, 5, 6, 7, 8],
+        &[0x2a, 7, 1, 2, 3, 4, 5, 6, 7],
     ];
 
     proptest! {

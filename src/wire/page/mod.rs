@@ -9,6 +9,7 @@ mod body;
 mod column;
 mod pack;
 mod records;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod unpack;

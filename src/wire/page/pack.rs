@@ -7,8 +7,9 @@ use prost::encoding::encode_varint;
 
 use crate::id::NodeId;
 use crate::wire::page::bits::{BitWriter, bit_len};
-use crate::wire::page::body::{Body, Number, Shape};
+use crate::wire::page::body::Body;
 use crate::wire::page::records::Records;
+use crate::wire::page::shape::{Number, Shape};
 use crate::wire::page::{HEAD_BITS, HEAD_BYTES, REST_BYTES, column, signed};
 
 /// The numbers of the bodies, by what they are, and their bytes.
@@ -46,7 +47,7 @@ pub(in crate::wire) fn pack(records: &Records) -> Vec<u8> {
     column(|row| row.remaining_s.into(), &mut out);
     put_signed(records, &mut out);
     let bodies = put_shapes(records, &mut out);
-    bodies.put(&mut out);
+    bodies.put(records, &mut out);
     let mut page = out.finish();
     for row in &records.rows {
         page.extend_from_slice(
@@ -125,8 +126,34 @@ impl Bodies {
         self.raw.extend_from_slice(body.raw_bytes());
     }
 
-    fn put(&self, out: &mut BitWriter) {
-        let columns = self.numbers.iter();
-        columns.for_each(|values| column::put(values, out));
+    fn put(&self, records: &Records, out: &mut BitWriter) {
+        for (number, values) in Number::ALL.into_iter().zip(&self.numbers) {
+            match number {
+                Number::Upstream => put_upstreams(values, records, out),
+                _ => column::put(values, out),
+            }
+        }
     }
+}
+
+/// Where in the page each upstream is, from 1; and of those that are not there the beginnings of
+/// their IDs.
+fn put_upstreams(named: &[u64], records: &Records, out: &mut BitWriter) {
+    let beginnings: Vec<u64> = match named {
+        [] => Vec::new(),
+        _ => records
+            .rows
+            .iter()
+            .map(|r| r.node.prefix().number())
+            .collect(),
+    };
+    let place = |named: &u64| match beginnings.partition_point(|b| b < named) {
+        i if beginnings.get(i) == Some(named) => i as u64 + 1,
+        _ => 0,
+    };
+    let places: Vec<u64> = named.iter().map(place).collect();
+    let elsewhere = named.iter().zip(&places).filter(|(_, place)| **place == 0);
+    let elsewhere: Vec<u64> = elsewhere.map(|(named, _)| *named).collect();
+    column::put(&places, out);
+    column::put(&elsewhere, out);
 }

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 use crate::id::NodeId;
 use crate::record::{Sequence, Signature};
 use crate::wire::page::bits::bit_len;
-use crate::wire::page::body::{Body, Number, Shape};
+use crate::wire::page::body::Body;
 use crate::wire::page::column::Bound;
+use crate::wire::page::shape::{Number, Shape};
 use crate::wire::page::{HEAD_BITS, REST_BYTES};
 
 /// One record of a page.
@@ -180,6 +181,8 @@ struct Columns {
     beats: Bound,
     lives: Bound,
     bodies: [Bound; Number::COUNT],
+    /// How many upstreams are named.
+    upstreams: usize,
 }
 
 impl Size {
@@ -198,7 +201,10 @@ impl Size {
         columns.lives.push(record.remaining_s.into());
         columns.bytes += record.signature.map_or(0, |signature| signature.len());
         columns.bytes += body.metadata.len() + body.raw_bytes().len();
-        body.numbers(|number, value| columns.bodies[number as usize].push(value));
+        body.numbers(|number, value| {
+            columns.bodies[number as usize].push(value);
+            columns.upstreams += usize::from(number == Number::Upstream);
+        });
     }
 
     fn bytes(&self) -> usize {
@@ -213,10 +219,17 @@ impl Size {
             + n * bit_len(self.shapes.len() as u64 - 1) as usize;
         let columns = [c.versions, c.beats, c.lives].into_iter();
         let columns = columns.chain(c.bodies);
-        let bits = ids + signed + shapes + columns.map(Bound::bits).sum::<usize>();
+        // Each is there by its place or by its beginning: its bound is that of both.
+        let places = match c.upstreams {
+            0 => 0,
+            upstreams => PLACES_HEAD_BITS + upstreams * bit_len(n as u64) as usize,
+        };
+        let bits = ids + signed + shapes + places + columns.map(Bound::bits).sum::<usize>();
         MOST_OF_A_COUNT + bits.div_ceil(8) + n * REST_BYTES + c.bytes
     }
 }
 
+/// Bits of a column of places beside the places.
+const PLACES_HEAD_BITS: usize = 7 + 7;
 /// Bytes of the number of records.
 const MOST_OF_A_COUNT: usize = 5;

@@ -76,6 +76,55 @@ fn a_record_of_a_thousand_takes_34_bytes_and_a_signature_64_more() {
     assert_eq!(pack(&filled(&records)).len(), page.len() + 64 * 1_024);
 }
 
+/// R45, R47: an upstream in the page is its place there, 10 bits of a thousand; elsewhere it is eight
+/// bytes more.
+#[test]
+fn an_upstream_of_the_page_takes_little_more_than_a_byte() {
+    let mut records = plains(1_000);
+    let without = pack(&filled(&records)).len();
+    let upstream = |i: usize| plain((i as u32 + 1) % 1_000).node;
+    let name = |record: &mut Own, named: [u8; 32]| {
+        record.body.extend_from_slice(&[0x2a, 8]);
+        record.body.extend_from_slice(&named[..8]);
+    };
+    for (i, record) in records.iter_mut().enumerate() {
+        name(record, upstream(i));
+    }
+    let with = pack(&filled(&records));
+    assert!(with.len() - without <= 1_000 * 10 / 8 + 8);
+    assert_eq!(unpack(&with), Ok(filled(&records)));
+    let mut one = records.swap_remove(0);
+    one.body.truncate(10);
+    name(&mut one, [9; 32]);
+    records.push(one);
+    let with_another = pack(&filled(&records)).len();
+    assert!((8..=12).contains(&(with_another - with.len())));
+}
+
+/// An upstream that is in the page is never written out, and of two that begin alike the first is
+/// meant.
+#[test]
+fn an_upstream_has_one_place() {
+    let mut records = plains(3);
+    records.sort_by_key(|r| r.node);
+    records[1].node = records[0].node;
+    records[1].node[31] ^= 1;
+    records.sort_by_key(|r| r.node);
+    let beginning = records[0].node[..8].to_vec();
+    records[2].body.extend_from_slice(&[0x2a, 8]);
+    records[2].body.extend_from_slice(&beginning);
+    let page = pack(&filled(&records));
+    assert_eq!(unpack(&page), Ok(filled(&records)));
+    // Whatever else the bits of places say is another page, or none.
+    for bit in 0..8 * page.len() {
+        let mut other = page.clone();
+        other[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(read) = unpack(&other) {
+            assert_eq!(pack(&read), other);
+        }
+    }
+}
+
 /// The example of `proto/README.md`.
 #[test]
 fn the_page_of_the_description() {
@@ -88,7 +137,7 @@ fn the_page_of_the_description() {
     let records = [record(0x99, 1_797, [2, 3]), record(0x11, 1_799, [1, 1])];
     let bits = [
         0x02, 0x91, 0x11, 0x11, 0x11, 0x4c, 0xcc, 0xcc, 0xcc, 0x81, 0x60, 0x05, 0xcb, 0x83, 0xa0,
-        0x80, 0x0e, 0x49, 0x5e, 0x80, 0x20, 0x30, 0x18, 0xdd, 0x6d, 0x60,
+        0x80, 0x00, 0x72, 0x4a, 0xf4, 0x01, 0x01, 0x80, 0xc6, 0xeb, 0x6b, 0x00,
     ];
     let page = [&bits[..], &[0x11; 28], &[0x99; 28]].concat();
     assert_eq!(pack(&filled(&records)), page);
@@ -138,8 +187,12 @@ fn a_declared_count_is_believed_only_with_the_bytes() {
         &[0x91, 2, 0, 7, 1, 2, 3, 4],
     ]
     .concat();
-    let body = address.repeat(4);
+    let mut body = address.repeat(4);
+    body.extend_from_slice(&[0x2a, 64]);
     let mut records = plains(2_000);
+    let first = filled(&records[..]).iter().next().map(|r| r.node);
+    let named = first.unwrap().as_bytes()[..8].repeat(8);
+    body.extend_from_slice(&named);
     for record in &mut records {
         record.body.clone_from(&body);
     }
@@ -147,7 +200,7 @@ fn a_declared_count_is_believed_only_with_the_bytes() {
     assert!(page.len() <= contract::MESSAGE_BYTES);
     let records = unpack(&page).unwrap();
     assert_eq!(records.bodies.len(), 2_000 * body.len());
-    assert!(records.bodies.len() < 4 * contract::MESSAGE_BYTES);
+    assert!(records.bodies.len() < 7 * contract::MESSAGE_BYTES);
 }
 
 #[test]
@@ -202,6 +255,13 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
         1 => prop::collection::vec(any::<u8>(), 0..20),
         1 => Just(vec![0x12, 3, 1, 2, 3]),
         1 => (0u8..128).prop_map(|s| vec![0x18, s]),
+        1 => (0u8..128).prop_map(|s| vec![0x20, s]),
+        1 => (any::<u8>(), 0usize..3, any::<bool>()).prop_map(|(n, count, low)| {
+            let one = if low { [0, 0, 0, 0, 0, 0, 0, 0] } else { [n; 8] };
+            let mut field = vec![0x2a, 8 * count as u8];
+            field.extend(one.repeat(count));
+            field
+        }),
         1 => Just(vec![0xa2, 6, 1, 9]),
     ];
     prop::collection::vec(part, 0..5).prop_map(|parts| parts.concat())

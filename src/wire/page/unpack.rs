@@ -12,8 +12,9 @@ use crate::contract;
 use crate::id::NodeId;
 use crate::record::{Sequence, Signature};
 use crate::wire::page::bits::{BitReader, bit_len};
-use crate::wire::page::body::{Body, Host, Number, Shape};
+use crate::wire::page::body::Body;
 use crate::wire::page::records::{Records, Row};
+use crate::wire::page::shape::{Host, Number, Shape};
 use crate::wire::page::{HEAD_BITS, HEAD_BYTES, PageError, REST_BYTES, column, signed};
 
 /// The records of a page.
@@ -32,9 +33,10 @@ pub(in crate::wire) fn unpack(page: &[u8]) -> Result<Records, PageError> {
     let lives = column::take(n, 32, &mut bits)?;
     let signed = take_signed(n, &mut bits)?;
     let shapes = take_shapes(n, &mut bits)?;
-    let numbers = Numbers::take(&shapes, &mut bits)?;
+    let mut numbers = Numbers::take(n, &shapes, &mut bits)?;
     let mut bytes = Bytes(bits.finish()?);
     let ends = bytes.take(n * REST_BYTES)?;
+    numbers.resolve(&heads, ends)?;
     let bodies = Bodies::take(&shapes, &numbers, &mut bytes)?;
     let mut records = Records {
         rows: Vec::with_capacity(n),
@@ -171,24 +173,69 @@ fn take_shapes(n: usize, bits: &mut BitReader<'_>) -> Result<Vec<Shape>, PageErr
     Ok(shapes)
 }
 
-/// The numbers of the bodies, by what they are.
-struct Numbers([Vec<u64>; Number::COUNT]);
+/// The numbers of the bodies, by what they are; of upstreams first their places in the page.
+struct Numbers {
+    columns: [Vec<u64>; Number::COUNT],
+    /// The beginnings of the IDs of upstreams that are not in the page.
+    elsewhere: Vec<u64>,
+}
 
 impl Numbers {
-    fn take(shapes: &[Shape], bits: &mut BitReader<'_>) -> Result<Self, PageError> {
+    fn take(n: usize, shapes: &[Shape], bits: &mut BitReader<'_>) -> Result<Self, PageError> {
         let mut counts = [0; Number::COUNT];
         for shape in shapes {
             shape.numbers(|number, _| counts[number as usize] += 1);
         }
         let mut columns: [Vec<u64>; Number::COUNT] = Default::default();
-        for ((column, count), most) in columns.iter_mut().zip(counts).zip(Number::BITS) {
-            *column = column::take(count, most, bits)?;
+        let mut elsewhere = Vec::new();
+        for (i, number) in Number::ALL.into_iter().enumerate() {
+            let most = Number::BITS[i];
+            columns[i] = match number {
+                Number::Upstream => {
+                    let places = column::take(counts[i], bit_len(n as u64), bits)?;
+                    let absent = places.iter().filter(|place| **place == 0).count();
+                    elsewhere = column::take(absent, most, bits)?;
+                    places
+                }
+                _ => column::take(counts[i], most, bits)?,
+            };
         }
-        Ok(Self(columns))
+        Ok(Self { columns, elsewhere })
+    }
+
+    /// Places of upstreams become the beginnings of their IDs.
+    fn resolve(&mut self, heads: &[u32], ends: &[u8]) -> Result<(), PageError> {
+        let places = &mut self.columns[Number::Upstream as usize];
+        if places.is_empty() {
+            return Ok(());
+        }
+        let beginning = |(head, end): (&u32, &[u8])| {
+            let end = end.first_chunk().map_or(0, |end| u32::from_be_bytes(*end));
+            u64::from(*head) << 32 | u64::from(end)
+        };
+        let ids = heads.iter().zip(ends.chunks_exact(REST_BYTES));
+        let ids: Vec<u64> = ids.map(beginning).collect();
+        let mut elsewhere = self.elsewhere.iter();
+        for place in places {
+            let named = match (*place as usize).checked_sub(1) {
+                Some(i) => {
+                    let named = *ids.get(i).ok_or(PageError::Number)?;
+                    // Of two that begin alike, the first.
+                    let first = i == 0 || ids[i - 1] != named;
+                    first.then_some(named)
+                }
+                None => {
+                    let named = elsewhere.next().filter(|n| ids.binary_search(n).is_err());
+                    named.copied()
+                }
+            };
+            *place = named.ok_or(PageError::NotCanonical("the place of an upstream"))?;
+        }
+        Ok(())
     }
 
     fn of(&self, number: Number) -> &[u64] {
-        &self.0[number as usize]
+        &self.columns[number as usize]
     }
 }
 
@@ -209,6 +256,8 @@ impl Bodies {
                 .zip(numbers.of(Number::Ip6Host)),
             ports: numbers.of(Number::Port).iter(),
             lifetimes: numbers.of(Number::Lifetime).iter(),
+            detections: numbers.of(Number::Detection).iter(),
+            upstreams: numbers.of(Number::Upstream).iter(),
             metadata: numbers.of(Number::MetadataLen).iter(),
             raw: numbers.of(Number::RawLen).iter(),
             metadata_bytes: Bytes(bytes.take(length(numbers.of(Number::MetadataLen)))?),
@@ -232,6 +281,8 @@ struct Filling<'a> {
     ip6: core::iter::Zip<core::slice::Iter<'a, u64>, core::slice::Iter<'a, u64>>,
     ports: core::slice::Iter<'a, u64>,
     lifetimes: core::slice::Iter<'a, u64>,
+    detections: core::slice::Iter<'a, u64>,
+    upstreams: core::slice::Iter<'a, u64>,
     metadata: core::slice::Iter<'a, u64>,
     raw: core::slice::Iter<'a, u64>,
     metadata_bytes: Bytes<'a>,
@@ -242,10 +293,7 @@ impl<'a> Filling<'a> {
     /// The body of this shape, as only it is written.
     fn next(&mut self, shape: Shape) -> Result<Body<'a>, PageError> {
         let next = |numbers: &mut core::slice::Iter<'_, u64>| numbers.next().copied();
-        let Shape::Plain {
-            metadata, lifetime, ..
-        } = shape
-        else {
+        let Shape::Plain { fields, .. } = shape else {
             let len = next(&mut self.raw).unwrap_or(0) as usize;
             let body = Body::of(self.raw_bytes.take(len)?);
             let is_raw = body.shape == Shape::Raw;
@@ -255,6 +303,30 @@ impl<'a> Filling<'a> {
         };
         let mut body = Body::raw(&[]);
         body.shape = shape;
+        self.addresses(shape, &mut body)?;
+        if fields.metadata {
+            let len = next(&mut self.metadata).unwrap_or(0) as usize;
+            if len > contract::METADATA_BYTES {
+                return Err(PageError::Number);
+            }
+            body.metadata = self.metadata_bytes.take(len)?;
+        }
+        if fields.lifetime {
+            body.lifetime = next(&mut self.lifetimes).unwrap_or(0) as u32;
+        }
+        if fields.detection {
+            body.detection = next(&mut self.detections).unwrap_or(0) as u32;
+        }
+        let named = body.upstreams.iter_mut().take(fields.upstreams.count());
+        for (room, upstream) in named.zip(&mut self.upstreams) {
+            *room = *upstream;
+        }
+        Ok(body)
+    }
+
+    /// Its addresses.
+    fn addresses(&mut self, shape: Shape, body: &mut Body<'a>) -> Result<(), PageError> {
+        let next = |numbers: &mut core::slice::Iter<'_, u64>| numbers.next().copied();
         let mut is_ip6 = None;
         for (i, part) in shape.parts() {
             let (before_ip6, before) = (is_ip6, i.checked_sub(1));
@@ -283,16 +355,6 @@ impl<'a> Filling<'a> {
             body.hosts[i] = host.ok_or(PageError::Shape)?;
             body.ports[i] = port.ok_or(PageError::Shape)?;
         }
-        if metadata {
-            let len = next(&mut self.metadata).unwrap_or(0) as usize;
-            if len > contract::METADATA_BYTES {
-                return Err(PageError::Number);
-            }
-            body.metadata = self.metadata_bytes.take(len)?;
-        }
-        if lifetime {
-            body.lifetime = next(&mut self.lifetimes).unwrap_or(0) as u32;
-        }
-        Ok(body)
+        Ok(())
     }
 }

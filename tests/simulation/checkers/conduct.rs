@@ -16,12 +16,15 @@ impl Checker for Conduct {
         };
         if let Event::Blamed { fault, .. } = event {
             // A busy answer may be lost, and an upstream gone when the report comes round.
-            let honest = matches!(fault, PeerFault::IgnoredRetryAfter | PeerFault::NotMyLoop);
+            let honest = matches!(fault, PeerFault::IgnoredRetryAfter);
             complaints.expect(honest, "N8", || {
                 format!("an honest node is blamed: {fault}")
             });
         }
-        let conflict = matches!(event, Event::Conflict { .. } | Event::DuplicateIdentity);
+        let conflict = matches!(
+            event,
+            Event::Conflict { .. } | Event::DuplicateIdentity { .. }
+        );
         complaints.expect(!conflict, "R1", || format!("nobody is twice: {event:?}"));
     }
 }
@@ -50,6 +53,9 @@ mod bites {
     #[test]
     fn at_a_conflict_without_a_second_author() {
         let mut stage = Stage::<Conduct>::new();
-        bites(&stage.see(0, What::Event(&Event::DuplicateIdentity)), "R1");
+        bites(
+            &stage.see(0, What::Event(&Event::DuplicateIdentity { at: None })),
+            "R1",
+        );
     }
 }

@@ -116,6 +116,7 @@ mod bites {
             features: 0,
             epoch: 9,
             cluster: 0,
+            seen: None,
         });
         silent(&stage.receives(0, 1, &hello));
         let mut answer = response(1);

@@ -1,4 +1,4 @@
-//! R3: what has expired stays dead.
+//! R3: what has expired stays dead; R35: what is down comes back by a higher sequence alone.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::world::World;
 pub(crate) struct Death {
     /// The highest sequence that a host has reported or relayed in this life.
     had: HashMap<(HostId, u32, NodeId), Sequence>,
-    /// What had expired or left at a host: nothing at or below it may come back.
+    /// What had expired, left or was down at a host: nothing at or below it may come back.
     gone: HashMap<(HostId, u32, NodeId), Sequence>,
     /// Nodes that have left, whose tables stand still.
     left: HashSet<(HostId, u32)>,
@@ -67,7 +67,9 @@ impl Checker for Death {
                     format!("{node:?} {sequence:?} is back")
                 });
             }
-            What::Event(Event::PeerExpired { node } | Event::PeerLeft { node }) => {
+            What::Event(
+                Event::PeerExpired { node } | Event::PeerLeft { node } | Event::PeerDown { node },
+            ) => {
                 let key = (step.host, step.life, *node);
                 let had = self.had.get(&key).copied().unwrap_or_default();
                 self.gone.insert(key, had);
@@ -130,6 +132,17 @@ mod bites {
         stage.nodes[1].held.insert(id(0), held);
         silent(&stage.see(1, What::Event(&UP)));
         silent(&stage.see(1, What::Event(&Event::PeerLeft { node: id(0) })));
+        bites(&stage.see(1, What::Event(&UP)), "R3");
+        bites(&stage.sends(1, 2, &rumour(0, seq(1, 0), 30)), "R3");
+    }
+
+    #[test]
+    fn at_what_is_down_and_comes_back_by_what_others_have() {
+        let mut stage = Stage::<Death>::new();
+        let held = (seq(1, 0), Instant::from_millis(30_000));
+        stage.nodes[1].held.insert(id(0), held);
+        silent(&stage.see(1, What::Event(&UP)));
+        silent(&stage.see(1, What::Event(&Event::PeerDown { node: id(0) })));
         bites(&stage.see(1, What::Event(&UP)), "R3");
         bites(&stage.sends(1, 2, &rumour(0, seq(1, 0), 30)), "R3");
     }

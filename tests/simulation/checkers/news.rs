@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use peer_exchange::wire::Message;
-use peer_exchange::{NodeId, Sequence};
+use peer_exchange::{NodeId, RingKey, Sequence};
 use peer_exchange_memory::HostId;
 
 use super::{Checker, Complaints};
@@ -30,6 +30,11 @@ impl Checker for Once {
             return;
         };
         let Some(news) = &update.news else { return };
+        let receiver = RingKey::new("").position(to).get();
+        if news.until.get().wrapping_sub(receiver) == 1 {
+            // Told to that node alone, as an answer (R33): it goes no further.
+            return;
+        }
         for record in news.records.iter() {
             let key = (step.host, *to, record.node, record.sequence);
             let (since, times) = self.sent.entry(key).or_insert((step.now, 0));

@@ -1,5 +1,6 @@
-//! R5 and R6: a node takes a higher version only because of what it was told of itself, three
-//! times at once and then once in ten minutes; and an asker is told what is above it.
+//! R5, R6 and R47: a node takes a higher version only because of what it was told of itself, three
+//! times at once and then once in ten minutes, or for its upstreams alone, once in ten minutes; and
+//! an asker is told what is above it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,11 +13,15 @@ use super::{Checker, Complaints};
 use crate::step::{Step, What, records};
 use crate::world::World;
 
+const PERIOD: Duration = Duration::from_secs(600);
+
 #[derive(Default)]
 pub(crate) struct Recovery {
     own: HashMap<(HostId, u32), Sequence>,
     /// The highest that a node was told of itself.
     told: HashMap<(HostId, u32), Sequence>,
+    /// When it has taken a higher version without being told of itself.
+    named: HashMap<(HostId, u32), Vec<Duration>>,
     /// When it has recovered, in this life.
     at: HashMap<(HostId, u32), Vec<Duration>>,
     /// What an asker was when it asked in brief: it shows a hash of that.
@@ -80,10 +85,18 @@ impl Checker for Recovery {
             return;
         }
         let told = self.told.get(&me).is_some_and(|told| *told >= before);
-        complaints.expect(told, "R5", || {
+        if told {
+            self.recovers(step, complaints);
+            return;
+        }
+        let now = step.facts.now().as_duration();
+        let named = self.named.entry(me).or_default();
+        named.retain(|at| *at + PERIOD > now);
+        named.push(now);
+        // The first record of a life, and those for its upstreams alone.
+        complaints.expect(named.len() <= 2, "R5", || {
             format!("version {} without a reason", sequence.version)
         });
-        self.recovers(step, complaints);
     }
 }
 
@@ -98,7 +111,18 @@ impl Recovery {
         let refused = refusals.into_iter().flat_map(|r| r.iter());
         let refused = refused.filter(|(node, _)| *node == id).map(|(_, s)| s);
         let named = records(message).filter(|r| r.node == id);
-        let all = refused.chain(named.map(|r| r.sequence));
+        let accused = match message {
+            Message::Update(m) => m.news.as_ref().map(|news| news.accusations.as_slice()),
+            _ => None,
+        };
+        let accused = accused.unwrap_or_default().iter();
+        let accused = accused.filter(|a| a.subject == id).map(|a| a.at);
+        let asked = match message {
+            Message::Ask(m) => m.accused,
+            _ => None,
+        };
+        let named = named.map(|r| r.sequence);
+        let all = refused.chain(named).chain(accused).chain(asked);
         if let Some(highest) = all.max() {
             let told = self.told.entry((step.host, step.life)).or_default();
             *told = highest.max(*told);
@@ -109,10 +133,9 @@ impl Recovery {
         let at = self.at.entry((step.host, step.life)).or_default();
         // By its own clock, which may jump ahead of the network's.
         at.push(step.facts.now().as_duration());
-        let period = Duration::from_secs(600);
         let last = at[at.len() - 1];
         for (i, first) in at.iter().enumerate() {
-            let most = 3.0 + (last - *first).as_secs_f64() / period.as_secs_f64();
+            let most = 3.0 + (last - *first).as_secs_f64() / PERIOD.as_secs_f64();
             let n = at.len() - i;
             complaints.expect(n as f64 <= most + 1e-6, "R6", || {
                 format!("{n} recoveries in {:?}", last - *first)
@@ -131,7 +154,11 @@ mod bites {
     #[test]
     fn at_a_version_without_a_reason() {
         let mut stage = Stage::<Recovery>::new();
-        stage.nodes[0].sequence = seq(2, 0);
+        for version in 2..=3 {
+            stage.nodes[0].sequence = seq(version, 0);
+            silent(&stage.see(0, What::Input(&Input::Wake)));
+        }
+        stage.nodes[0].sequence = seq(4, 0);
         bites(&stage.see(0, What::Input(&Input::Wake)), "R5");
     }
 

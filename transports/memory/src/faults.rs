@@ -39,8 +39,10 @@ pub struct FaultCounts {
     pub duplicated: u64,
     /// Messages that were overtaken.
     pub reordered: u64,
-    /// Messages and dials that a partition stopped.
+    /// Messages and dials that a partition or a cut stopped.
     pub partitioned: u64,
+    /// Pauses.
+    pub pauses: u64,
     /// Crashes.
     pub crashes: u64,
     /// Restarts.

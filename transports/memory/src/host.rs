@@ -45,14 +45,20 @@ pub(crate) struct Host {
     pub(crate) queued_wake: Option<Duration>,
     /// What its clock shows beyond the network's.
     pub(crate) clock: Duration,
+    /// For how long its clock has stood still.
+    pub(crate) stopped: Duration,
     /// Which side of the partition it is on.
     pub(crate) side: u8,
     /// What counts for convergence, as last seen.
     pub(crate) seen: Option<(u64, usize)>,
     /// Its links by number, for crashes.
     pub(crate) links: std::collections::BTreeSet<u64>,
+    /// It has lost its power: dials to it get no answer.
+    pub(crate) silent: bool,
     /// Until when it stands still.
     pub(crate) paused_until: Duration,
+    /// What it is sent is late by up to so much.
+    pub(crate) slow: Duration,
     /// Wakes in a row without time passing.
     pub(crate) spins: u32,
 }

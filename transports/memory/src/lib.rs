@@ -24,7 +24,7 @@ mod seal;
 pub use faults::{FaultCounts, Faults};
 pub use host::HostId;
 pub use hub::{Carried, Endpoint, Hub};
-pub use network::{Network, Restart, Setup};
+pub use network::{Balance, Network, Restart, Setup, Way};
 pub use observer::{Observer, Quiet};
 #[cfg(feature = "tokio")]
 pub use pipes::{Loopback, PipeStats, Pipes};

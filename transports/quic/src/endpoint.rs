@@ -73,6 +73,13 @@ pub(crate) fn bind(
     Endpoint::new(config, server.cloned(), socket.into(), runtime.clone())
 }
 
+/// One that only dials, from the same host's address and another port.
+pub(crate) fn like(other: &Endpoint, runtime: &Arc<Tracked>) -> io::Result<Endpoint> {
+    let mut at = other.local_addr()?;
+    at.set_port(0);
+    bind(at, None, runtime)
+}
+
 /// To dial a family of addresses on which nothing listens, a socket of its own. Without IPv6 on
 /// this host there is none.
 pub(crate) fn add_missing_families(

@@ -53,9 +53,12 @@ pub struct Options {
     /// An incoming connection has this long to prove membership; a second at most while more than
     /// half of `half_open` is taken. Default 5 s.
     pub handshake_timeout: Duration,
-    /// The dialler shows a sign of life this often. Default 15 s.
+    /// The dialler shows a sign of life after this long without traffic: often enough for what
+    /// forgets UDP flows on the way (RFC 9308, section 3.2). Beats come instead on the links over
+    /// which nodes watch each other. Default 25 s.
     pub keep_alive: Duration,
-    /// A connection without any is dead after this long. Default 45 s.
+    /// A connection without any is dead after this long: longer than the longest
+    /// `Config::detection`, so that the nodes say first who is dead. Default 90 s.
     pub idle_timeout: Duration,
     /// Between attempts at the addresses of a name (RFC 8305). Default 250 ms.
     pub stagger: Duration,
@@ -66,8 +69,8 @@ impl Default for Options {
         Self {
             half_open: 256,
             handshake_timeout: Duration::from_secs(5),
-            keep_alive: Duration::from_secs(15),
-            idle_timeout: Duration::from_secs(45),
+            keep_alive: Duration::from_secs(25),
+            idle_timeout: Duration::from_secs(90),
             stagger: Duration::from_millis(250),
         }
     }
@@ -84,6 +87,7 @@ pub struct Quic {
 struct Open {
     /// Those that listen first.
     endpoints: Vec<Endpoint>,
+    runtime: Arc<Tracked>,
     gone: AllGone,
 }
 
@@ -102,7 +106,8 @@ impl fmt::Debug for Quic {
 
 impl Quic {
     /// Listens on these addresses; with none, it only dials. Port 0 is any free port, see
-    /// [`local_addresses`](Self::local_addresses). One socket serves both directions. An IPv6
+    /// [`local_addresses`](Self::local_addresses). One socket serves both directions; each dial of
+    /// an upstream has another, so that a load balancer may lead it elsewhere (R37). An IPv6
     /// address takes no IPv4 connections: give both.
     ///
     /// # Errors
@@ -122,7 +127,11 @@ impl Quic {
         let gate = Gate::new(options.half_open, options.handshake_timeout);
         Ok(Self {
             addresses,
-            open: Mutex::new(Some(Open { endpoints, gone })),
+            open: Mutex::new(Some(Open {
+                endpoints,
+                runtime,
+                gone,
+            })),
             shared: Arc::new(Shared {
                 tls,
                 client,
@@ -153,6 +162,13 @@ impl Quic {
         let open = self.open();
         open.as_ref().map_or_else(Vec::new, |o| o.endpoints.clone())
     }
+
+    /// What makes a socket of its own for this dial, if it is to have one.
+    fn own_socket(&self, dial: &Dial) -> Option<Arc<Tracked>> {
+        let open = self.open();
+        let open = open.as_ref().filter(|_| dial.own_socket)?;
+        Some(open.runtime.clone())
+    }
 }
 
 impl Transport for Quic {
@@ -170,11 +186,15 @@ impl Transport for Quic {
 
     fn dial(&self, dial: Dial) -> BoxFuture<Result<Link, DialError>> {
         let shared = self.shared.clone();
-        let endpoints = self.endpoints();
+        let (endpoints, own_socket) = (self.endpoints(), self.own_socket(&dial));
         Box::pin(async move {
             let candidates = resolve(&dial).await?;
             let attempts = candidates.into_iter().filter_map(|to| {
-                let endpoint = endpoint::of_family(&endpoints, to)?;
+                let mut endpoint = endpoint::of_family(&endpoints, to)?;
+                if let Some(runtime) = &own_socket {
+                    // Without one the other will do.
+                    endpoint = endpoint::like(&endpoint, runtime).unwrap_or(endpoint);
+                }
                 let (shared, node) = (shared.clone(), dial.node);
                 Some(async move { connection::dial(&endpoint, &shared, to, node).await })
             });
@@ -190,9 +210,15 @@ impl Transport for Quic {
     fn close(&self) -> BoxFuture<()> {
         let open = self.open().take();
         Box::pin(async move {
-            let Some(Open { endpoints, gone }) = open else {
+            let Some(open) = open else {
                 return;
             };
+            let Open {
+                endpoints,
+                runtime,
+                gone,
+            } = open;
+            drop(runtime);
             for endpoint in &endpoints {
                 endpoint.close(0_u32.into(), b"");
             }

@@ -20,7 +20,8 @@ pub async fn two_nodes_of_one_key_say_so_and_disturb_nobody<K: Kind>() {
     assert_ne!(twins[0].address, twins[1].address);
     // The one that is behind when both have raised their versions as often as they may; the other
     // is not challenged again in these ten minutes.
-    let says_so = |n: &Notice| matches!(n, Notice::Node(Event::DuplicateIdentity)).then_some(());
+    let says_so =
+        |n: &Notice| matches!(n, Notice::Node(Event::DuplicateIdentity { .. })).then_some(());
     let [one, two] = &mut twins;
     let behind = tokio::select! {
         () = one.notice(says_so) => 0,

@@ -11,6 +11,8 @@ pub mod idle;
 mod lab;
 pub mod membership;
 pub mod nodes;
+pub mod paths;
+mod plug;
 pub mod rings;
 pub mod versions;
 pub mod volume;
@@ -59,6 +61,8 @@ macro_rules! scenarios {
         $crate::scenarios! { $kind:
             nodes::an_upstream_by_name_is_found,
             nodes::no_answer_is_a_failed_dial,
+            paths::a_link_moves_from_a_blocked_way_to_an_open_one,
+            paths::whoever_vanishes_is_down_and_comes_back,
             addresses::a_ring_over_ipv6_converges,
             addresses::a_node_of_both_families_joins_those_of_one,
             membership::members_of_one_authority_meet,

@@ -27,7 +27,7 @@ impl<K: Kind> Ring<K> {
         }
         let mut ring = Self { plans, nodes };
         ring.settles(&[0, 1, 2]).await;
-        // Traces within a second of one another are one, and pass once (R12).
+        // What they tell each other of the cycle's end and beginning is over.
         sleep(A_WHILE).await;
         ring
     }

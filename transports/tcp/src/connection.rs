@@ -13,7 +13,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use crate::{Options, Shared};
 
 /// Dead after so many probes without an answer.
-const PROBES: u32 = 3;
+pub(crate) const PROBES: u32 = 3;
 
 pub(crate) async fn dial(
     shared: &Shared,

@@ -49,7 +49,8 @@ pub struct Options {
     /// half of `half_open` is taken. Default 5 s.
     pub handshake_timeout: Duration,
     /// A connection on which nothing arrives is probed after this long, and is dead after three
-    /// more probes at a third of it. Default 30 s.
+    /// more probes at a third of it: after more than the longest `Config::detection`, so that the
+    /// nodes say first who is dead. Default 45 s.
     pub keep_alive: Duration,
     /// Between attempts at the addresses of a name (RFC 8305). Default 250 ms.
     pub stagger: Duration,
@@ -60,7 +61,7 @@ impl Default for Options {
         Self {
             half_open: 256,
             handshake_timeout: Duration::from_secs(5),
-            keep_alive: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(45),
             stagger: Duration::from_millis(250),
         }
     }
@@ -171,4 +172,20 @@ fn take<T>(list: &Mutex<Vec<T>>) -> Vec<T> {
 fn lock<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic elsewhere leaves the list whole.
     list.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use peer_exchange::Config;
+
+    /// A connection is given up later than a silent node (R31).
+    #[test]
+    fn a_connection_is_given_up_later_than_a_node() {
+        let longest = Duration::from_secs(60);
+        let longer = Config::default().with_detection(Some(longest + Duration::from_secs(1)));
+        assert!(longer.check().is_err());
+        let Options { keep_alive, .. } = Options::default();
+        assert!(keep_alive + connection::PROBES * (keep_alive / connection::PROBES) > longest);
+    }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Agent {
     arguments: Vec<String>,
     /// What the command is run by, such as `ip netns exec NAME`.
     pub(crate) runner: Vec<String>,
+    /// Where its log goes, once, if not to a file.
+    pub(crate) log_to: Option<Stdio>,
     child: Option<Child>,
     client: ureq::Agent,
 }
@@ -55,6 +57,7 @@ impl Agent {
             keys: BTreeMap::new(),
             arguments: Vec::new(),
             runner: Vec::new(),
+            log_to: None,
             child: None,
             client,
         };
@@ -140,7 +143,7 @@ impl Agent {
             .env("STATE_DIRECTORY", self.dir.join("state"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log.unwrap());
+            .stderr(self.log_to.take().unwrap_or_else(|| log.unwrap().into()));
         self.child = Some(command.spawn().unwrap());
     }
 
@@ -304,11 +307,12 @@ impl Agent {
     }
 }
 
-/// Names in the answer of `/v1/peers`.
+/// Names of the live ones in the answer of `/v1/peers`.
 pub(crate) fn names(peers: &Value) -> BTreeSet<String> {
     let peers = peers["peers"].as_array().unwrap();
     let name = |peer: &Value| peer["name"].as_str().unwrap_or("?").to_owned();
-    peers.iter().map(name).collect()
+    let live = |peer: &&Value| peer["state"] == "up" || peer["state"] == "suspect";
+    peers.iter().filter(live).map(name).collect()
 }
 
 impl Drop for Agent {

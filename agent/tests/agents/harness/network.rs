@@ -2,10 +2,15 @@
 
 use super::Agent;
 use super::agent::names;
+use super::loopback::PORT;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Places of rules: what is blocked, before the addresses of the node itself.
+const BLOCKED: &str = "100";
+const LOCAL: &str = "200";
 
 /// Namespaces `…-1` to `…-N` with one address each, and one for the switches. All are deleted when
 /// this is dropped; nothing else of the machine is touched.
@@ -121,6 +126,82 @@ impl Network {
             Ok(peers) if output.status.success() => names(&peers),
             _ => BTreeSet::new(),
         }
+    }
+
+    /// Lets packets be blocked by [`block`](Self::block). `false`, with a line that says why, where
+    /// the kernel cannot. What is blocked does not arrive, and nobody is told: a rule of the
+    /// routing of the receiver drops it, which needs no firewall.
+    pub(crate) fn can_block(&self) -> bool {
+        for node in 1..=self.nodes {
+            let name = self.name(node);
+            let steps: [&[&str]; 3] = [
+                // Also for connections that are there already.
+                &[
+                    "netns",
+                    "exec",
+                    &name,
+                    "sysctl",
+                    "-qw",
+                    "net.ipv4.ip_early_demux=0",
+                ],
+                // The table of the own addresses is asked before all rules, unless it is moved.
+                &["-n", &name, "rule", "add", "pref", LOCAL, "lookup", "local"],
+                &["-n", &name, "rule", "del", "pref", "0"],
+            ];
+            for step in steps {
+                let output = ip(step).unwrap();
+                if !output.status.success() {
+                    let why = String::from_utf8_lossy(&output.stderr);
+                    eprintln!("skipped: no rules of routing here: {}", why.trim());
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// From now on nothing of this protocol (`udp`, `tcp`) arrives at `to` from `from`.
+    pub(crate) fn block(&self, protocol: &str, from: usize, to: usize) {
+        self.rule("add", protocol, from, to);
+    }
+
+    pub(crate) fn unblock(&self, protocol: &str, from: usize, to: usize) {
+        self.rule("del", protocol, from, to);
+    }
+
+    fn rule(&self, what: &str, protocol: &str, from: usize, to: usize) {
+        let (name, from) = (self.name(to), Self::address(from).to_string());
+        must(&[
+            "-n",
+            &name,
+            "rule",
+            what,
+            "pref",
+            BLOCKED,
+            "iif",
+            "eth0",
+            "from",
+            &from,
+            "ipproto",
+            protocol,
+            "blackhole",
+        ]);
+    }
+
+    /// The hosts to which a connection over TCP is there, each once for each.
+    pub(crate) fn tcp_connections(&self, node: usize) -> Vec<String> {
+        let filter = format!("( sport = :{PORT} or dport = :{PORT} )");
+        let words = ["ss", "-Htn", "state", "established", &filter];
+        let said = self.run(node, &words).stdout;
+        let said = String::from_utf8(said).unwrap();
+        let remote = |line: &str| line.split_whitespace().nth(3).map(str::to_owned);
+        said.lines().filter_map(remote).collect()
+    }
+
+    /// Cuts one node off, or lets it in again.
+    pub(crate) fn port(&self, node: usize, state: &str) {
+        let port = format!("port{node}");
+        must(&["-n", &self.switches(), "link", "set", &port, state]);
     }
 
     /// Cuts the link between the two halves, or mends it.

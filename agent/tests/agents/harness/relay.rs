@@ -80,6 +80,12 @@ impl Relays {
 
     /// The address of a new relay that leads to this one.
     pub(crate) fn before(&self, target: SocketAddr) -> SocketAddr {
+        self.balance(vec![target])
+    }
+
+    /// The address of a balancer: each connection over TCP, and each source of datagrams, is led to
+    /// the next of these.
+    pub(crate) fn balance(&self, targets: Vec<SocketAddr>) -> SocketAddr {
         let ip = loopback::next();
         let at = SocketAddr::from((ip, loopback::PORT));
         let (udp, tcp) = self.runtime.block_on(async {
@@ -95,8 +101,8 @@ impl Relays {
             flows: Arc::clone(&self.flows),
         };
         self.runtime
-            .spawn(relay_udp(Arc::new(udp), ip, target, draws.clone()));
-        self.runtime.spawn(relay_tcp(tcp, target, draws));
+            .spawn(relay_udp(Arc::new(udp), ip, targets.clone(), draws.clone()));
+        self.runtime.spawn(relay_tcp(tcp, targets, draws));
         at
     }
 
@@ -184,23 +190,25 @@ impl Fate {
     }
 }
 
-async fn relay_udp(front: Arc<UdpSocket>, ip: Ipv4Addr, target: SocketAddr, draws: Draws) {
-    let mut flows: HashMap<SocketAddr, (Arc<UdpSocket>, Fate)> = HashMap::new();
+async fn relay_udp(front: Arc<UdpSocket>, ip: Ipv4Addr, targets: Vec<SocketAddr>, draws: Draws) {
+    let mut flows: HashMap<SocketAddr, (Arc<UdpSocket>, SocketAddr, Fate)> = HashMap::new();
+    let mut turns = targets.into_iter().cycle();
     let mut buffer = vec![0; 65_536];
     loop {
         let Ok((n, from)) = front.recv_from(&mut buffer).await else {
             continue;
         };
-        let (back, fate) = match flows.entry(from) {
+        let (back, target, fate) = match flows.entry(from) {
             Entry::Occupied(flow) => flow.into_mut(),
             Entry::Vacant(new) => {
                 let back = Arc::new(UdpSocket::bind((ip, 0)).await.unwrap());
                 let answers = answers(Arc::clone(&back), Arc::clone(&front), from, draws.fate());
                 tokio::spawn(answers);
-                new.insert((back, draws.fate()))
+                let Some(target) = turns.next() else { continue };
+                new.insert((back, target, draws.fate()))
             }
         };
-        fate.pass(&buffer[..n], back, target);
+        fate.pass(&buffer[..n], back, *target);
     }
 }
 
@@ -213,8 +221,10 @@ async fn answers(back: Arc<UdpSocket>, front: Arc<UdpSocket>, to: SocketAddr, mu
     }
 }
 
-async fn relay_tcp(front: TcpListener, target: SocketAddr, draws: Draws) {
+async fn relay_tcp(front: TcpListener, targets: Vec<SocketAddr>, draws: Draws) {
+    let mut turns = targets.into_iter().cycle();
     while let Ok((client, _)) = front.accept().await {
+        let Some(target) = turns.next() else { continue };
         // While the agent is not there, the client sees its connection end.
         let Ok(server) = TcpStream::connect(target).await else {
             continue;

@@ -1,7 +1,6 @@
 //! One link: what its other end can do, what is under way on it, and what waits for room (R14, R18).
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -11,7 +10,7 @@ use crate::limits::caps;
 use crate::ring::Position;
 use crate::table::Via;
 use crate::time::{self, Instant};
-use crate::wire::{self, Hello, Kind, Trace};
+use crate::wire::{self, Hello};
 
 /// A link that has lasted so long resets the backoff of its node (R17).
 const LASTED: Duration = Duration::from_secs(30);
@@ -45,6 +44,8 @@ pub(crate) struct NewLink {
     pub(crate) round_trip: Option<Duration>,
     /// Beyond the cap: it is answered once, then goodbye.
     pub(crate) over_cap: bool,
+    /// It was dialled since nothing came over the one before (R32).
+    pub(crate) replaces: bool,
 }
 
 /// The request under way on a link (R14: one exchange, own and forwarded alike).
@@ -86,18 +87,20 @@ pub(crate) struct LinkState {
     order: u64,
     up_at: Instant,
     used_at: Instant,
+    /// When a message came on it last, or since when it is up.
+    heard_at: Instant,
     via: Via,
     in_flight: u8,
     /// The peer's epoch, once its Hello has come.
     epoch: Option<u64>,
-    /// A trace has been sent on it.
-    traced: bool,
     /// The peer takes sketches.
     sketches: bool,
     /// The peer takes nodes in a delta.
     names: bool,
     /// The peer signs its records (R50).
     signs: bool,
+    /// The peer takes requests to be dialled (R38).
+    dials_back: bool,
     /// A brief request has found another table: the next one is whole.
     in_full: bool,
     outstanding: Option<Outstanding>,
@@ -108,6 +111,8 @@ pub(crate) struct LinkState {
     timeouts: u8,
     silent_since: Option<Instant>,
     over_cap: bool,
+    /// It takes the place of the one before, which one of the two ends finds mute.
+    replaces: bool,
     /// Until when the peer was told to wait, on this link: on another it may not have heard of it.
     wait_until: Option<Instant>,
 }
@@ -118,8 +123,6 @@ struct Backlog {
     /// Nodes whose records are to be sent as news, and the end of the part that it is for.
     news: Vec<NodeId>,
     until: Position,
-    /// Nobody asks for a trace that is lost.
-    traces: VecDeque<Trace>,
 }
 
 impl LinkState {
@@ -132,14 +135,15 @@ impl LinkState {
             order,
             up_at: now,
             used_at: now,
+            heard_at: now,
             via: new.via,
             in_flight: 0,
             epoch: None,
-            traced: false,
             in_full: false,
             sketches: false,
             names: false,
             signs: false,
+            dials_back: false,
             outstanding: None,
             recent: ([0; caps::RECENT_REQUESTS], 0),
             backlog: None,
@@ -147,6 +151,7 @@ impl LinkState {
             timeouts: 0,
             silent_since: None,
             over_cap: new.over_cap,
+            replaces: new.replaces,
             wait_until: None,
         }
     }
@@ -168,6 +173,10 @@ impl LinkState {
         self.order
     }
 
+    pub(crate) fn replaces(&self) -> bool {
+        self.replaces
+    }
+
     pub(crate) fn up_at(&self) -> Instant {
         self.up_at
     }
@@ -185,6 +194,15 @@ impl LinkState {
         now.saturating_since(self.used_at)
     }
 
+    /// When something has come on it last.
+    pub(crate) fn heard_at(&self) -> Instant {
+        self.heard_at
+    }
+
+    pub(crate) fn message_came(&mut self, now: Instant) {
+        self.heard_at = now;
+    }
+
     pub(crate) fn via(&self) -> Via {
         self.via
     }
@@ -193,8 +211,9 @@ impl LinkState {
         self.over_cap
     }
 
-    pub(crate) fn is_traced(&self) -> bool {
-        self.traced
+    /// It stays, though there was no room for it.
+    pub(crate) fn let_in(&mut self) {
+        self.over_cap = false;
     }
 
     /// The mean round-trip time of exchanges on it.
@@ -215,6 +234,8 @@ impl LinkState {
         self.sketches = hello.features & wire::SKETCHES != 0;
         self.names = hello.features & wire::NODES != 0;
         self.signs = hello.features & wire::SIGNS != 0;
+        self.dials_back = hello.features & wire::DIAL_BACKS != 0;
+        self.replaces |= hello.features & wire::REPLACES != 0;
     }
 
     /// The other end's epoch, once its Hello has come.
@@ -230,6 +251,10 @@ impl LinkState {
         self.names
     }
 
+    pub(crate) fn dials_back(&self) -> bool {
+        self.dials_back
+    }
+
     pub(crate) fn signs(&self) -> bool {
         self.signs
     }
@@ -238,13 +263,12 @@ impl LinkState {
 /// Room: a few messages at most are with the transport.
 impl LinkState {
     /// Takes the place of one message, if there is one for its class.
-    pub(crate) fn take_room(&mut self, class: Class, kind: Kind, now: Instant) -> bool {
+    pub(crate) fn take_room(&mut self, class: Class, now: Instant) -> bool {
         if usize::from(self.in_flight) >= class.room() {
             return false;
         }
         self.in_flight += 1;
         self.used_at = now;
-        self.traced |= kind == Kind::Trace;
         true
     }
 
@@ -287,33 +311,9 @@ impl LinkState {
         (!news.is_empty()).then_some((news, until))
     }
 
-    pub(crate) fn pending_traces(&self) -> usize {
-        self.backlog.as_ref().map_or(0, |b| b.traces.len())
-    }
-
-    /// Whether the trace may wait.
-    pub(crate) fn add_trace(&mut self, trace: Trace) -> bool {
-        let room = self.pending_traces() < caps::PENDING_TRACES;
-        if room {
-            let backlog = self.backlog.get_or_insert_default();
-            backlog.traces.push_back(trace);
-        }
-        room
-    }
-
-    /// The next trace that there is room for.
-    pub(crate) fn next_trace(&mut self) -> Option<Trace> {
-        if !self.has_room() {
-            return None;
-        }
-        let trace = self.backlog.as_mut()?.traces.pop_front();
-        self.drop_empty_backlog();
-        trace
-    }
-
     /// Most links never have anything that waits.
     fn drop_empty_backlog(&mut self) {
-        let nothing = |b: &mut Box<Backlog>| b.news.is_empty() && b.traces.is_empty();
+        let nothing = |b: &mut Box<Backlog>| b.news.is_empty();
         drop(self.backlog.take_if(nothing));
     }
 }
@@ -408,6 +408,11 @@ impl LinkState {
     pub(crate) fn is_recent(&self, id: RequestId) -> bool {
         let (ids, n) = &self.recent;
         ids[..usize::from(*n)].contains(&(id.get() as u32))
+    }
+
+    /// For how long no message has come.
+    pub(crate) fn mute_for(&self, now: Instant) -> Duration {
+        now.saturating_since(self.heard_at)
     }
 
     /// The other end has answered something.

@@ -116,6 +116,17 @@ impl Links {
             .map(|(id, _)| id)
     }
 
+    /// Whether a Hello has come on any of them.
+    pub(crate) fn any_greeted(&self) -> bool {
+        self.links.values().any(|l| l.epoch().is_some())
+    }
+
+    /// How many nodes there are of which a Hello has come.
+    pub(crate) fn nodes_greeted(&self) -> usize {
+        let greeted = self.links.values().filter(|l| l.epoch().is_some());
+        greeted.map(|l| l.node()).collect::<BTreeSet<_>>().len()
+    }
+
     /// Another link of the same node whose Hello has come. There is at most one; the others' turn
     /// is at theirs.
     pub(crate) fn greeted_twin(&self, id: LinkId) -> Option<LinkId> {
@@ -131,9 +142,18 @@ impl Links {
     pub(crate) fn survivor(&self, a: LinkId, b: LinkId, own: &NodeId) -> Option<(LinkId, LinkId)> {
         let (la, lb) = (self.get(a)?, self.get(b)?);
         let (epoch_a, epoch_b) = (la.epoch()?, lb.epoch()?);
+        let newer = if la.order() > lb.order() { a } else { b };
+        let apart = la
+            .up_at()
+            .max(lb.up_at())
+            .saturating_since(la.up_at().min(lb.up_at()));
         let stays = if epoch_a != epoch_b || la.is_dialled() == lb.is_dialled() {
-            // The newer one.
-            if la.order() > lb.order() { a } else { b }
+            newer
+        } else if la.replaces() != lb.replaces() {
+            if la.replaces() { a } else { b }
+        } else if la.replaces() && apart > HELLO_TIMEOUT {
+            // What once took the place of another may be mute by now.
+            newer
         } else {
             // The one that the smaller ID has dialled.
             let ours_stays = *own < la.node();
@@ -153,7 +173,7 @@ impl Links {
         };
         let crossed = |l: &LinkState| l.epoch().is_some() && l.is_dialled() != link.is_dialled();
         let crossed = self.get(other).is_some_and(crossed);
-        let new_stays = link.is_dialled() == (*own < link.node());
+        let new_stays = link.replaces() || link.is_dialled() == (*own < link.node());
         if crossed && !new_stays { other } else { new }
     }
 

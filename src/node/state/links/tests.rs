@@ -4,7 +4,7 @@ use super::*;
 use crate::node::testing::{at, node};
 use crate::rng::Purpose;
 use crate::table::Via;
-use crate::wire::Hello;
+use crate::wire::{self, Hello};
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
 const IDLE: Duration = Duration::from_secs(90);
@@ -15,6 +15,7 @@ struct Given {
     dialled: bool,
     epoch: Option<u64>,
     over_cap: bool,
+    replaces: bool,
 }
 
 impl Given {
@@ -24,6 +25,14 @@ impl Given {
             dialled: true,
             epoch: Some(1),
             over_cap: false,
+            replaces: false,
+        }
+    }
+
+    fn replacing(self) -> Self {
+        Self {
+            replaces: true,
+            ..self
         }
     }
 
@@ -67,15 +76,17 @@ impl Given {
             via: Via(1),
             round_trip: None,
             over_cap: self.over_cap,
+            replaces: self.replaces && self.dialled,
         };
         links.add(LinkId::new(id), new, now);
         if let Some(epoch) = self.epoch {
             let hello = Hello {
                 min_version: 1,
                 max_version: 1,
-                features: 0,
+                features: if self.replaces { wire::REPLACES } else { 0 },
                 epoch,
                 cluster: 0,
+                seen: None,
             };
             links.get_mut(LinkId::new(id)).unwrap().greeted(&hello);
         }
@@ -125,6 +136,25 @@ fn of_two_links_in_two_epochs_the_newer_stays_whoever_dialled() {
             ]);
             assert_eq!((stays(&two, 1), stays(&two, 9)), (2, 2));
         }
+    }
+}
+
+/// R32: nothing comes over the older one, which the other end may not know but from the Hello.
+#[test]
+fn a_link_that_was_dialled_since_the_other_is_mute_stays() {
+    for dialled in [true, false] {
+        let two = links([
+            Given::to(5).dialled_by_us(!dialled),
+            Given::to(5).dialled_by_us(dialled).replacing(),
+        ]);
+        assert_eq!((stays(&two, 1), stays(&two, 9)), (2, 2));
+        let own = node(if dialled { 9 } else { 1 });
+        assert_eq!(two.likely_survivor(LinkId::new(2), &own), LinkId::new(2));
+        // That one was, some time ago, and is mute now itself.
+        let mut two = links([Given::to(5).dialled_by_us(!dialled).replacing()]);
+        let newer = Given::to(5).dialled_by_us(dialled).replacing();
+        newer.add(&mut two, 2, at(60));
+        assert_eq!((stays(&two, 1), stays(&two, 9)), (2, 2));
     }
 }
 
@@ -293,7 +323,7 @@ fn a_link_beyond_the_cap_is_closed_after_five_seconds() {
 fn an_unused_link_is_closed_by_the_end_that_has_dialled_it() {
     let mut three = links([Given::to(5), Given::to(6).accepted(), Given::to(7)]);
     let used = three.get_mut(LinkId::new(3)).unwrap();
-    assert!(used.take_room(Class::Answer, crate::wire::Kind::Hello, at(1)));
+    assert!(used.take_room(Class::Answer, at(1)));
     let sweep = |now| closed(&three.sweep(now, IDLE, |_| false));
     assert_eq!(sweep(at(90)), []);
     assert_eq!(sweep(at(90) + NANOSECOND), [(1, GoodbyeReason::Idle)]);

@@ -13,21 +13,25 @@ fn address(n: u8) -> Multiaddr {
 fn upstreams(addresses: &[u8]) -> (Upstreams, Cx) {
     let mut cx = cx(at(0));
     cx.config.upstreams = addresses.iter().map(|n| address(*n)).collect();
-    let upstreams = Upstreams::new(&mut cx);
+    let upstreams = Upstreams::new(&[], &mut cx);
     cx.now = at(10);
     (upstreams, cx)
 }
 
 /// One at address 1, where node 1 was found, and an exchange with it has completed.
 fn synced() -> (Upstreams, Cx) {
-    let (mut upstreams, cx) = upstreams(&[1]);
-    upstreams.dial_succeeded(&address(1), node(1));
+    let (mut upstreams, mut cx) = upstreams(&[1]);
+    upstreams.dial_succeeded(&address(1), node(1), &mut cx);
     upstreams.set_synced(node(1), false, cx.now);
     (upstreams, cx)
 }
 
+/// What is due where nobody is linked; looks aside.
 fn due(upstreams: &Upstreams, now: Instant) -> Vec<Multiaddr> {
-    upstreams.due(now, |_| false)
+    let ready = upstreams
+        .iter()
+        .filter(|u| !u.is_dialing() && u.backoff.is_ready(now));
+    ready.map(|u| u.address().clone()).collect()
 }
 
 /// For how long the first one is left alone.
@@ -45,30 +49,27 @@ fn up(n: u8, node: NodeId) -> Event {
     Event::UpstreamUp { address, node }
 }
 
-/// R19.
+/// R44.
 #[test]
-fn the_first_dials_are_spread_over_the_jitter_of_the_start() {
-    let (upstreams, cx) = upstreams(&[1, 2, 3, 4, 5, 6, 7, 8]);
-    let end = at(0) + cx.config.start_jitter;
-    let first: Vec<_> = upstreams.iter().map(Upstream::retry_at).collect();
-    assert!(first.iter().all(|first| *first <= end), "{first:?}");
-    assert!(first.iter().any(|other| *other != first[0]), "{first:?}");
-    assert_eq!(upstreams.next_due(|_| false), first.iter().min().copied());
+fn a_few_upstreams_are_dialled_at_once() {
+    let (upstreams, _) = upstreams(&[1, 2, 3, 4, 5, 6, 7, 8]);
+    assert!(upstreams.iter().all(|u| u.retry_at() == at(0)));
+    assert_eq!(upstreams.next_due(|_| false), Some(at(0)));
 }
 
 #[test]
 fn an_address_configured_twice_is_one_upstream() {
-    let (mut upstreams, cx) = upstreams(&[1, 2, 1]);
+    let (mut upstreams, mut cx) = upstreams(&[1, 2, 1]);
     assert_eq!(upstreams.len(), 2);
-    upstreams.replace([3, 3].map(address).into(), cx.now);
+    upstreams.replace([3, 3].map(address).into(), &[], &mut cx);
     assert_eq!(upstreams.len(), 1);
 }
 
 #[test]
 fn another_configuration_keeps_the_state_of_what_stays() {
     let (mut upstreams, mut cx) = upstreams(&[1, 2]);
-    upstreams.dial_failed(&address(2), &mut cx);
-    upstreams.replace([2, 3].map(address).into(), cx.now);
+    upstreams.dial_failed(&address(2), false, &mut cx);
+    upstreams.replace([2, 3].map(address).into(), &[], &mut cx);
     let of: Vec<_> = upstreams.iter().collect();
     let addresses: Vec<_> = of.iter().map(|u| u.address().clone()).collect();
     assert_eq!(addresses, [2, 3].map(address));
@@ -79,9 +80,9 @@ fn another_configuration_keeps_the_state_of_what_stays() {
 /// R13.
 #[test]
 fn two_addresses_of_one_node_are_one_node() {
-    let (mut upstreams, _) = upstreams(&[1, 2, 3, 4]);
+    let (mut upstreams, mut cx) = upstreams(&[1, 2, 3, 4]);
     for (n, found) in [(1, 9), (2, 5), (3, 9)] {
-        upstreams.dial_succeeded(&address(n), node(found));
+        upstreams.dial_succeeded(&address(n), node(found), &mut cx);
     }
     assert_eq!(upstreams.nodes(), [node(5), node(9)]);
     assert!(upstreams.contains(&node(9)) && !upstreams.contains(&node(1)));
@@ -89,19 +90,158 @@ fn two_addresses_of_one_node_are_one_node() {
 
 #[test]
 fn what_is_linked_or_being_dialled_is_not_due() {
-    let (mut upstreams, cx) = upstreams(&[1, 2, 3]);
-    upstreams.dial_succeeded(&address(1), node(1));
-    upstreams.dial_begun(&address(2));
+    let (mut upstreams, mut cx) = upstreams(&[1, 2, 3]);
+    upstreams.dial_begun(&address(1), &mut cx);
+    upstreams.dial_succeeded(&address(1), node(1), &mut cx);
+    upstreams.dial_begun(&address(2), &mut cx);
     let linked = |n: &NodeId| *n == node(1);
-    assert_eq!(upstreams.due(cx.now, linked), [address(3)]);
-    upstreams.dial_begun(&address(3));
-    assert_eq!(upstreams.next_due(linked), None);
+    assert_eq!(upstreams.take_due(&mut cx, linked, |_| false), [address(3)]);
+    upstreams.dial_begun(&address(3), &mut cx);
+    let look = upstreams.next_due(linked).unwrap();
+    assert!(look > cx.now, "to see where the linked one leads: {look:?}");
     assert_eq!(due(&upstreams, cx.now), [address(1)], "its link is gone");
-    upstreams.dial_succeeded(&address(2), node(2));
+    upstreams.dial_succeeded(&address(2), node(2), &mut cx);
     assert!(
         !upstreams
             .iter()
             .any(|u| u.is_dialing() && u.address() == &address(2))
+    );
+}
+
+/// R37: where nobody is linked the backoff decides, unless nobody at all is heard.
+#[test]
+fn what_is_linked_is_looked_at_and_what_is_not_is_dialled() {
+    let (mut upstreams, mut cx) = upstreams(&[1, 2]);
+    cx.now = at(0);
+    upstreams.dial_succeeded(&address(1), node(1), &mut cx);
+    upstreams.report_up(node(1), &mut cx);
+    let linked = |n: &NodeId| *n == node(1);
+    let mut looks = [Vec::new(), Vec::new()];
+    while cx.now < at(70) {
+        cx.now = upstreams.next_due(linked).unwrap().max(cx.now);
+        for address in upstreams.take_due(&mut cx, linked, |_| false) {
+            upstreams.dial_begun(&address, &mut cx);
+            if address == self::address(1) {
+                looks[0].push(cx.now);
+                upstreams.dial_succeeded(&address, node(1), &mut cx);
+            } else {
+                looks[1].push(cx.now);
+                upstreams.dial_failed(&address, false, &mut cx);
+            }
+        }
+    }
+    assert_eq!(looks[0].len(), 4, "{looks:?}");
+    assert!(looks[1].len() > 4, "{looks:?}");
+    assert!(upstreams.take_due(&mut cx, linked, |_| false).is_empty());
+    upstreams.look_at_once(cx.now);
+    assert_eq!(upstreams.next_due(linked), Some(cx.now));
+    assert_eq!(
+        upstreams.take_due(&mut cx, linked, |_| false),
+        [1, 2].map(address)
+    );
+    let [first, ..] = upstreams.iter().collect::<Vec<_>>()[..] else {
+        panic!()
+    };
+    assert_eq!(first.failures(), 0);
+}
+
+/// R44: of many, those that are not among the first are dialled only where no live node is listed, or
+/// when nobody is heard.
+#[test]
+fn of_many_most_are_dialled_only_where_nobody_is_known() {
+    let addresses: Vec<_> = (1..=100).collect();
+    let (mut upstreams, mut cx) = upstreams(&addresses);
+    let first = upstreams.take_due(&mut cx, |_| false, |_| true);
+    assert_eq!(first.len(), 7, "at the ranks +1 to +64");
+    assert_eq!(upstreams.iter().filter(|u| u.is_spared()).count(), 93);
+    first.iter().for_each(|a| upstreams.dial_begun(a, &mut cx));
+    assert!(upstreams.take_due(&mut cx, |_| false, |_| false).is_empty());
+    cx.now = at(10 + 600);
+    let rest = upstreams.take_due(&mut cx, |_| false, |_| false);
+    assert_eq!(rest.len(), 93, "nobody is listed there any more");
+    let again = upstreams.take_due(&mut cx, |_| false, |_| true);
+    assert!(again.is_empty());
+    upstreams.look_at_once(cx.now);
+    let urgent = upstreams.take_due(&mut cx, |_| false, |_| true);
+    assert_eq!(urgent.len(), 93, "nobody is heard");
+}
+
+/// R19, R37: with very many upstreams the looks leave dials for others.
+#[test]
+fn looks_are_budgeted() {
+    let addresses: Vec<_> = (1..=200).collect();
+    let (mut upstreams, mut cx) = upstreams(&addresses);
+    let mut looks = 0;
+    for n in addresses {
+        upstreams.dial_succeeded(&address(n), node(u32::from(n)), &mut cx);
+    }
+    let end = cx.now + Duration::from_secs(20);
+    while cx.now < end {
+        for address in upstreams.take_due(&mut cx, |_| true, |_| false) {
+            looks += 1;
+            upstreams.dial_begun(&address, &mut cx);
+            upstreams.dial_succeeded(&address, node(1), &mut cx);
+        }
+        let next = upstreams.next_due(|_| true).unwrap();
+        assert!(next > cx.now, "it is put off");
+        cx.now = next;
+    }
+    assert!((40..=43).contains(&looks), "{looks}");
+}
+
+/// R37: what a look fails to reach is still there where it is linked.
+#[test]
+fn a_failed_look_takes_nobody_down() {
+    let (mut upstreams, mut cx) = synced();
+    upstreams.report_up(node(1), &mut cx);
+    events(&mut cx);
+    upstreams.dial_begun(&address(1), &mut cx);
+    upstreams.dial_failed(&address(1), true, &mut cx);
+    assert_eq!(events(&mut cx), []);
+    let upstream = upstreams.iter().next().unwrap();
+    assert_eq!((upstream.failures(), upstream.is_dialing()), (0, false));
+    assert!(upstreams.is_synced(&node(1)));
+}
+
+/// R37: whether a second link to who answers there is of use.
+#[test]
+fn what_was_found_is_known_or_new() {
+    let (mut upstreams, mut cx) = upstreams(&[1]);
+    let mut find = |upstreams: &mut Upstreams, n| {
+        let known = upstreams.dial_succeeded(&address(1), node(n), &mut cx);
+        upstreams.report_up(node(n), &mut cx);
+        known
+    };
+    assert!(!find(&mut upstreams, 1));
+    assert!(find(&mut upstreams, 1));
+    assert!(!find(&mut upstreams, 2), "another one");
+    assert!(find(&mut upstreams, 2));
+}
+
+/// R37: a balancer that was away is looked at again as after a start.
+#[test]
+fn looks_begin_anew_when_an_address_leads_somewhere_again() {
+    let (mut upstreams, mut cx) = synced();
+    upstreams.report_up(node(1), &mut cx);
+    let next = |upstreams: &Upstreams| upstreams.next_due(|_| true).unwrap();
+    cx.now = at(1_000);
+    upstreams.dial_begun(&address(1), &mut cx);
+    upstreams.dial_succeeded(&address(1), node(1), &mut cx);
+    assert!(next(&upstreams) > at(1_400), "it was there all the time");
+    upstreams.link_gone(node(1), true, true, &mut cx);
+    cx.now = at(1_100);
+    upstreams.dial_succeeded(&address(1), node(1), &mut cx);
+    assert!(next(&upstreams) <= at(1_101));
+    upstreams.report_up(node(1), &mut cx);
+    upstreams.dial_succeeded(&address(1), node(2), &mut cx);
+    let second = next(&upstreams);
+    upstreams.report_up(node(2), &mut cx);
+    cx.now = at(1_101);
+    upstreams.dial_begun(&address(1), &mut cx);
+    upstreams.dial_succeeded(&address(1), node(1), &mut cx);
+    assert!(
+        next(&upstreams) > second,
+        "not for another node at each look"
     );
 }
 
@@ -110,8 +250,8 @@ fn what_is_linked_or_being_dialled_is_not_due() {
 fn each_failed_dial_doubles_the_backoff_and_is_reported() {
     let (mut upstreams, mut cx) = upstreams(&[1]);
     for failures in 0..12 {
-        upstreams.dial_begun(&address(1));
-        upstreams.dial_failed(&address(1), &mut cx);
+        upstreams.dial_begun(&address(1), &mut cx);
+        upstreams.dial_failed(&address(1), false, &mut cx);
         let wait = wait(&upstreams, &cx);
         let (base, cap) = (cx.config.backoff_base, cx.config.backoff_cap);
         let most = (base * (1 << failures)).min(cap);
@@ -140,13 +280,13 @@ fn a_postponed_dial_waits_without_failing() {
 #[test]
 fn an_upstream_is_reported_up_once_until_it_goes_down() {
     let (mut upstreams, mut cx) = upstreams(&[1, 2, 3]);
-    upstreams.dial_succeeded(&address(1), node(9));
-    upstreams.dial_succeeded(&address(2), node(9));
+    upstreams.dial_succeeded(&address(1), node(9), &mut cx);
+    upstreams.dial_succeeded(&address(2), node(9), &mut cx);
     upstreams.report_up(node(9), &mut cx);
     upstreams.report_up(node(9), &mut cx);
     upstreams.report_up(node(5), &mut cx);
     assert_eq!(events(&mut cx), [up(1, node(9)), up(2, node(9))]);
-    upstreams.dial_failed(&address(2), &mut cx);
+    upstreams.dial_failed(&address(2), false, &mut cx);
     events(&mut cx);
     upstreams.report_up(node(9), &mut cx);
     assert_eq!(events(&mut cx), [up(2, node(9))]);
@@ -157,11 +297,11 @@ fn an_upstream_is_reported_up_once_until_it_goes_down() {
 fn another_node_at_an_address_is_new() {
     let (mut upstreams, mut cx) = synced();
     upstreams.report_up(node(1), &mut cx);
-    upstreams.dial_succeeded(&address(1), node(1));
+    upstreams.dial_succeeded(&address(1), node(1), &mut cx);
     assert!(upstreams.is_synced(&node(1)), "the same node");
     upstreams.report_up(node(1), &mut cx);
     assert_eq!(events(&mut cx), [up(1, node(1))]);
-    upstreams.dial_succeeded(&address(1), node(2));
+    upstreams.dial_succeeded(&address(1), node(2), &mut cx);
     assert!(!upstreams.is_synced(&node(2)));
     upstreams.report_up(node(2), &mut cx);
     assert_eq!(events(&mut cx), [up(1, node(2))]);
@@ -171,9 +311,9 @@ fn another_node_at_an_address_is_new() {
 /// R20: an upstream not yet heard comes first.
 #[test]
 fn an_upstream_is_unsynced_until_an_exchange_has_completed() {
-    let (mut upstreams, cx) = upstreams(&[1, 2]);
+    let (mut upstreams, mut cx) = upstreams(&[1, 2]);
     assert_eq!(upstreams.unsynced().count(), 0, "nobody is known there");
-    upstreams.dial_succeeded(&address(1), node(1));
+    upstreams.dial_succeeded(&address(1), node(1), &mut cx);
     assert_eq!(upstreams.unsynced().collect::<Vec<_>>(), [&node(1)]);
     assert!(!upstreams.is_synced(&node(1)));
     assert!(upstreams.is_synced(&node(7)), "it is no upstream");
@@ -256,15 +396,79 @@ fn a_hold_outlasts_a_link_that_has_lasted() {
     assert_eq!(due(&upstreams, at(50)), [address(1)]);
 }
 
-/// R13: an upstream that turned out to be this node is heard, and left alone for five minutes.
+/// R37: another try within a second, backing off to 30 s, and never the end of it.
 #[test]
-fn meeting_oneself_is_remembered_for_five_minutes() {
-    let (mut upstreams, cx) = upstreams(&[1, 2]);
-    assert!(!upstreams.met_oneself(cx.id, cx.now), "not of an upstream");
-    upstreams.dial_succeeded(&address(1), cx.id);
-    assert!(upstreams.met_oneself(cx.id, cx.now));
-    assert_eq!(upstreams.unsynced().count(), 0);
-    let end = cx.now + Duration::from_secs(300);
-    assert_eq!(due(&upstreams, end - NANOSECOND), [address(2)]);
-    assert_eq!(due(&upstreams, end), [address(1), address(2)]);
+fn after_meeting_itself_a_node_tries_again_soon() {
+    let (mut upstreams, mut cx) = upstreams(&[1]);
+    for times in 0..12_u32 {
+        upstreams.dial_begun(&address(1), &mut cx);
+        upstreams.met_itself(&address(1), false, &mut cx);
+        let upstream = upstreams.iter().next().unwrap();
+        assert_eq!(u32::from(upstream.times_itself()), times + 1);
+        let wait = wait(&upstreams, &cx);
+        let most = Duration::from_secs((1 << times.min(5)).min(30));
+        assert!(wait >= most / 2 && wait < most, "{times}: {wait:?}");
+        cx.now = cx.now + wait;
+        assert_eq!(
+            upstreams.take_due(&mut cx, |_| false, |_| false),
+            [address(1)]
+        );
+    }
+    upstreams.dial_succeeded(&address(1), node(1), &mut cx);
+    assert_eq!(upstreams.iter().next().unwrap().times_itself(), 0);
+}
+
+/// R37: five in a row are reported, once in an interval, unless some upstream leads elsewhere.
+#[test]
+fn an_address_that_leads_to_this_node_alone_is_reported() {
+    let (mut upstreams, mut cx) = upstreams(&[1, 2]);
+    let report = || Event::UpstreamIsItself {
+        address: address(1),
+    };
+    let meet = |upstreams: &mut Upstreams, cx: &mut Cx, now, own| {
+        cx.now = now;
+        let certain = upstreams.met_itself(&address(1), own, cx);
+        (certain, events(cx))
+    };
+    for _ in 0..4 {
+        assert_eq!(
+            meet(&mut upstreams, &mut cx, at(20), false),
+            (false, Vec::new())
+        );
+    }
+    assert_eq!(
+        meet(&mut upstreams, &mut cx, at(20), false),
+        (true, [report()].into())
+    );
+    assert_eq!(
+        meet(&mut upstreams, &mut cx, at(619), false),
+        (true, Vec::new())
+    );
+    assert_eq!(
+        meet(&mut upstreams, &mut cx, at(620), false),
+        (true, [report()].into())
+    );
+    upstreams.dial_succeeded(&address(2), node(2), &mut cx);
+    assert_eq!(
+        meet(&mut upstreams, &mut cx, at(2_000), false),
+        (false, Vec::new())
+    );
+    // Its own address is itself, at once.
+    assert!(meet(&mut upstreams, &mut cx, at(2_000), true).0);
+}
+
+/// R37: silent, or itself, for ten seconds.
+#[test]
+fn an_address_is_silent_ten_seconds_after_it_led_elsewhere() {
+    let (mut upstreams, mut cx) = upstreams(&[1]);
+    let silent = |upstreams: &Upstreams, now| upstreams.iter().all(|u| u.is_silent(now));
+    assert!(!silent(&upstreams, at(10) - NANOSECOND) && silent(&upstreams, at(10)));
+    upstreams.met_itself(&address(1), false, &mut cx);
+    assert!(silent(&upstreams, at(10)), "that is nobody");
+    cx.now = at(30);
+    upstreams.dial_succeeded(&address(1), node(1), &mut cx);
+    assert!(!silent(&upstreams, at(39)));
+    cx.now = at(100);
+    upstreams.link_gone(node(1), true, true, &mut cx);
+    assert!(!silent(&upstreams, at(109)) && silent(&upstreams, at(110)));
 }

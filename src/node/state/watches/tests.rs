@@ -10,7 +10,11 @@ fn times() -> Times {
 fn watching(nodes: &[u32]) -> Watches {
     let mut watches = Watches::default();
     let wanted: Vec<_> = nodes.iter().map(|n| (node(*n), times())).collect();
-    assert_eq!(watches.set(&wanted, at(100)).len(), nodes.len());
+    assert_eq!(
+        watches.set(&wanted, Haste::None, at(100)).len(),
+        nodes.len()
+    );
+    nodes.iter().for_each(|n| watches.tried(&node(*n)));
     watches
 }
 
@@ -66,13 +70,13 @@ fn three_of_the_asks_go_over_a_fresh_dial() {
     assert!(which[7..].iter().all(Option::is_none));
 }
 
-/// R32: whom it has never heard it watches for D.
+/// R32: whom it has never heard it accuses once it has watched it for D.
 #[test]
 fn a_node_never_heard_is_given_the_whole_detection_time() {
     let mut watches = watching(&[1]);
     let steps = run(&mut watches, 140);
-    assert_eq!(asks(&steps)[0], 24);
-    assert_eq!(accusations(&steps), [34]);
+    assert_eq!(asks(&steps)[0], 14);
+    assert_eq!(accusations(&steps), [24], "then it is dialled again");
 }
 
 /// R30.
@@ -96,14 +100,16 @@ fn an_answer_ends_the_doubt() {
     assert_eq!(asks(&run(&mut watches, 127)), [27]);
 }
 
-/// R32: an accused node is asked on, ten times as rarely, and accused again while it is silent.
+/// R32: an accused node is asked on, ten times as rarely, and accused again while it is silent, twice
+/// each time.
 #[test]
 fn an_accused_node_is_asked_on() {
     let mut watches = watching(&[1]);
     watches.heard(&node(1), at(100));
-    run(&mut watches, 118);
+    assert_eq!(accusations(&run(&mut watches, 119)), [19]);
+    watches.accused(&node(1), Sequence::default());
     let steps = run(&mut watches, 140);
-    assert_eq!(accusations(&steps), [19, 29, 39]);
+    assert_eq!(accusations(&steps), [21, 29, 31, 39]);
     assert_eq!(asks(&steps), [29, 39]);
 }
 
@@ -147,7 +153,7 @@ fn after_a_stop_all_watches_start_again() {
 fn who_is_not_to_be_watched_any_more_is_released_later() {
     let mut watches = watching(&[1, 2]);
     let only_two = [(node(2), times())];
-    assert_eq!(watches.set(&only_two, at(100)), []);
+    assert_eq!(watches.set(&only_two, Haste::None, at(100)), []);
     for second in 100..180 {
         watches.heard(&node(1), at(second));
         watches.heard(&node(2), at(second));
@@ -162,9 +168,13 @@ fn who_is_not_to_be_watched_any_more_is_released_later() {
 #[test]
 fn who_is_wanted_again_stays() {
     let mut watches = watching(&[1, 2]);
-    watches.set(&[(node(2), times())], at(100));
+    watches.set(&[(node(2), times())], Haste::None, at(100));
     let both = [(node(1), times()), (node(2), times())];
-    assert_eq!(watches.set(&both, at(110)), [], "none of them is new");
+    assert_eq!(
+        watches.set(&both, Haste::None, at(110)),
+        [],
+        "none of them is new"
+    );
     for second in 110..200 {
         watches.heard(&node(1), at(second));
         watches.heard(&node(2), at(second));
@@ -172,20 +182,29 @@ fn who_is_wanted_again_stays() {
     }
 }
 
-/// R39: who is accused, or has left seven asks unanswered, is lost.
+/// R39: who is accused, or has left seven asks unanswered, is lost; where many are, three.
 #[test]
 fn the_lost_are_counted() {
     let mut watches = watching(&[1, 2, 3]);
     (1..=3).for_each(|n| watches.heard(&node(n), at(100)));
-    assert_eq!(watches.lost(), (3, 0));
+    assert_eq!(watches.lost(false), (3, 0));
     watches.doubt(&node(1), at(100));
     run(&mut watches, 105);
-    assert_eq!(watches.lost(), (3, 0));
+    assert_eq!(watches.lost(false), (3, 0));
+    assert_eq!(watches.lost(true), (3, 1), "sooner, where many are lost");
     run(&mut watches, 106);
-    assert_eq!(watches.lost(), (3, 1));
+    assert_eq!(watches.lost(false), (3, 1));
     watches.accused(&node(2), Sequence::default());
-    watches.set(&[(node(1), times()), (node(2), times())], at(106));
-    assert_eq!(watches.lost(), (2, 2), "who only lingers does not count");
+    watches.set(
+        &[(node(1), times()), (node(2), times())],
+        Haste::None,
+        at(106),
+    );
+    assert_eq!(
+        watches.lost(false),
+        (2, 2),
+        "who only lingers does not count"
+    );
 }
 
 /// R32: who has left is no loss.
@@ -194,4 +213,51 @@ fn a_forgotten_node_is_not_asked() {
     let mut watches = watching(&[1]);
     watches.forget(&node(1));
     assert_eq!((watches.len(), watches.next_due()), (0, None));
+}
+
+/// R32, R39: once one is lost, whoever was never heard is asked sooner; once many are, at once.
+#[test]
+fn the_more_are_lost_the_less_time_they_have_to_be_heard_first() {
+    let mut watches = watching(&[1, 2]);
+    watches.heard(&node(1), at(100));
+    let wanted = [1, 2, 3].map(|n| (node(n), times()));
+    assert_eq!(watches.set(&wanted, Haste::Some, at(101)), [node(3)]);
+    watches.tried(&node(3));
+    assert_eq!(
+        watches.next_due(),
+        Some(at(106)),
+        "a quarter of D after the start"
+    );
+    assert_eq!(watches.set(&wanted, Haste::Most, at(101)), []);
+    assert_eq!(
+        watches.set(&wanted, Haste::None, at(101)),
+        [],
+        "no longer again"
+    );
+    let steps = run(&mut watches, 111);
+    let of = |n: u32| {
+        let about = |(at, step): &(u64, Step)| match step {
+            Step::Accuse { node: accused, .. } if *accused == node(n) => Some(*at),
+            _ => None,
+        };
+        steps.iter().find_map(about)
+    };
+    assert_eq!([1, 2, 3].map(of), [None, Some(10), Some(11)]);
+}
+
+/// R32: the silence of a node says nothing if there was no link, nor a dial of it.
+#[test]
+fn whom_nobody_has_tried_to_reach_is_not_accused() {
+    let mut watches = Watches::default();
+    watches.set(&[(node(1), times())], Haste::None, at(100));
+    let steps = run(&mut watches, 160);
+    assert_eq!(accusations(&steps), []);
+    let dials = |(_, step): &(u64, Step)| matches!(step, Step::Ask { fresh: Some(_), .. });
+    assert!(
+        steps.iter().filter(|s| dials(s)).count() > 4,
+        "it is tried again"
+    );
+    watches.set_reached(&node(1), Some(7));
+    assert_eq!(watches.reached(&node(1)), Some(7));
+    assert!(!accusations(&run(&mut watches, 180)).is_empty());
 }

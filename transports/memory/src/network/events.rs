@@ -1,13 +1,12 @@
 //! What happens on the network: messages, dials, time.
 
 use std::hash::Hasher;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use peer_exchange::{DialId, Effect, Input, Instant, LinkId, Multiaddr, Target};
+use peer_exchange::{DialId, Effect, Input, Instant, LinkId};
 
-use super::{EndId, Link, Network, What};
+use super::{EndId, Link, Network, Reached, What};
 use crate::host::HostId;
 use crate::observer::Observer;
 
@@ -24,9 +23,18 @@ impl<O: Observer> Network<O> {
             What::Wake { host, life } => self.wake(host, life, at),
             What::Up { end, dial } => self.link_up(end, dial),
             What::Down { end, orderly } => self.link_down(end, orderly),
-            What::DialFailed { host, life, dial } => {
+            What::DialFailed {
+                host,
+                life,
+                dial,
+                refused,
+            } => {
                 if self.hosts[host.0].life == life {
-                    self.input(host, Input::DialFailed { dial });
+                    let input = match refused {
+                        true => Input::DialRefused { dial },
+                        false => Input::DialFailed { dial },
+                    };
+                    self.input(host, input);
                 }
             }
             What::Message { end, bytes } => self.deliver(end, bytes),
@@ -74,7 +82,7 @@ impl<O: Observer> Network<O> {
         self.input(id, Input::Wake);
     }
 
-    fn link_up(&mut self, end: EndId, dial: Option<DialId>) {
+    fn link_up(&mut self, end: EndId, dial: Option<(DialId, Reached)>) {
         let Some(link) = self.links.get(&(end / 2)) else {
             return;
         };
@@ -83,8 +91,14 @@ impl<O: Observer> Network<O> {
             return;
         }
         let node = self.hosts[peer.0].id;
-        let remote = Some(peer.socket());
+        let remote = Some(if end % 2 == 0 { link.at } else { peer.socket() });
         self.hosts[host.0].links.insert(end / 2);
+        let by = dial.as_ref().map(|(dial, _)| *dial);
+        // Of one address there is nothing to tell.
+        if let Some((dial, (at, silent))) = dial.filter(|(_, (_, silent))| !silent.is_empty()) {
+            self.input(host, Input::Reached { dial, at, silent });
+        }
+        let dial = by;
         self.input(
             host,
             Input::LinkUp {
@@ -143,7 +157,8 @@ impl<O: Observer> Network<O> {
     }
 
     pub(super) fn local_time(&self, id: HostId) -> Instant {
-        Instant::from_duration(self.now + self.hosts[id.0].clock)
+        let host = &self.hosts[id.0];
+        Instant::from_duration((self.now + host.clock).saturating_sub(host.stopped))
     }
 
     pub(super) fn handle(&mut self, id: HostId, input: Input) {
@@ -185,7 +200,10 @@ impl<O: Observer> Network<O> {
 
     pub(super) fn schedule_wake(&mut self, id: HostId, deadline: Option<Instant>) {
         let host = &mut self.hosts[id.0];
-        let at = deadline.map(|d| d.as_duration().saturating_sub(host.clock).max(self.now));
+        let at = deadline.map(|d| {
+            let at = d.as_duration() + host.stopped;
+            at.saturating_sub(host.clock).max(self.now)
+        });
         if at.is_none_or(|at| at > self.now) {
             host.spins = 0;
         }
@@ -228,7 +246,7 @@ impl<O: Observer> Network<O> {
         };
         let (_, to) = ends(link, end);
         self.observer.sent(self.now, from, to, &bytes);
-        if self.hosts[from.0].side != self.hosts[to.0].side {
+        if self.is_cut(from, to, link.protocol) {
             self.counts.partitioned += 1;
             return;
         }
@@ -256,6 +274,10 @@ impl<O: Observer> Network<O> {
         let Some(link) = self.links.get_mut(&(end / 2)) else {
             return;
         };
+        let slow = self.hosts[ends(link, end).1.0].slow;
+        if !slow.is_zero() {
+            at += Duration::from_nanos(self.random.below(slow.as_nanos() as usize) as u64);
+        }
         let last = if end % 2 == 0 {
             &mut link.arrives.0
         } else {
@@ -272,57 +294,6 @@ impl<O: Observer> Network<O> {
                 bytes,
             },
         );
-    }
-
-    fn dial(&mut self, from: HostId, dial: DialId, target: &Target) {
-        let (addresses, expected) = (target.addresses(), target.node());
-        let first = addresses.first().and_then(Multiaddr::socket_addr);
-        let to = first.and_then(|a| self.resolve(a));
-        match to {
-            Some(to) if self.hosts[from.0].side == self.hosts[to.0].side => {
-                let host = &self.hosts[to.0];
-                if host.node.is_none() || expected.is_some_and(|node| node != host.id) {
-                    self.dial_fails(from, dial, 2 * self.setup.faults.latency);
-                } else {
-                    self.connect(from, to, dial);
-                }
-            }
-            unreachable => {
-                self.counts.partitioned += u64::from(unreachable.is_some());
-                self.dial_fails(from, dial, self.setup.faults.dial_timeout);
-            }
-        }
-    }
-
-    fn dial_fails(&mut self, host: HostId, dial: DialId, after: Duration) {
-        let life = self.hosts[host.0].life;
-        let failed = What::DialFailed { host, life, dial };
-        self.queue.push(self.now + after, failed);
-    }
-
-    fn connect(&mut self, dialler: HostId, acceptor: HostId, dial: DialId) {
-        let number = self.next_link;
-        self.next_link += 1;
-        let latency = self.setup.faults.latency;
-        let arrives = (self.now + latency, self.now + 2 * latency);
-        let link = Link {
-            dialler,
-            acceptor,
-            lives: (self.hosts[dialler.0].life, self.hosts[acceptor.0].life),
-            open: (true, true),
-            arrives,
-        };
-        self.links.insert(number, link);
-        let up = |end, dial| What::Up { end, dial };
-        self.queue.push(arrives.0, up(2 * number + 1, None));
-        self.queue.push(arrives.1, up(2 * number, Some(dial)));
-    }
-
-    fn resolve(&mut self, address: SocketAddr) -> Option<HostId> {
-        match self.balancers.get(&address) {
-            Some(hosts) if !hosts.is_empty() => Some(hosts[self.random.below(hosts.len())]),
-            _ => self.by_address.get(&address).copied(),
-        }
     }
 
     fn close(&mut self, host: HostId, end: EndId) {

@@ -1,6 +1,8 @@
 //! The network in virtual time: what its user does and sees. What happens on it is in [`events`].
 
+mod dials;
 mod events;
+mod trouble;
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hasher;
@@ -9,10 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use peer_exchange::addr::Protocol;
 use peer_exchange::{Config, DialId, Identity, Input, Multiaddr, Node, NodeId};
 use siphasher::sip::SipHasher13;
 
-use self::events::close_end;
+use self::trouble::Cuts;
+pub use self::trouble::Way;
 
 use crate::faults::{FaultCounts, Faults};
 use crate::host::{Host, HostId};
@@ -32,6 +36,23 @@ pub struct Setup {
     pub config: Config,
 }
 
+/// How a load balancer chooses among the hosts behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Balance {
+    /// At random.
+    Random,
+    /// One after the other.
+    InTurn,
+    /// Whoever is behind it is led to itself, the others at random.
+    ToDialler,
+}
+
+struct Balancer {
+    hosts: Vec<HostId>,
+    how: Balance,
+    turn: usize,
+}
+
 /// What a host has after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Restart {
@@ -47,6 +68,9 @@ type EndId = u64;
 struct Link {
     dialler: HostId,
     acceptor: HostId,
+    /// Where it was dialled: perhaps a balancer's address.
+    at: SocketAddr,
+    protocol: Protocol,
     lives: (u32, u32),
     /// The ends that are still open.
     open: (bool, bool),
@@ -61,7 +85,8 @@ enum What {
     },
     Up {
         end: EndId,
-        dial: Option<DialId>,
+        /// With the address that has led there, and those that did not answer.
+        dial: Option<(DialId, Reached)>,
     },
     Down {
         end: EndId,
@@ -71,12 +96,16 @@ enum What {
         host: HostId,
         life: u32,
         dial: DialId,
+        refused: bool,
     },
     Message {
         end: EndId,
         bytes: Bytes,
     },
 }
+
+/// The address that a dial has found its node at, and those before it that did not answer.
+type Reached = (Multiaddr, Vec<Multiaddr>);
 
 /// What a host's message becomes on its way: the sender, the receiver, and the bytes.
 type Rewrite = Box<dyn FnMut(HostId, HostId, Bytes) -> Vec<Bytes> + Send>;
@@ -87,8 +116,7 @@ pub struct Network<O = Quiet> {
     now: Duration,
     hosts: Vec<Host>,
     by_address: HashMap<SocketAddr, HostId>,
-    /// Addresses of load balancers, and the hosts behind them.
-    balancers: HashMap<SocketAddr, Vec<HostId>>,
+    balancers: HashMap<SocketAddr, Balancer>,
     links: HashMap<u64, Link>,
     next_link: u64,
     queue: Queue<What>,
@@ -102,6 +130,7 @@ pub struct Network<O = Quiet> {
     running: usize,
     known: u64,
     rewrite: Option<Rewrite>,
+    cuts: Option<Cuts>,
     observer: O,
 }
 
@@ -134,6 +163,7 @@ impl<O: Observer> Network<O> {
             running: 0,
             known: 0,
             rewrite: None,
+            cuts: None,
             observer,
         }
     }
@@ -162,18 +192,31 @@ impl<O: Observer> Network<O> {
             wake_at: None,
             queued_wake: None,
             clock: Duration::ZERO,
+            stopped: Duration::ZERO,
             side: 0,
             seen: None,
             links: Default::default(),
             paused_until: Duration::ZERO,
+            silent: false,
+            slow: Duration::ZERO,
             spins: 0,
         });
         host
     }
 
-    /// An address behind which one of these hosts answers, another each time.
+    /// An address behind which one of these hosts answers, a random one each time.
     pub fn add_balancer(&mut self, address: SocketAddr, hosts: Vec<HostId>) {
-        self.balancers.insert(address, hosts);
+        self.balance(address, hosts, Balance::Random);
+    }
+
+    /// The same with another way to choose the host.
+    pub fn balance(&mut self, address: SocketAddr, hosts: Vec<HostId>, how: Balance) {
+        let balancer = Balancer {
+            hosts,
+            how,
+            turn: 0,
+        };
+        self.balancers.insert(address, balancer);
     }
 
     /// Another configuration for the next start of a host.
@@ -213,67 +256,13 @@ impl<O: Observer> Network<O> {
         let node = node.expect("the configuration of a simulated host is in range");
         host.life += 1;
         host.queued_wake = None;
+        host.silent = false;
         host.id = host.identity.node;
         self.counts.restarts += u64::from(host.life > 1);
         self.observer.started(self.now, id, &node);
         host.node = Some(Box::new(node));
         self.running += 1;
         self.drain(id);
-    }
-
-    /// Kills a host without a word; the other ends of its links see them break.
-    pub fn crash(&mut self, id: HostId) {
-        let host = &mut self.hosts[id.0];
-        if host.node.take().is_none() {
-            return;
-        }
-        host.wake_at = None;
-        host.queued_wake = None;
-        self.forget_view(id);
-        self.running -= 1;
-        self.counts.crashes += 1;
-        self.observer.crashed(self.now, id);
-        for number in std::mem::take(&mut self.hosts[id.0].links) {
-            let Some(link) = self.links.get_mut(&number) else {
-                continue;
-            };
-            let end = 2 * number + u64::from(link.acceptor == id);
-            close_end(link, end);
-            let at = self.now + self.setup.faults.latency;
-            self.queue.push(
-                at,
-                What::Down {
-                    end: end ^ 1,
-                    orderly: false,
-                },
-            );
-        }
-    }
-
-    /// Stops a host for so long, as a signal does its process: what is meant for it waits.
-    pub fn pause(&mut self, id: HostId, time: Duration) {
-        let host = &mut self.hosts[id.0];
-        host.paused_until = host.paused_until.max(self.now + time);
-    }
-
-    /// Separates the hosts for which `other_side` holds from the rest: messages and dials across
-    /// are lost, links stay.
-    pub fn partition(&mut self, other_side: impl Fn(HostId) -> bool) {
-        for (i, host) in self.hosts.iter_mut().enumerate() {
-            host.side = u8::from(other_side(HostId(i)));
-        }
-    }
-
-    /// Ends the partition.
-    pub fn heal(&mut self) {
-        self.partition(|_| false);
-    }
-
-    /// Moves a host's clock forward, as if it had been asleep.
-    pub fn jump_clock(&mut self, id: HostId, by: Duration) {
-        self.hosts[id.0].clock += by;
-        self.counts.clock_jumps += 1;
-        self.input(id, Input::Wake);
     }
 
     /// From now on each message travels as what this makes of it: none, one, or several. So some

@@ -13,6 +13,7 @@ fn link_at(now: Instant) -> LinkState {
         via: Via(1),
         round_trip: None,
         over_cap: false,
+        replaces: false,
     };
     LinkState::new(new, 1, now)
 }
@@ -23,16 +24,8 @@ fn link() -> LinkState {
 
 /// How many messages of this class find room, one after the other.
 fn fill(link: &mut LinkState, class: Class) -> usize {
-    let taken = (0..100).take_while(|_| link.take_room(class, Kind::Update, at(0)));
+    let taken = (0..100).take_while(|_| link.take_room(class, at(0)));
     taken.count()
-}
-
-fn trace(id: u64) -> Trace {
-    Trace {
-        id,
-        path: [node(1)].into(),
-        fresh: false,
-    }
 }
 
 /// R9, R22: an answer never waits for what is pushed or asked.
@@ -66,18 +59,14 @@ fn room_that_nobody_took_is_not_given_back() {
 }
 
 #[test]
-fn only_what_is_sent_counts_as_use_or_as_a_trace() {
+fn only_what_is_sent_counts_as_use() {
     let mut link = link();
     assert_eq!(link.unused_for(at(7)), Duration::from_secs(7));
-    assert!(link.take_room(Class::Push, Kind::Update, at(7)));
+    assert!(link.take_room(Class::Push, at(7)));
     assert_eq!(link.unused_for(at(7)), Duration::ZERO);
     fill(&mut link, Class::Push);
-    assert!(!link.take_room(Class::Push, Kind::Trace, at(9)));
+    assert!(!link.take_room(Class::Push, at(9)));
     assert_eq!(link.unused_for(at(9)), Duration::from_secs(9));
-    assert!(!link.is_traced());
-    link.give_room();
-    assert!(link.take_room(Class::Push, Kind::Trace, at(9)));
-    assert!(link.is_traced());
 }
 
 /// R17.
@@ -97,6 +86,7 @@ fn a_hello_says_the_epoch_and_what_the_other_end_takes() {
         features,
         epoch: 5,
         cluster: 0,
+        seen: None,
     };
     let takes = |link: &LinkState| (link.takes_sketches(), link.takes_names());
     let mut link = link();
@@ -275,25 +265,10 @@ fn what_waits_goes_only_where_there_is_room() {
     let mut link = link();
     let place = Position::new(1);
     link.await_room([node(2)].into(), place, place);
-    assert!(link.add_trace(trace(1)));
     fill(&mut link, Class::Push);
-    assert_eq!((link.take_news(), link.next_trace()), (None, None));
+    assert_eq!(link.take_news(), None);
     link.give_room();
     assert_eq!(link.take_news(), Some(([node(2)].into(), place)));
-    assert_eq!(link.next_trace(), Some(trace(1)), "it was not lost");
-    assert_eq!(link.next_trace(), None);
-}
-
-/// R12, R22.
-#[test]
-fn so_many_traces_wait_in_order_and_no_more() {
-    let mut link = link();
-    let all = caps::PENDING_TRACES as u64;
-    assert!((0..all).all(|id| link.add_trace(trace(id))));
-    assert!(!link.add_trace(trace(all)));
-    assert_eq!(link.pending_traces(), caps::PENDING_TRACES);
-    assert!((0..all).all(|id| link.next_trace() == Some(trace(id))));
-    assert_eq!(link.pending_traces(), 0);
 }
 
 /// R18.

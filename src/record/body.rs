@@ -1,101 +1,22 @@
-//! Records: what a node says about itself.
+//! What stands in a record's body: the fields of a protobuf message, read in place and written.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 
+use super::{BodyInfo, RecordError};
 use crate::addr::{self, Multiaddr};
 use crate::contract;
-
-/// The signature of a record's author, as long as one of Ed25519 (RFC 8032).
-pub type Signature = [u8; 64];
-
-/// How new a record is (R1): the version rises with the content, the beat with a renewal. Only the
-/// node itself raises either; the highest wins.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Sequence {
-    /// Rises when the content changes.
-    pub version: u64,
-    /// Rises with a renewal of unchanged content.
-    pub beat: u32,
-}
-
-impl Sequence {
-    /// The sequence of the next content.
-    pub(crate) fn next_version(self) -> Self {
-        Self {
-            version: self.version.saturating_add(1),
-            beat: 0,
-        }
-    }
-
-    /// Whether it is believed where this version is known, 0 where none is (R51). One that has lost
-    /// its state begins at 1 and is told the version that it had: so whoever knows of less believes
-    /// as much as one to whom the node is new.
-    pub(crate) fn is_credible(self, known: u64) -> bool {
-        let step = known.saturating_add(contract::VERSION_STEP);
-        self.version < contract::VERSIONS && self.version <= step.max(contract::FIRST_VERSIONS)
-    }
-}
-
-/// What is wrong with a record. It is skipped and counts as known (R7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecordError {
-    /// The body is longer than 1,024 bytes.
-    #[error("a record's body has at most {} bytes", contract::BODY_BYTES)]
-    TooLong,
-    /// The body is not a protobuf message of the expected types.
-    #[error("a record's body does not parse")]
-    Malformed,
-    /// More than 16 addresses.
-    #[error("a record has at most {} addresses", contract::ADDRESSES)]
-    TooManyAddresses,
-    /// An address is no multiaddr.
-    #[error("a record has a bad address: {0}")]
-    Address(#[from] addr::AddressError),
-    /// More than 256 bytes of metadata.
-    #[error("a record's metadata has at most {} bytes", contract::METADATA_BYTES)]
-    MetadataTooLong,
-    /// A lifetime outside ten minutes to a week.
-    #[error("a record's lifetime is 600 to 604,800 seconds")]
-    Lifetime,
-    /// Version 0 is that of no record.
-    #[error("a record's version is at least 1")]
-    NoVersion,
-    /// Far above what is known of its node, or at 2^63 or above.
-    #[error("a record's version is far above the one before")]
-    VersionTooHigh,
-}
-
-/// What is read from a body when it is checked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct BodyInfo {
-    /// The full lifetime in seconds.
-    pub(crate) lifetime_s: u32,
-    /// The node has left (R4).
-    pub(crate) tombstone: bool,
-}
-
-impl BodyInfo {
-    pub(crate) fn life(self) -> Duration {
-        Duration::from_secs(u64::from(self.lifetime_s))
-    }
-
-    /// What is left of a record's life, received with so many seconds, when it goes on at once:
-    /// at least one less (R2), and none in its last moments (R3).
-    pub(crate) fn relayed(self, remaining_s: u32) -> Option<u32> {
-        let left = remaining_s.min(self.lifetime_s);
-        (left > (self.lifetime_s / 500).max(2)).then(|| left - 1)
-    }
-}
+use crate::id::Prefix;
 
 const ADDRESS: u32 = 1;
 const METADATA: u32 = 2;
 const LIFETIME: u32 = 3;
+const DETECTION: u32 = 4;
+const UPSTREAMS: u32 = 5;
+const NAMED: u32 = 7;
 
 /// Checks a body without allocating.
 pub(crate) fn check_body(body: &[u8]) -> Result<BodyInfo, RecordError> {
@@ -116,8 +37,21 @@ pub(crate) fn check_body(body: &[u8]) -> Result<BodyInfo, RecordError> {
             Field::Bytes(METADATA, bytes) if bytes.len() > contract::METADATA_BYTES => {
                 return Err(RecordError::MetadataTooLong);
             }
+            Field::Bytes(UPSTREAMS, bytes)
+                if bytes.len() % Prefix::LEN != 0
+                    || bytes.len() > contract::UPSTREAMS_NAMED * Prefix::LEN =>
+            {
+                return Err(RecordError::Upstreams);
+            }
             Field::Varint(LIFETIME, seconds) => lifetime = seconds,
-            Field::Varint(ADDRESS | METADATA, _) | Field::Bytes(LIFETIME, _) => {
+            Field::Bytes(NAMED, bytes)
+                if bytes.len() % Prefix::LEN != 0
+                    || bytes.len() > contract::NAMED * Prefix::LEN =>
+            {
+                return Err(RecordError::Malformed);
+            }
+            Field::Varint(ADDRESS | METADATA | UPSTREAMS | NAMED, _)
+            | Field::Bytes(LIFETIME, _) => {
                 return Err(RecordError::Malformed);
             }
             _ => {}
@@ -153,6 +87,79 @@ pub(crate) fn metadata(body: &[u8]) -> &[u8] {
     last.last().unwrap_or_default()
 }
 
+/// The detection time in a checked body (R30).
+pub(crate) fn detection(body: &[u8]) -> Duration {
+    let last = Fields { rest: body }.filter_map(|field| match field {
+        Ok(Field::Varint(DETECTION, millis)) => Some(Duration::from_millis(millis)),
+        _ => None,
+    });
+    let named = last.last().unwrap_or(contract::DETECTION);
+    named.clamp(contract::DETECTION, contract::LONGEST_DETECTION)
+}
+
+/// Says the detection time in a body, where it is not what a body without it says.
+pub(crate) fn put_detection(body: &mut Vec<u8>, detection: Duration) {
+    if detection != contract::DETECTION {
+        encode_key(DETECTION, WireType::Varint, body);
+        encode_varint(detection.as_millis() as u64, body);
+    }
+}
+
+/// Whom a checked body names for having accused its node falsely (R33).
+pub(crate) fn named(body: &[u8]) -> Vec<Prefix> {
+    let last = Fields { rest: body }.filter_map(|field| match field {
+        Ok(Field::Bytes(NAMED, bytes)) => Some(bytes),
+        _ => None,
+    });
+    Prefix::list(last.last().unwrap_or_default()).collect()
+}
+
+/// Names them, where there are some and they fit.
+pub(crate) fn put_named(body: &mut Vec<u8>, named: &[Prefix]) {
+    let bytes: Vec<u8> = named.iter().flat_map(|prefix| prefix.0).collect();
+    // The key and the length take a byte each.
+    if !bytes.is_empty() && body.len() + 2 + bytes.len() <= contract::BODY_BYTES {
+        encode_key(NAMED, WireType::LengthDelimited, body);
+        encode_varint(bytes.len() as u64, body);
+        body.extend_from_slice(&bytes);
+    }
+}
+
+/// The upstreams that a checked body names: none, too, where there are more than can be named.
+pub(crate) fn upstreams(body: &[u8]) -> impl Iterator<Item = Prefix> + '_ {
+    let last = Fields { rest: body }.filter_map(|field| match field {
+        Ok(Field::Bytes(UPSTREAMS, bytes)) => Some(bytes),
+        _ => None,
+    });
+    Prefix::list(last.last().unwrap_or_default())
+}
+
+/// Whether two bodies differ in what they say of other nodes at most.
+pub(crate) fn is_same_but_upstreams(one: &[u8], other: &[u8]) -> bool {
+    let rest = |body| {
+        let upstreams =
+            |field: &Result<Field<'_>, _>| matches!(field, Ok(Field::Bytes(UPSTREAMS | NAMED, _)));
+        Fields { rest: body }.filter(move |field| !upstreams(field))
+    };
+    rest(one).eq(rest(other))
+}
+
+/// Names upstreams in a body; of more than can be named it says just that.
+pub(crate) fn put_upstreams(body: &mut Vec<u8>, upstreams: &[Prefix]) {
+    if upstreams.is_empty() {
+        return;
+    }
+    let named = match upstreams.len() {
+        n if n > contract::UPSTREAMS_NAMED => &[],
+        _ => upstreams,
+    };
+    encode_key(UPSTREAMS, WireType::LengthDelimited, body);
+    encode_varint((named.len() * Prefix::LEN) as u64, body);
+    for node in named {
+        body.extend_from_slice(&node.0);
+    }
+}
+
 /// The usable addresses in a checked body.
 pub(crate) fn usable_addresses(body: &[u8], local: bool) -> Vec<Multiaddr> {
     addresses(body)
@@ -183,10 +190,11 @@ pub(crate) fn write_body(addresses: &[Multiaddr], metadata: &[u8], lifetime: Dur
     out
 }
 
+#[derive(PartialEq)]
 enum Field<'a> {
     Varint(u32, u64),
     Bytes(u32, &'a [u8]),
-    Fixed,
+    Fixed(u32, &'a [u8]),
 }
 
 /// The fields of a protobuf message, read in place.
@@ -218,7 +226,7 @@ impl<'a> Fields<'a> {
         self.rest = rest;
         match wire_type {
             WireType::LengthDelimited => Ok(Field::Bytes(tag, bytes)),
-            _ => Ok(Field::Fixed),
+            _ => Ok(Field::Fixed(tag, bytes)),
         }
     }
 }
@@ -238,40 +246,10 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// A body as the table keeps it: short ones in place, so that a record with one IPv4 address
-/// allocates nothing and pins no message buffer (R24).
-#[derive(Clone)]
-pub(crate) enum Body {
-    Inline { len: u8, bytes: [u8; 22] },
-    Heap(Box<[u8]>),
-}
-
-impl Body {
-    pub(crate) fn copy_from(body: &[u8]) -> Self {
-        let mut bytes = [0; 22];
-        match bytes.get_mut(..body.len()) {
-            Some(room) => {
-                room.copy_from_slice(body);
-                Self::Inline {
-                    len: body.len() as u8,
-                    bytes,
-                }
-            }
-            None => Self::Heap(body.into()),
-        }
-    }
-
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
-            Self::Heap(bytes) => bytes,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Body;
     use alloc::vec;
 
     fn address(text: &str) -> Multiaddr {
@@ -336,6 +314,24 @@ mod tests {
         );
     }
 
+    /// R30: out of range, it is the nearest that is in it.
+    #[test]
+    fn a_detection_time_is_named_where_it_is_not_the_default() {
+        let body = || write_body(&[address("/ip4/10.0.0.1/tcp/1")], b"", contract::LIFETIME);
+        for (named, read) in [
+            (3_000, 3_000),
+            (10_000, 10_000),
+            (1, 3_000),
+            (999_999, 60_000),
+        ] {
+            let mut with = body();
+            put_detection(&mut with, Duration::from_millis(named));
+            assert_eq!(check_body(&with), check_body(&body()));
+            assert_eq!(detection(&with), Duration::from_millis(read));
+            assert_eq!(with == body(), named == 3_000);
+        }
+    }
+
     #[test]
     fn unknown_fields_are_kept_and_skipped() {
         let mut body = write_body(
@@ -348,8 +344,56 @@ mod tests {
         assert_eq!(Body::copy_from(&body).as_slice(), body);
     }
 
+    /// R47: up to eight, in their order; of more that there are more.
     #[test]
-    fn the_stored_body_takes_24_bytes() {
-        assert_eq!(size_of::<Body>(), 24);
+    fn upstreams_are_named_by_their_beginnings() {
+        for count in [0, 1, 8, 9, 200] {
+            let nodes: Vec<_> = (0..count).map(|i| Prefix([i; 8])).collect();
+            let mut body = write_body(&[address("/ip4/10.0.0.1/tcp/1")], b"", contract::LIFETIME);
+            let without = body.clone();
+            put_upstreams(&mut body, &nodes);
+            assert_eq!(check_body(&body), check_body(&without));
+            let named: Vec<_> = upstreams(&body).collect();
+            match count {
+                0 => assert_eq!(body, without),
+                1..=8 => assert_eq!(named, nodes),
+                _ => assert!(named.is_empty() && body.len() == without.len() + 2),
+            }
+        }
+        for odd in [&[0x2a, 72][..], &[0x2a, 7]] {
+            let body = [odd, &[1; 72][..odd[1].into()]].concat();
+            assert_eq!(check_body(&body), Err(RecordError::Upstreams));
+        }
+        assert_eq!(check_body(&[0x28, 1]), Err(RecordError::Malformed));
+    }
+
+    /// R47.
+    #[test]
+    fn bodies_may_differ_in_their_upstreams_alone() {
+        let body = |metadata, upstreams: &[u8]| {
+            let one = [address("/ip4/10.0.0.1/tcp/1")];
+            let mut body = write_body(&one, metadata, contract::LIFETIME);
+            let upstreams: Vec<_> = upstreams.iter().map(|i| Prefix([*i; 8])).collect();
+            put_upstreams(&mut body, &upstreams);
+            body
+        };
+        let one = body(b"a", &[1]);
+        for (other, same) in [
+            (body(b"a", &[]), true),
+            (body(b"a", &[2, 3]), true),
+            (body(b"b", &[1]), false),
+            ([&one[..], &[0x7d, 1, 2, 3, 4]].concat(), false),
+        ] {
+            assert_eq!(is_same_but_upstreams(&one, &other), same);
+        }
+    }
+
+    /// R24, R47: a record with one IPv4 address and one upstream allocates nothing.
+    #[test]
+    fn a_body_with_an_upstream_is_stored_in_place() {
+        let one = [address("/ip4/10.0.0.1/tcp/7000")];
+        let mut body = write_body(&one, b"", contract::DEFAULT_LIFETIME);
+        put_upstreams(&mut body, &[Prefix([7; 8])]);
+        assert!(matches!(Body::copy_from(&body), Body::Inline { .. }));
     }
 }
