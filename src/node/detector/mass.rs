@@ -21,7 +21,8 @@ impl Detector {
         let (watched, lost) = self.watches.lost(self.mass.ranks(now).is_some());
         // Of those that are starting as this node is, nobody can say that they are lost.
         let started = now < self.started + UNHEARD;
-        if lost > self.lost && !started && self.mass.look(watched, lost, now) {
+        let says_something = !started && !self.hearing.is_isolated();
+        if lost > self.lost && says_something && self.mass.look(watched, lost, now) {
             self.looked_at = None;
             self.survey(base, times);
         }

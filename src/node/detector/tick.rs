@@ -8,6 +8,7 @@ use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
 use crate::node::detector::Detector;
 use crate::node::state::accusations::Verdict;
+use crate::node::state::mass::Mass;
 use crate::node::state::watches::Step;
 use crate::node::timers::Timer;
 use crate::time::Instant;
@@ -63,6 +64,10 @@ impl Detector {
         }
         let detection = base.cx.config.detection.unwrap_or_default();
         if base.table.others() > 0 && self.hearing.becomes_isolated(now, detection) {
+            // [Its own silence, taken for the loss of many, made the one that was cut off watch 64
+            // others, accuse more of them than anybody takes of one in a minute, and believe itself.]
+            self.mass = Mass::default();
+            self.looked_at = None;
             base.cx.event(Event::Isolated);
             base.look_at_once();
         }
