@@ -88,18 +88,15 @@ impl Detector {
     fn beat(&mut self, base: &mut Base, every: Duration) {
         let (now, detection) = (base.cx.now, base.cx.config.detection.unwrap_or_default());
         let deaf = self.hearing.is_deaf(now, detection);
-        let mut links = Vec::new();
-        while let Some(node) = self.watchers.pop_due(now, every) {
-            links.extend(base.links.of(&node));
-            if self.watchers.is_first_turn() {
-                links.extend(self.others(base, 1));
-            }
+        let due = self.watchers.take_due(now, every);
+        let early = self.early.take_if(|at| *at <= now).is_some();
+        if deaf || !(due || early) {
+            return;
         }
-        if self.early.take_if(|at| *at <= now).is_some() {
-            links.extend(self.watchers.iter().filter_map(|node| base.links.of(node)));
-            links.extend(self.others(base, EARLY_OTHERS));
-        }
-        for link in links.into_iter().filter(|_| !deaf) {
+        let watchers = self.watchers.iter();
+        let mut links: Vec<LinkId> = watchers.filter_map(|node| base.links.of(node)).collect();
+        links.extend(self.others(base, if early { EARLY_OTHERS } else { 1 }));
+        for link in links {
             base.send_beat(link);
         }
     }

@@ -7,12 +7,10 @@ use crate::id::NodeId;
 use crate::limits::caps;
 use crate::time::Instant;
 
-/// Who has asked for beats, in the order of their turns.
+/// Who has asked for beats.
 #[derive(Default)]
 pub(crate) struct Watchers {
     watchers: Vec<NodeId>,
-    /// Whose turn is next.
-    turn: usize,
     next: Option<Instant>,
 }
 
@@ -36,33 +34,22 @@ impl Watchers {
             return;
         };
         self.watchers.remove(at);
-        if at < self.turn {
-            self.turn -= 1;
-        }
         if self.watchers.is_empty() {
             self.next = None;
         }
     }
 
-    /// Whose turn it is. Each has one in every `beat`, and no two at one moment: what goes out is
-    /// spread over time.
-    pub(crate) fn pop_due(&mut self, now: Instant, beat: Duration) -> Option<NodeId> {
-        if self.next? > now {
-            return None;
+    /// Whether their turn has come: that of all at once, and the next one a `beat` later. [Each at a
+    /// moment of its own woke an agent for each of them, and once more for each acknowledgement.]
+    pub(crate) fn take_due(&mut self, now: Instant, beat: Duration) -> bool {
+        let due = self.next.is_some_and(|next| next <= now);
+        if due {
+            self.next = Some(now + beat);
         }
-        let count = self.watchers.len();
-        let turn = self.turn % count;
-        self.turn = turn + 1;
-        self.next = Some(now + beat / count as u32);
-        self.watchers.get(turn).copied()
+        due
     }
 
-    /// Whether the turn just taken was the first in a `beat`.
-    pub(crate) fn is_first_turn(&self) -> bool {
-        self.turn == 1
-    }
-
-    /// When somebody's turn is.
+    /// When their turn is.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.next
     }
@@ -95,24 +82,12 @@ mod tests {
         watchers
     }
 
-    /// Whose turns came until then, with the seconds after the start.
-    fn run(watchers: &mut Watchers, until: u64) -> Vec<(u64, NodeId)> {
-        let mut beats = Vec::new();
-        while let Some(due) = watchers.next_due().filter(|due| *due <= at(until)) {
-            let second = due.saturating_since(at(100)).as_secs();
-            beats.push((second, watchers.pop_due(due, BEAT).expect("it is due")));
-        }
-        beats
-    }
-
     /// R30.
     #[test]
-    fn each_watcher_has_one_turn_a_beat() {
+    fn all_have_their_turn_once_a_beat() {
         let mut watchers = watched_by(&[1, 2, 3]);
-        let turns = run(&mut watchers, 123).into_iter();
-        let expected = [0, 4, 8, 12, 16, 20].into_iter();
-        let nodes = [1, 2, 3, 1, 2, 3].into_iter().map(node);
-        assert!(turns.eq(expected.zip(nodes)));
+        let turns = (100..=124).filter(|second| watchers.take_due(at(*second), BEAT));
+        assert!(turns.eq([100, 112, 124]));
     }
 
     /// R30: nobody watches, and nothing is sent.
@@ -121,7 +96,7 @@ mod tests {
         let mut watchers = watched_by(&[1]);
         watchers.remove(&node(1));
         assert_eq!(watchers.next_due(), None);
-        assert_eq!(watchers.pop_due(at(200), BEAT), None);
+        assert!(!watchers.take_due(at(200), BEAT));
         assert!(watchers.add(node(2), at(300)));
         assert_eq!(watchers.next_due(), Some(at(300)));
     }
@@ -138,14 +113,13 @@ mod tests {
         assert_eq!(watchers.len(), caps::WATCHERS);
     }
 
-    /// R30: the turns of the others stay.
+    /// R30: whoever comes or goes moves nobody's turn.
     #[test]
-    fn one_that_goes_takes_nobodys_turn() {
-        let mut watchers = watched_by(&[1, 2, 3]);
-        run(&mut watchers, 104);
+    fn the_turn_stays_when_watchers_come_and_go() {
+        let mut watchers = watched_by(&[1, 2]);
+        assert!(watchers.take_due(at(100), BEAT));
         watchers.remove(&node(1));
-        let next = watchers.pop_due(at(108), BEAT);
-        assert_eq!(next, Some(node(3)));
-        assert_eq!(watchers.pop_due(at(114), BEAT), Some(node(2)));
+        assert!(watchers.add(node(3), at(105)));
+        assert_eq!(watchers.next_due(), Some(at(112)));
     }
 }

@@ -47,7 +47,10 @@ pub(crate) fn configs(tls: &Tls, options: &Options) -> io::Result<(ClientConfig,
 fn transport(options: &Options, streams: u32) -> io::Result<TransportConfig> {
     let idle = IdleTimeout::try_from(options.idle_timeout).map_err(io::Error::other)?;
     let mut transport = TransportConfig::default();
+    let mut acks = quinn::AckFrequencyConfig::default();
+    acks.ack_eliciting_threshold(VarInt::from_u32(0));
     transport
+        .ack_frequency_config(Some(acks))
         .max_concurrent_bidi_streams(streams.into())
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(None)
