@@ -44,3 +44,17 @@ pub const VERSIONS: u64 = 1 << 63;
 pub const FIRST_VERSIONS: u64 = 1 << 40;
 /// By so much at most a version is above the known one, from there on.
 pub const VERSION_STEP: u64 = 1 << 32;
+
+/// Whether this encoded message is a [`Beat`](crate::Kind::Beat) or an [`Ask`](crate::Kind::Ask):
+/// the next one says as much, so it may be lost, and overtake others. A transport that has
+/// datagrams (RFC 9221) sends it by one: on a stream it would wait for what was lost before it (R31).
+///
+/// One that comes before the first message of a link is to be dropped, since that has to be a
+/// [`Hello`](crate::Kind::Hello).
+#[must_use]
+pub fn is_sign_of_life(message: &[u8]) -> bool {
+    // The keys of fields 7 and 8 of the envelope, length-delimited.
+    const BEAT: u8 = 7 << 3 | 2;
+    const ASK: u8 = 8 << 3 | 2;
+    matches!(message.first(), Some(&(BEAT | ASK)))
+}

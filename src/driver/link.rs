@@ -5,10 +5,12 @@ use alloc::sync::Arc;
 use alloc::vec::{self, Vec};
 use core::fmt;
 use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::contract;
 use crate::driver::filter::{Filter, Filters};
 use crate::driver::future::BoxFuture;
 use crate::id::{LinkId, NodeId};
@@ -93,6 +95,7 @@ impl Link {
             reports: reports.clone(),
             peer: self.node,
             filters: self.filters.clone(),
+            begun: Arc::default(),
         };
         let outbox = Outbox {
             link,
@@ -118,12 +121,14 @@ pub(super) enum Report {
 }
 
 /// Where a link delivers what it receives.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Inbox {
     link: LinkId,
     reports: mpsc::Sender<Report>,
     peer: NodeId,
     filters: Filters,
+    /// Whether a message has been delivered.
+    begun: Arc<AtomicBool>,
 }
 
 impl Inbox {
@@ -141,9 +146,20 @@ impl Inbox {
         true
     }
 
+    /// The same for one that came by a datagram: dropped where it is no
+    /// [sign of life](crate::contract::is_sign_of_life), and before the first message of the link.
+    pub async fn deliver_datagram(&self, message: Bytes) -> bool {
+        if self.begun.load(Ordering::Acquire) && contract::is_sign_of_life(&message) {
+            return self.deliver(message).await;
+        }
+        !self.reports.is_closed()
+    }
+
     async fn report(&self, message: Bytes) -> bool {
         let report = Report::Message(self.link, message);
-        self.reports.send(report).await.is_ok()
+        let taken = self.reports.send(report).await.is_ok();
+        self.begun.store(true, Ordering::Release);
+        taken
     }
 }
 

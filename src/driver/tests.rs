@@ -1,5 +1,6 @@
 //! The driver over pipes in memory, in paused time.
 
+mod datagrams;
 mod filters;
 
 use alloc::boxed::Box;

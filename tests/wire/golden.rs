@@ -8,7 +8,7 @@ use peer_exchange::wire::{
     self, Accusation, Ask, Beat, Brief, Content, Cursor, Decoded, Delta, DialBack, Digest, Goodbye,
     GoodbyeReason, Hello, Message, Records,
 };
-use peer_exchange::{Config, Instant, Node, NodeId, Position, RequestId};
+use peer_exchange::{Config, Instant, Kind, Node, NodeId, Position, RequestId, contract};
 
 use crate::support::build::*;
 use crate::support::rig::{SEED, identity};
@@ -45,6 +45,8 @@ fn decoded_as(name: &str, kind: &str) -> Message {
         panic!("{name} does not decode");
     };
     assert_eq!(message.kind().name(), kind);
+    let sign_of_life = matches!(message.kind(), Kind::Beat | Kind::Ask);
+    assert_eq!(contract::is_sign_of_life(&bytes), sign_of_life, "{name}");
     assert_eq!(wire::encode(message.clone()), bytes, "{name} encodes anew");
     message
 }

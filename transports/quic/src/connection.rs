@@ -1,11 +1,15 @@
 //! One connection: handshake, and the link that it becomes.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use peer_exchange::NodeId;
-use peer_exchange::driver::Link;
+use bytes::Bytes;
+use peer_exchange::driver::{Inbox, Link};
+use peer_exchange::{NodeId, contract};
 use peer_exchange_tls::rustls::pki_types::CertificateDer;
-use peer_exchange_tls::{Handshake, HandshakeError, Role, Tls, carry};
+use peer_exchange_tls::{Handshake, HandshakeError, Role, Tls, carry_beside};
 use quinn::crypto::rustls::HandshakeData;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream, TransportErrorCode};
 
@@ -25,7 +29,7 @@ pub(crate) async fn dial(
     let handshake = handshake(&shared.tls, Role::Dialler, &connection)?.expect(node)?;
     let (mut send, mut receive) = connection.open_bi().await.map_err(failed)?;
     let node = handshake.prove(&mut receive, &mut send).await?;
-    Ok(link(node, connection, send, receive))
+    Ok(link(shared, node, connection, send, receive))
 }
 
 pub(crate) async fn accept(
@@ -36,7 +40,7 @@ pub(crate) async fn accept(
     let handshake = handshake(&shared.tls, Role::Acceptor, &connection)?;
     let (mut send, mut receive) = connection.accept_bi().await.map_err(failed)?;
     let node = handshake.prove(&mut receive, &mut send).await?;
-    Ok(link(node, connection, send, receive))
+    Ok(link(shared, node, connection, send, receive))
 }
 
 fn handshake(tls: &Tls, role: Role, connection: &Connection) -> Result<Handshake, HandshakeError> {
@@ -53,13 +57,38 @@ fn handshake(tls: &Tls, role: Role, connection: &Connection) -> Result<Handshake
     )
 }
 
-fn link(node: NodeId, connection: Connection, send: SendStream, receive: RecvStream) -> Link {
+fn link(
+    shared: &Shared,
+    node: NodeId,
+    connection: Connection,
+    send: SendStream,
+    receive: RecvStream,
+) -> Link {
     let remote = connection.remote_address();
+    let life = shared.life.clone();
     Link::new(node, Some(remote), move |inbox, outbox| async move {
-        let end = carry(receive, send, inbox, outbox).await;
+        // Of one that is too large for a datagram here, or for a peer without them, there is a stream.
+        let by_datagram = |message: &Bytes| {
+            contract::is_sign_of_life(message) && connection.send_datagram(message.clone()).is_ok()
+        };
+        let end = tokio::select! {
+            end = carry_beside(receive, send, inbox.clone(), outbox, by_datagram) => end,
+            never = deliver_datagrams(&connection, &inbox, &life) => match never {},
+        };
         connection.close(0_u32.into(), b"");
         end
     })
+}
+
+/// Until the end of the link, which is told by its stream.
+async fn deliver_datagrams(connection: &Connection, inbox: &Inbox, life: &AtomicU64) -> Infallible {
+    while let Ok(message) = connection.read_datagram().await {
+        life.fetch_add(1, Ordering::Relaxed);
+        if !inbox.deliver_datagram(message).await {
+            break;
+        }
+    }
+    pending().await
 }
 
 fn failed(error: ConnectionError) -> HandshakeError {

@@ -9,7 +9,9 @@ use peer_exchange::contract;
 use peer_exchange::driver::Incoming;
 use peer_exchange_tls::Tls;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Endpoint, EndpointConfig, ServerConfig, TransportConfig};
+use quinn::{
+    AckFrequencyConfig, ClientConfig, Endpoint, EndpointConfig, ServerConfig, TransportConfig,
+};
 use quinn::{IdleTimeout, VarInt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinSet;
@@ -20,6 +22,8 @@ use crate::{Options, Shared, connection};
 
 /// Bytes that a peer may have on their way: two messages, each way.
 const WINDOW: u32 = 2 * (contract::MESSAGE_BYTES as u32 + 4);
+/// Bytes of signs of life that wait: of more the oldest go.
+const DATAGRAMS: usize = 4 * 1024;
 /// Bytes kept of a connection that has not been looked at yet.
 const UNSEEN: u64 = 16 * 1024;
 /// A connection that has ended takes memory for three probe time-outs (RFC 9000, section 10.2), which
@@ -47,13 +51,16 @@ pub(crate) fn configs(tls: &Tls, options: &Options) -> io::Result<(ClientConfig,
 fn transport(options: &Options, streams: u32) -> io::Result<TransportConfig> {
     let idle = IdleTimeout::try_from(options.idle_timeout).map_err(io::Error::other)?;
     let mut transport = TransportConfig::default();
-    let mut acks = quinn::AckFrequencyConfig::default();
+    // Each packet is acknowledged at once: what comes here is mostly one alone, and to wait 25 ms for
+    // another would wake both ends once more for each.
+    let mut acks = AckFrequencyConfig::default();
     acks.ack_eliciting_threshold(VarInt::from_u32(0));
     transport
         .ack_frequency_config(Some(acks))
         .max_concurrent_bidi_streams(streams.into())
         .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .datagram_receive_buffer_size(None)
+        .datagram_receive_buffer_size(Some(DATAGRAMS))
+        .datagram_send_buffer_size(DATAGRAMS)
         .stream_receive_window(WINDOW.into())
         .receive_window(WINDOW.into())
         .send_window(WINDOW.into())

@@ -31,6 +31,7 @@ mod runtime;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -96,6 +97,8 @@ struct Shared {
     client: quinn::ClientConfig,
     options: Options,
     gate: Gate,
+    /// Datagrams that have arrived.
+    life: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Quic {
@@ -137,6 +140,7 @@ impl Quic {
                 client,
                 options,
                 gate,
+                life: Arc::default(),
             }),
         })
     }
@@ -151,6 +155,13 @@ impl Quic {
     #[must_use]
     pub fn stats(&self) -> HandshakeStats {
         self.shared.gate.stats()
+    }
+
+    /// Signs of life that have arrived, each in a datagram of its own (RFC 9221): a beat waits for
+    /// nothing that was lost before it (R31).
+    #[must_use]
+    pub fn signs_of_life(&self) -> u64 {
+        self.shared.life.load(Ordering::Relaxed)
     }
 
     fn open(&self) -> MutexGuard<'_, Option<Open>> {

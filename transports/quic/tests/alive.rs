@@ -9,7 +9,7 @@ use peer_exchange::driver::Ended;
 use peer_exchange::{Config, Notice};
 use peer_exchange_quic::Options;
 use peer_exchange_scenarios::{Plan, Running};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// The longest that [`Config::detection`] may be.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -58,6 +58,18 @@ async fn beats_keep_a_watched_link_alive() {
     let [mut one, two] = two(Some(Duration::from_secs(3))).await;
     assert!(!breaks(&mut one, 5 * IDLE).await);
     assert_eq!(two.handle.links().await.unwrap().len(), 1);
+}
+
+/// Beats and asks go by datagrams, in both directions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signs_of_life_come_by_datagrams() {
+    let nodes = two(Some(Duration::from_secs(3))).await;
+    let come = async {
+        while nodes.iter().any(|node| node.transport.signs_of_life() < 3) {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(5 * IDLE, come).await.expect("a beat each second");
 }
 
 /// The check above bites. At first the nodes talk of their addresses and look at each other's (R37,

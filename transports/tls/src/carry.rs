@@ -21,14 +21,29 @@ const IDLE_BUFFER: usize = 1024;
 /// can be dropped.
 ///
 /// A frame's declared length is reserved, at most 64 KiB: this end is authenticated (R23).
-pub async fn carry<R, W>(mut reader: R, mut writer: W, inbox: Inbox, mut outbox: Outbox) -> LinkEnd
+pub async fn carry<R, W>(reader: R, writer: W, inbox: Inbox, outbox: Outbox) -> LinkEnd
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    carry_beside(reader, writer, inbox, outbox, |_| false).await
+}
+
+/// The same, but for those messages of which `elsewhere` says that it has sent them.
+pub async fn carry_beside<R, W>(
+    mut reader: R,
+    mut writer: W,
+    inbox: Inbox,
+    mut outbox: Outbox,
+    elsewhere: impl Fn(&Bytes) -> bool,
+) -> LinkEnd
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let first = {
         let reading = read(&mut reader, &inbox);
-        let writing = write(&mut writer, &mut outbox);
+        let writing = write(&mut writer, &mut outbox, elsewhere);
         // Neither future is dropped before the stream is given up: no frame is torn.
         tokio::pin!(reading, writing);
         tokio::select! {
@@ -79,8 +94,15 @@ pub async fn wind_up(
     let _ = timeout(LINGER, linger).await;
 }
 
-async fn write(writer: &mut (impl AsyncWrite + Unpin), outbox: &mut Outbox) -> io::Result<()> {
+async fn write(
+    writer: &mut (impl AsyncWrite + Unpin),
+    outbox: &mut Outbox,
+    elsewhere: impl Fn(&Bytes) -> bool,
+) -> io::Result<()> {
     while let Some(message) = outbox.next().await {
+        if elsewhere(&message) {
+            continue;
+        }
         let write = async {
             let length = Bytes::copy_from_slice(&(message.len() as u32).to_be_bytes());
             // One vectored write where the stream can.

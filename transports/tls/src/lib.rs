@@ -6,7 +6,8 @@
 //!   cluster's authority.
 //! - [`Tls`]: the rustls configurations made of both: TLS 1.3 in both directions, no resumption.
 //! - [`Handshake`]: what follows on a TLS or QUIC connection before it is a link.
-//! - [`carry`]: frames on a stream, for the life of a link.
+//! - [`carry`]: frames on a stream, for the life of a link; [`carry_beside`]: what has another way goes
+//!   by that.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -22,7 +23,7 @@ mod tls;
 mod token;
 mod verify;
 
-pub use carry::{carry, wind_up};
+pub use carry::{carry, carry_beside, wind_up};
 pub use gate::{Gate, HandshakeStats, Permit};
 pub use handshake::{Handshake, HandshakeError, Role};
 pub use key::{KeyError, NodeKey, random_seed};
