@@ -19,13 +19,35 @@ enum Ways {
     One,
 }
 
+/// Whom the one at this place asks.
+fn next(i: usize) -> String {
+    Network::address((i + 1) % N + 1).to_string()
+}
+
+/// Starts them, and lets each ask the next once all listen. [One that is dialled a moment earlier
+/// refuses TCP and answers over QUIC.]
+fn start(ring: &mut [Agent]) {
+    for agent in ring.iter_mut() {
+        agent.ask(&[]).spawn();
+    }
+    for agent in ring.iter() {
+        eventually("it listens", || {
+            agent.log_since(Mark::default()).contains("admin interface")
+        });
+    }
+    for (i, agent) in ring.iter_mut().enumerate() {
+        agent.ask(&[&next(i)]).write_config();
+        agent.signal(Signal::HUP);
+    }
+}
+
 /// Agents in a ring that prefer `first`, one in each namespace.
 fn ring(network: &Network, first: &str, lab: &Lab) -> Vec<Agent> {
     let second = if first == "quic" { "tcp" } else { "quic" };
     let mut ring = lab.ring(N);
     for (i, agent) in ring.iter_mut().enumerate() {
         network.host(i + 1, agent);
-        agent.ask(&[&Network::address((i + 1) % N + 1).to_string()]);
+        agent.ask(&[&next(i)]);
         agent.set("transports", &format!("[{first:?}, {second:?}]"));
     }
     ring
@@ -147,9 +169,7 @@ fn in_the_middle(first: &str) {
         };
         let lab = Lab::new();
         let mut ring = ring(&network, first, &lab);
-        for agent in &mut ring {
-            agent.spawn();
-        }
+        start(&mut ring);
         all_know_all(&network, &told);
         all_are_linked_over(&network, first, &told);
         sleep(Duration::from_secs(5));
