@@ -13,6 +13,7 @@ use crate::rng::{Keyed, Purpose, Stream};
 use crate::stats::Stats;
 use crate::table::Via;
 use crate::time::Instant;
+use crate::wire::Encoder;
 
 /// The context that is handed down: it belongs to no machine, and each is given it.
 pub(crate) struct Cx {
@@ -26,6 +27,7 @@ pub(crate) struct Cx {
     /// Jitter, and choices among equals.
     pub(crate) choices: Stream,
     pub(crate) stats: Stats,
+    pub(crate) encoder: Encoder,
     effects: VecDeque<Effect>,
     request_ids: Stream,
     salts: Stream,
@@ -45,6 +47,7 @@ impl Cx {
             timers: Timers::default(),
             choices: Stream::new(seed, Purpose::Choices),
             stats: Stats::default(),
+            encoder: Encoder::default(),
             effects: VecDeque::new(),
             request_ids: Stream::new(seed, Purpose::RequestIds),
             salts: Stream::new(seed, Purpose::Salts),

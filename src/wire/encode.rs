@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 
 use super::generated as pb;
@@ -24,6 +24,39 @@ use crate::wire::sets::{Nodes, ShortIds, Sketch};
 /// Encodes a message in its envelope.
 #[must_use]
 pub fn encode(message: Message) -> Bytes {
+    envelope(message).encode_to_vec().into()
+}
+
+/// Encodes messages one after another into one buffer, which is used again once they are gone: those
+/// that are small, and go out all the time, take no memory of their own (N3).
+#[derive(Debug, Default)]
+pub(crate) struct Encoder {
+    buffer: BytesMut,
+}
+
+impl Encoder {
+    /// Bytes of the buffer.
+    const BUFFER: usize = 1024;
+    /// What is larger has a place of its own: one that is kept for long keeps little else.
+    const SMALL: usize = 128;
+
+    pub(crate) fn encode(&mut self, message: Message) -> Bytes {
+        let envelope = envelope(message);
+        let len = envelope.encoded_len();
+        if len > Self::SMALL {
+            return envelope.encode_to_vec().into();
+        }
+        if self.buffer.capacity() < len {
+            self.buffer.reserve(Self::BUFFER);
+        }
+        match envelope.encode(&mut self.buffer) {
+            Ok(()) => self.buffer.split().freeze(),
+            Err(_) => envelope.encode_to_vec().into(),
+        }
+    }
+}
+
+fn envelope(message: Message) -> pb::Envelope {
     let kind = match message {
         Message::Hello(m) => Kind::Hello(hello(m)),
         Message::Request(m) => Kind::Request(request(m)),
@@ -34,7 +67,7 @@ pub fn encode(message: Message) -> Bytes {
         Message::Ask(m) => Kind::Ask(ask(m)),
         Message::DialBack(m) => Kind::DialBack(dial_back(m)),
     };
-    pb::Envelope { kind: Some(kind) }.encode_to_vec().into()
+    pb::Envelope { kind: Some(kind) }
 }
 
 pub(super) fn path(nodes: &[NodeId]) -> Bytes {

@@ -31,6 +31,7 @@ mod snapshot;
 
 pub use columns::{Refusals, RefusalsBuilder};
 pub use decode::{DecodeError, Decoded, Malformed, decode};
+pub(crate) use encode::Encoder;
 pub use encode::encode;
 pub use kind::Kind;
 pub use message::{

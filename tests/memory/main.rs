@@ -6,12 +6,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
 use peak_alloc::PeakAlloc;
 use peer_exchange::wire::{self, Message, Request};
-use peer_exchange::{Config, Effect, Input, Instant, LinkId, Node};
+use peer_exchange::{Config, Effect, Input, Instant, Kind, LinkId, Node};
 
 use support::build::*;
 use support::rig::{Rig, SEED, config, identity};
@@ -31,6 +32,120 @@ fn memory_is_bounded() {
     a_list_of_one_prefix_costs_no_product();
     floods_leave_little_behind();
     a_transport_that_never_reports();
+    what_goes_on_at_rest_takes_no_memory();
+}
+
+/// Two nodes with a link between them, in virtual time.
+struct Two {
+    nodes: [Node; 2],
+    now: Instant,
+    /// Messages on their way, and to whom.
+    on_their_way: VecDeque<(usize, Bytes)>,
+    /// Beats, asks and parts of exchanges.
+    messages: usize,
+    /// How many of them have taken memory, their answers included, for however short a time.
+    took: usize,
+}
+
+impl Two {
+    const LINK: LinkId = LinkId::new(1);
+
+    fn new() -> Self {
+        let node = |n| Node::new(Config::default(), identity(n), SEED, Instant::ZERO).unwrap();
+        let mut two = Self {
+            nodes: [node(1), node(2)],
+            now: Instant::ZERO,
+            on_their_way: VecDeque::with_capacity(64),
+            messages: 0,
+            took: 0,
+        };
+        for (n, other) in [(0, 2), (1, 1)] {
+            let up = Input::LinkUp {
+                link: Self::LINK,
+                node: id(other),
+                remote: None,
+                dial: None,
+            };
+            two.input(n, up);
+        }
+        two
+    }
+
+    fn input(&mut self, n: usize, input: Input) {
+        self.nodes[n].handle(self.now, input).unwrap();
+    }
+
+    /// Until both wait. Until when they do.
+    fn settle(&mut self) -> Instant {
+        loop {
+            let waits = [0, 1].map(|n| self.effects_of(n));
+            let Some((to, bytes)) = self.on_their_way.pop_front() else {
+                return waits.into_iter().flatten().min().expect("there is a timer");
+            };
+            let link = Self::LINK;
+            let is_quiet = is_quiet(&bytes);
+            self.messages += usize::from(is_quiet);
+            // So that what it takes does not hide behind what it gives back.
+            let kept = bytes.clone();
+            let before = heap();
+            HEAP.reset_peak_usage();
+            self.input(to, Input::Message { link, bytes });
+            self.effects_of(to);
+            let takes = HEAP.peak_usage() > before;
+            drop(kept);
+            self.took += usize::from(takes && is_quiet);
+        }
+    }
+
+    fn effects_of(&mut self, n: usize) -> Option<Instant> {
+        loop {
+            match self.nodes[n].poll() {
+                Effect::Send { link, bytes } => {
+                    self.on_their_way.push_back((1 - n, bytes));
+                    self.input(n, Input::Sent { link });
+                }
+                Effect::WaitUntil(until) => return until,
+                _ => {}
+            }
+        }
+    }
+
+    fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let until = self.settle();
+            if until > end {
+                return;
+            }
+            self.now = self.now.max(until);
+            for n in [0, 1] {
+                self.input(n, Input::Wake);
+            }
+        }
+    }
+}
+
+/// A beat, an ask for one, or a part of an exchange.
+fn is_quiet(bytes: &Bytes) -> bool {
+    let Ok(wire::Decoded::Message(message)) = wire::decode(bytes.clone()) else {
+        return false;
+    };
+    let kinds = [Kind::Beat, Kind::Ask, Kind::Request, Kind::Response];
+    kinds.contains(&message.kind())
+}
+
+/// N3: an exchange without news, from its request on, and a beat; an hour of them.
+fn what_goes_on_at_rest_takes_no_memory() {
+    let mut two = Two::new();
+    two.run_for(Duration::from_secs(1_200));
+    assert_eq!(two.nodes[0].peer_count() + two.nodes[1].peer_count(), 2);
+    (two.took, two.messages) = (0, 0);
+    two.run_for(Duration::from_secs(3_600));
+    // What is small is written into one buffer, and another only where that is full while messages of
+    // it are on their way. With memory for each it is one of 80, every answer.
+    let (took, messages) = (two.took, two.messages);
+    assert!(messages > 7_200, "{messages} messages");
+    assert!(took * 1_000 < messages, "{took} of {messages}");
 }
 
 /// A node that is handed bytes and whose effects are dropped.

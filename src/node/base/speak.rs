@@ -27,7 +27,7 @@ impl Base {
             self.cx.stats.pushes_skipped += 1;
             return false;
         }
-        let bytes = wire::encode(message);
+        let bytes = self.cx.encoder.encode(message);
         debug_assert!(
             bytes.len() <= contract::MESSAGE_BYTES,
             "{} bytes",
@@ -61,7 +61,7 @@ impl Base {
     pub(crate) fn send_hello_to_itself(&mut self, link: LinkId) {
         let hello = Message::Hello(self.hello(0, None));
         let kind = hello.kind();
-        let bytes = wire::encode(hello);
+        let bytes = self.cx.encoder.encode(hello);
         self.cx.stats.count_sent(kind, bytes.len());
         self.cx.effect(Effect::Send { link, bytes });
     }
