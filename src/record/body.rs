@@ -6,17 +6,21 @@ use core::time::Duration;
 use bytes::Bytes;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 
+use self::field::{ADDRESS, DETECTION, LIFETIME, METADATA, NAMED, UPSTREAMS};
 use super::{BodyInfo, RecordError};
 use crate::addr::{self, Multiaddr};
 use crate::contract;
 use crate::id::Prefix;
 
-const ADDRESS: u32 = 1;
-const METADATA: u32 = 2;
-const LIFETIME: u32 = 3;
-const DETECTION: u32 = 4;
-const UPSTREAMS: u32 = 5;
-const NAMED: u32 = 7;
+/// The numbers of the fields.
+pub(crate) mod field {
+    pub(crate) const ADDRESS: u32 = 1;
+    pub(crate) const METADATA: u32 = 2;
+    pub(crate) const LIFETIME: u32 = 3;
+    pub(crate) const DETECTION: u32 = 4;
+    pub(crate) const UPSTREAMS: u32 = 5;
+    pub(crate) const NAMED: u32 = 7;
+}
 
 /// Checks a body without allocating.
 pub(crate) fn check_body(body: &[u8]) -> Result<BodyInfo, RecordError> {
@@ -78,13 +82,18 @@ pub(crate) fn addresses(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The metadata in a checked body.
-pub(crate) fn metadata(body: &[u8]) -> &[u8] {
-    let last = Fields { rest: body }.filter_map(|field| match field {
-        Ok(Field::Bytes(METADATA, bytes)) => Some(bytes),
+/// What this field of a checked body says: the last counts, as everywhere in protobuf.
+fn last_bytes(body: &[u8], number: u32) -> &[u8] {
+    let all = Fields { rest: body }.filter_map(|field| match field {
+        Ok(Field::Bytes(of, bytes)) if of == number => Some(bytes),
         _ => None,
     });
-    last.last().unwrap_or_default()
+    all.last().unwrap_or_default()
+}
+
+/// The metadata in a checked body.
+pub(crate) fn metadata(body: &[u8]) -> &[u8] {
+    last_bytes(body, METADATA)
 }
 
 /// The detection time in a checked body (R30).
@@ -107,11 +116,7 @@ pub(crate) fn put_detection(body: &mut Vec<u8>, detection: Duration) {
 
 /// Whom a checked body names for having accused its node falsely (R33).
 pub(crate) fn named(body: &[u8]) -> Vec<Prefix> {
-    let last = Fields { rest: body }.filter_map(|field| match field {
-        Ok(Field::Bytes(NAMED, bytes)) => Some(bytes),
-        _ => None,
-    });
-    Prefix::list(last.last().unwrap_or_default()).collect()
+    Prefix::list(last_bytes(body, NAMED)).collect()
 }
 
 /// Names them, where there are some and they fit.
@@ -127,11 +132,7 @@ pub(crate) fn put_named(body: &mut Vec<u8>, named: &[Prefix]) {
 
 /// The upstreams that a checked body names: none, too, where there are more than can be named.
 pub(crate) fn upstreams(body: &[u8]) -> impl Iterator<Item = Prefix> + '_ {
-    let last = Fields { rest: body }.filter_map(|field| match field {
-        Ok(Field::Bytes(UPSTREAMS, bytes)) => Some(bytes),
-        _ => None,
-    });
-    Prefix::list(last.last().unwrap_or_default())
+    Prefix::list(last_bytes(body, UPSTREAMS))
 }
 
 /// Whether two bodies differ in what they say of other nodes at most.

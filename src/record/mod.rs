@@ -9,7 +9,7 @@ use crate::addr;
 use crate::contract;
 
 pub(crate) use self::body::{
-    addresses, check_body, detection, is_same_but_upstreams, metadata, named, put_detection,
+    addresses, check_body, detection, field, is_same_but_upstreams, metadata, named, put_detection,
     put_named, put_upstreams, upstreams, usable_addresses, write_body,
 };
 

@@ -93,9 +93,7 @@ fn two_near_ones_make_a_node_down_and_its_beat_brings_it_back() {
     assert!(!rig.knows(5));
     rig.message(link, rumour(&[rec(5)]));
     assert!(!rig.knows(5), "not by what others have");
-    let mut higher = rec(5);
-    higher.sequence = seq(1, 1);
-    rig.message(link, rumour(&[higher]));
+    rig.message(link, rumour(&[rec(5).beat(1)]));
     assert!(rig.knows(5));
     let events = rig.take_events(|e| matches!(e, Event::PeerUp { .. }));
     assert_eq!(events, [Event::PeerUp { node: id(5) }]);
@@ -142,9 +140,7 @@ fn of_one_that_speaks_over_a_link_nobody_else_is_believed() {
 fn a_refutation_voids_older_accusations() {
     let (mut rig, link) = knowing(2..7, watchful());
     rig.message(link, accused(5, 3));
-    let mut higher = rec(5);
-    higher.sequence = seq(1, 1);
-    rig.message(link, rumour(&[higher]));
+    rig.message(link, rumour(&[rec(5).beat(1)]));
     rig.take(link);
     rig.message(link, accused(5, 4));
     let told = rig.take_updates(link);
@@ -223,9 +219,7 @@ fn states_are_seen_with_since_when_and_by_whose_word() {
 fn accusations_that_are_refuted_are_counted() {
     let (mut rig, link) = knowing(2..7, watchful());
     rig.message(link, accused(5, 3));
-    let mut higher = rec(5);
-    higher.sequence = seq(1, 1);
-    rig.message(link, rumour(&[higher]));
+    rig.message(link, rumour(&[rec(5).beat(1)]));
     let stats = rig.node.stats();
     assert_eq!((stats.accusations_counted, stats.accusations_false), (1, 1));
     assert_eq!(rig.node.member(&id(5)).unwrap().state, PeerState::Up);

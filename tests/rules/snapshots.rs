@@ -253,9 +253,7 @@ fn what_was_down_is_down_still() {
     let link = rig.link(2);
     rig.message(link, rumour(&[rec(5)]));
     assert!(!rig.knows(5), "not by what others have");
-    let mut higher = rec(5);
-    higher.sequence = seq(1, 1);
-    rig.message(link, rumour(&[higher]));
+    rig.message(link, rumour(&[rec(5).beat(1)]));
     assert!(rig.knows(5));
 
     let ended = restored(&snapshot, S(86_400)).unwrap();

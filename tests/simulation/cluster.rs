@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use peer_exchange::{Config, Multiaddr};
-use peer_exchange_memory::{Faults, HostId, Network, Restart, Setup};
+use peer_exchange_memory::{Faults, HostId, Network, Observer, Restart, Setup};
 
 use crate::checkers::Checkers;
 use crate::world::World;
@@ -101,18 +101,38 @@ impl Graph {
         let ids = balanced.iter().map(|i| world.ids[*i]).collect();
         let address = Multiaddr::tcp(self.balancer());
         world.listens.insert(address, ids);
+        let mut network = self.observed(seed, config, faults, Checkers::new(world));
+        let hosts = balanced.into_iter().map(HostId).collect();
+        network.add_balancer(self.balancer(), hosts);
+        network
+    }
+
+    /// A network of it under any eyes, not started, and without a balancer.
+    pub(crate) fn observed<O: Observer>(
+        &self,
+        seed: u64,
+        config: Config,
+        faults: Faults,
+        observer: O,
+    ) -> Network<O> {
         let setup = Setup {
             seed,
             faults,
             config,
         };
-        let mut network = Network::with_observer(setup, Checkers::new(world));
+        let mut network = Network::with_observer(setup, observer);
         for upstreams in &self.upstreams {
             network.add_host_at(upstreams.iter().map(|u| self.address(*u)).collect());
         }
-        let hosts = balanced.into_iter().map(HostId).collect();
-        network.add_balancer(self.balancer(), hosts);
         network
+    }
+}
+
+/// Messages are lost with this probability, and nothing else is wrong.
+pub(crate) fn losing(loss: f64) -> Faults {
+    Faults {
+        loss,
+        ..Faults::default()
     }
 }
 

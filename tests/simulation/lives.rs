@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use peer_exchange::wire::{Decoded, Message, decode};
 use peer_exchange::{Config, Event, Input};
-use peer_exchange_memory::{Faults, HostId, Network, Observer, Restart, Setup};
+use peer_exchange_memory::{HostId, Network, Observer, Restart};
 
-use crate::cluster::{Graph, Upstream};
+use crate::cluster::{Graph, losing};
 
 /// The shortest life there is.
 const SHORT: Duration = Duration::from_secs(600);
@@ -39,24 +39,7 @@ impl Observer for Watch {
 }
 
 fn network(graph: &Graph, seed: u64, loss: f64, config: Config) -> Network<Watch> {
-    let faults = Faults {
-        loss,
-        ..Faults::default()
-    };
-    let setup = Setup {
-        seed,
-        faults,
-        config,
-    };
-    let mut network = Network::with_observer(setup, Watch::default());
-    for upstreams in &graph.upstreams {
-        let hosts = upstreams.iter().map(|u| match u {
-            Upstream::Host(host) => HostId(*host),
-            other => panic!("{other:?}"),
-        });
-        network.add_host(&hosts.collect::<Vec<_>>());
-    }
-    network
+    graph.observed(seed, config, losing(loss), Watch::default())
 }
 
 /// Ring, star, and three random upstreams each.

@@ -5,25 +5,17 @@ use std::time::Duration;
 
 use peer_exchange::Multiaddr;
 use peer_exchange::addr::Protocol;
-use peer_exchange_memory::{Faults, HostId, Network, Setup, Way};
+use peer_exchange_memory::{HostId, Network, Way};
 
+use crate::cluster::{Graph, losing};
 use crate::watch::{AT_REST, SECOND, Watch, watchful};
 
 const NODES: usize = 20;
 
 /// Each listens over QUIC and TCP.
 fn dual(seed: u64, loss: f64, blocked: impl Fn(Way) -> bool + Send + 'static) -> Network<Watch> {
-    let setup = Setup {
-        seed,
-        faults: Faults {
-            loss,
-            ..Faults::default()
-        },
-        config: watchful(),
-    };
-    let mut network = Network::with_observer(setup, Watch::default());
-    for host in 0..NODES {
-        let host = network.add_host(&[HostId((host + 1) % NODES)]);
+    let mut network = Graph::ring(NODES).observed(seed, watchful(), losing(loss), Watch::default());
+    for host in (0..NODES).map(HostId) {
         let socket = host.socket();
         network.identity_mut(host).addresses =
             vec![Multiaddr::quic(socket), Multiaddr::tcp(socket)];

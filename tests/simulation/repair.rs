@@ -3,32 +3,17 @@
 use std::time::Duration;
 
 use peer_exchange::{Config, Input};
-use peer_exchange_memory::{Faults, HostId, Network, Quiet, Setup};
+use peer_exchange_memory::{HostId, Network, Quiet};
 
-use crate::cluster::{Graph, Upstream};
+use crate::cluster::{Graph, losing};
 
 const STEP: Duration = Duration::from_millis(20);
 const LOSS: f64 = 0.1;
 
 /// A ring that is at rest.
 fn at_rest(nodes: usize, seed: u64, lifetime: u64) -> Network<Quiet> {
-    let setup = Setup {
-        seed,
-        faults: Faults {
-            loss: LOSS,
-            ..Faults::default()
-        },
-        config: Config::default().with_lifetime(Duration::from_secs(lifetime)),
-    };
-    let mut network = Network::new(setup);
-    for upstreams in &Graph::ring(nodes).upstreams {
-        let host = |u: &Upstream| match u {
-            Upstream::Host(host) => HostId(*host),
-            other => panic!("{other:?}"),
-        };
-        let hosts: Vec<_> = upstreams.iter().map(host).collect();
-        network.add_host(&hosts);
-    }
+    let config = Config::default().with_lifetime(Duration::from_secs(lifetime));
+    let mut network = Graph::ring(nodes).observed(seed, config, losing(LOSS), Quiet);
     network.start_all();
     network.run_for(Duration::from_secs(60));
     assert!(network.converged());

@@ -59,31 +59,31 @@ impl Observer for Told {
     }
 }
 
-/// N4: each node is told once, within log2 N + 2 hops.
+/// One node of a cluster at rest changes: each other node is told once, within log2 N + 2 hops.
+fn each_is_told_once(graph: &Graph, rest: Duration) -> Network<Told> {
+    let nodes = graph.len();
+    let nobody = Told(NodeId::new([0; 32]), 0);
+    let mut network = graph.observed(5, Config::default(), Faults::default(), nobody);
+    network.start_all();
+    network.run_for(rest);
+    assert!(network.converged(), "{nodes}");
+    let who = HostId(nodes / 2);
+    let id = network.node(who).unwrap().id();
+    *network.observer_mut() = Told(id, 0);
+    network.input(who, Input::SetMetadata(b"new".to_vec()));
+    let hops = nodes.next_power_of_two().trailing_zeros() + 2;
+    let limit = network.now() + hops * Faults::default().latency;
+    assert!(network.run_until(limit, Network::converged), "{nodes}");
+    network.run_for(Duration::from_secs(1));
+    assert_eq!(network.observer().1, nodes - 1, "messages");
+    network
+}
+
+/// N4.
 #[test]
 fn n4_in_a_whole_ring_each_is_told_once() {
     for nodes in [3, 9, 64, 200] {
-        let setup = Setup {
-            seed: 5,
-            faults: Faults::default(),
-            config: Config::default(),
-        };
-        let mut network = Network::with_observer(setup, Told(NodeId::new([0; 32]), 0));
-        for i in 0..nodes {
-            network.add_host(&[HostId((i + 1) % nodes)]);
-        }
-        network.start_all();
-        network.run_for(Duration::from_secs(20));
-        assert!(network.converged());
-        let who = HostId(nodes / 2);
-        let id = network.node(who).unwrap().id();
-        *network.observer_mut() = Told(id, 0);
-        network.input(who, Input::SetMetadata(b"new".to_vec()));
-        let hops = nodes.next_power_of_two().trailing_zeros() + 2;
-        let limit = network.now() + hops * Faults::default().latency;
-        assert!(network.run_until(limit, Network::converged), "{nodes}");
-        network.run_for(Duration::from_secs(1));
-        assert_eq!(network.observer().1, nodes - 1, "messages");
+        each_is_told_once(&Graph::ring(nodes), Duration::from_secs(20));
     }
 }
 
@@ -91,27 +91,9 @@ fn n4_in_a_whole_ring_each_is_told_once() {
 #[test]
 fn n4_in_a_full_mesh_a_change_takes_as_long_as_in_a_ring() {
     for nodes in [30, 100] {
-        let setup = Setup {
-            seed: 5,
-            faults: Faults::default(),
-            config: Config::default(),
-        };
-        let mut network = Network::with_observer(setup, Told(NodeId::new([0; 32]), 0));
-        for i in 0..nodes {
-            let others: Vec<_> = (0..nodes).filter(|o| *o != i).map(HostId).collect();
-            network.add_host(&others);
-        }
-        network.start_all();
-        network.run_for(Duration::from_secs(5));
-        assert!(network.converged(), "{nodes}");
-        let id = network.node(WHO).unwrap().id();
-        *network.observer_mut() = Told(id, 0);
-        network.input(WHO, Input::SetMetadata(b"new".to_vec()));
-        let hops = nodes.next_power_of_two().trailing_zeros() + 2;
-        let limit = network.now() + hops * Faults::default().latency;
-        assert!(network.run_until(limit, Network::converged), "{nodes}");
-        assert_eq!(network.observer().1, nodes - 1, "messages");
-        network.run_for(Duration::from_secs(10));
+        let mesh = Graph::of(nodes, |i| (0..nodes).filter(|o| *o != i).collect());
+        let mut network = each_is_told_once(&mesh, Duration::from_secs(5));
+        network.run_for(Duration::from_secs(9));
         let states = (0..nodes).flat_map(|i| network.node(HostId(i)).unwrap().upstreams());
         let listed = states.filter(|u| u.state == UpstreamState::Listed).count();
         assert!(listed > nodes * nodes / 2, "{listed}");

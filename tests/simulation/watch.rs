@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peer_exchange::{Config, Event, NodeId};
-use peer_exchange_memory::{Faults, HostId, Network, Observer, Setup};
+use peer_exchange_memory::{HostId, Network, Observer};
 
-use crate::cluster::{Graph, Upstream};
+use crate::cluster::{Graph, losing};
 
 pub(crate) const DETECTION: Duration = Duration::from_secs(3);
 /// Until a cluster is at rest, and its nodes know each other for long enough to be believed.
@@ -67,23 +67,8 @@ pub(crate) fn at_rest(nodes: usize, seed: u64, loss: f64) -> Network<Watch> {
 }
 
 pub(crate) fn at_rest_with(nodes: usize, seed: u64, loss: f64, config: Config) -> Network<Watch> {
-    let faults = Faults {
-        loss,
-        ..Faults::default()
-    };
-    let setup = Setup {
-        seed,
-        faults,
-        config,
-    };
-    let mut network = Network::with_observer(setup, Watch::default());
-    for upstreams in &Graph::ring(nodes).upstreams {
-        let hosts = upstreams.iter().map(|u| match u {
-            Upstream::Host(host) => HostId(*host),
-            other => panic!("{other:?}"),
-        });
-        network.add_host(&hosts.collect::<Vec<_>>());
-    }
+    let graph = Graph::ring(nodes);
+    let mut network = graph.observed(seed, config, losing(loss), Watch::default());
     network.start_all();
     network.run_for(AT_REST);
     assert_eq!(network.observer().downs, BTreeMap::new(), "nobody is down");

@@ -288,7 +288,7 @@ impl Sample {
                 ("made", s.accusations),
                 ("counted", s.accusations_counted),
                 ("false", s.accusations_false),
-                ("not counted", s.accusations_uncounted),
+                ("not_counted", s.accusations_uncounted),
             ],
         )?;
         page.counter(

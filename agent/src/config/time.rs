@@ -1,7 +1,7 @@
 //! Lengths of time with their unit, as people write them.
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Unexpected, Visitor};
+use serde::de::{Deserializer, Error, Expected, Unexpected, Visitor};
 use std::fmt;
 use std::time::Duration;
 
@@ -26,10 +26,12 @@ impl Visitor<'_> for TimeVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
-        humantime::parse_duration(text)
-            .map(Time)
-            .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+        parse(text, &self).map(Time)
     }
+}
+
+fn parse<E: Error>(text: &str, expected: &dyn Expected) -> Result<Duration, E> {
+    humantime::parse_duration(text).map_err(|_| E::invalid_value(Unexpected::Str(text), expected))
 }
 
 /// After how long a silent node is down: a time, or `off`.
@@ -55,8 +57,6 @@ impl Visitor<'_> for DetectionVisitor {
         if text == "off" {
             return Ok(Detection(None));
         }
-        humantime::parse_duration(text)
-            .map(|time| Detection(Some(time)))
-            .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+        parse(text, &self).map(|time| Detection(Some(time)))
     }
 }

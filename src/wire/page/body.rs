@@ -4,24 +4,30 @@
 
 use alloc::vec::Vec;
 
-use prost::encoding::{decode_varint, encode_varint};
+use prost::encoding::{WireType, decode_varint, encode_varint};
 
 use crate::contract;
 use crate::id::Prefix;
+use crate::record::field;
 use crate::wire::page::shape::{
     ADDRESSES, Fields, Host, Named, Number, Part, Shape, TAIL, UPSTREAMS,
 };
 
-const ADDRESS_KEY: u8 = 0x0a;
-const METADATA_KEY: u8 = 0x12;
-const LIFETIME_KEY: u8 = 0x18;
-const DETECTION_KEY: u8 = 0x20;
-const UPSTREAMS_KEY: u8 = 0x2a;
+/// The keys of the fields of a body, each a byte.
+const ADDRESS_KEY: u8 = key(field::ADDRESS, WireType::LengthDelimited);
+const METADATA_KEY: u8 = key(field::METADATA, WireType::LengthDelimited);
+const LIFETIME_KEY: u8 = key(field::LIFETIME, WireType::Varint);
+const DETECTION_KEY: u8 = key(field::DETECTION, WireType::Varint);
+const UPSTREAMS_KEY: u8 = key(field::UPSTREAMS, WireType::LengthDelimited);
 /// The codes of /ip4, /ip6, /tcp and, as a varint of two bytes, /udp.
 const IP4: u8 = 0x04;
 const IP6: u8 = 0x29;
 const TCP: u8 = 0x06;
 const UDP: [u8; 2] = [0x91, 0x02];
+
+const fn key(field: u32, wire_type: WireType) -> u8 {
+    (field << 3) as u8 | wire_type as u8
+}
 
 /// A body, taken apart.
 #[derive(Clone, Copy, Debug)]

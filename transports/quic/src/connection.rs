@@ -83,7 +83,8 @@ fn link(
 /// Until the end of the link, which is told by its stream.
 async fn deliver_datagrams(connection: &Connection, inbox: &Inbox, life: &AtomicU64) -> Infallible {
     while let Ok(message) = connection.read_datagram().await {
-        life.fetch_add(1, Ordering::Relaxed);
+        let is_life = contract::is_sign_of_life(&message);
+        life.fetch_add(u64::from(is_life), Ordering::Relaxed);
         if !inbox.deliver_datagram(message).await {
             break;
         }

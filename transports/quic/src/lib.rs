@@ -97,7 +97,7 @@ struct Shared {
     client: quinn::ClientConfig,
     options: Options,
     gate: Gate,
-    /// Datagrams that have arrived.
+    /// Signs of life that have arrived by datagrams.
     life: Arc<AtomicU64>,
 }
 
