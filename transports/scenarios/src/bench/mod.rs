@@ -69,7 +69,10 @@ pub fn compare<K: Kind, B: Bare>(name: &str) {
             .iter()
             .map(|m| m.bytes.to_string())
             .collect();
-        let title = format!("one exchange without news, asked for (Discover): {} bytes", sizes.join(" and "));
+        let title = format!(
+            "one exchange without news, asked for (Discover): {} bytes",
+            sizes.join(" and ")
+        );
         lines.push(Line::new(title, ours, plain, None));
     });
     let mut out = std::io::stdout().lock();
