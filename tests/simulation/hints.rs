@@ -53,8 +53,7 @@ fn failures(network: &Network, hosts: usize) -> Vec<u64> {
 }
 
 /// A thousand brief identities, each at an address of its own, one every ten seconds: the dials in
-/// vain stay within the bound at every node in every minute. Whoever watches one of them dials it
-/// three times before it says so (R32): that waits for nothing, and all else waits for it.
+/// vain stay within the bound at every node in every minute, those of doubt (R32) included.
 #[test]
 fn r28_brief_identities_cost_twenty_dials_a_minute_at_most() {
     const HOSTS: usize = 4;
@@ -67,7 +66,7 @@ fn r28_brief_identities_cost_twenty_dials_a_minute_at_most() {
         if nth % 6 == 5 {
             let now = failures(&network, HOSTS);
             for (before, after) in last.iter().zip(&now) {
-                assert!(after - before <= 20 + 3 * 6, "{} at {nth}", after - before);
+                assert!(after - before <= 20, "{} at {nth}", after - before);
             }
             last = now;
         }
@@ -82,22 +81,26 @@ fn r28_brief_identities_cost_twenty_dials_a_minute_at_most() {
     }
 }
 
-/// A million identities in a day, each of which lives for four seconds at one of 64 addresses, is new
-/// there, and crashes: the dials in vain stay within the bound at every node in every minute, what a
+/// A million identities in a day, each of which lives for four seconds at one of 64 addresses (`LIFE_MS`,
+/// `SLOTS`), is new there, and crashes: the dials in vain stay within the bound at every node in every minute, what a
 /// node sends does not grow, and an hour afterwards all is as if nobody had been there.
 /// `IDENTITIES=1000000 cargo test --release -p peer-exchange --test simulation a_million -- --ignored
 /// --nocapture`; fewer take as much less time, at the same rate.
 #[test]
 #[ignore = "an hour of a core: a measurement"]
 fn r28_a_million_brief_identities_in_a_day() {
-    let number = std::env::var("IDENTITIES").ok();
-    let many: u64 = number.map_or(1_000_000, |n| n.parse().expect("a number"));
-    let a_day = std::env::var("A_DAY").map_or(1_000_000, |n| n.parse().expect("a number"));
-    let every = 24 * HOUR / a_day;
-    let lives = (4 * SECOND).as_nanos() / every.as_nanos();
-    let hosts = std::env::var("HOSTS").map_or(4, |n| n.parse().expect("a number"));
+    let env = |name, default| std::env::var(name).map_or(default, |n| n.parse().expect("a number"));
+    let (many, a_day): (u64, u64) = (env("IDENTITIES", 1_000_000), env("A_DAY", 1_000_000));
+    let every = 24 * HOUR / a_day as u32;
+    let env = |name, default| std::env::var(name).map_or(default, |n| n.parse().expect("a number"));
+    let lives = Duration::from_millis(env("LIFE_MS", 4_000))
+        .as_nanos()
+        .div_ceil(every.as_nanos());
+    let hosts = env("HOSTS", 4) as usize;
     let mut network = cluster(hosts, 1, Some(3 * SECOND));
-    let slots: Vec<HostId> = (0..64).map(|_| network.add_host(&[HostId(0)])).collect();
+    let slots: Vec<HostId> = (0..env("SLOTS", 64))
+        .map(|_| network.add_host(&[HostId(0)]))
+        .collect();
     let slot = |nth: u64| slots[nth as usize % slots.len()];
     let (mut last, mut most, start) = (failures(&network, hosts), 0, network.now());
     for nth in 0..many {
@@ -106,7 +109,7 @@ fn r28_a_million_brief_identities_in_a_day() {
         }
         become_another(&mut network, slot(nth), nth);
         network.run_for(every);
-        if nth % (u64::from(a_day) / 1_440).max(1) == 0 {
+        if nth % (a_day / 1_440).max(1) == 0 {
             let now = failures(&network, hosts);
             let grown = last.iter().zip(&now).map(|(before, after)| after - before);
             most = grown.max().into_iter().chain([most]).max().unwrap_or(0);
@@ -128,10 +131,9 @@ fn r28_a_million_brief_identities_in_a_day() {
     tell(&network, "an hour later");
     network.run_for(HOUR);
     tell(&network, "two hours later");
-    // Each of the 47 that are there may be dialled three times in doubt.
-    assert!(most <= 20 + 3 * 694, "{most}");
+    assert!(most <= 20, "{most}");
     let knows = |h| network.node(HostId(h)).map(|n| n.peers().count());
-    assert_eq!((0..hosts).filter_map(knows).collect::<Vec<_>>(), [3; 4]);
+    assert!((0..hosts).filter_map(knows).all(|known| known == hosts - 1));
 }
 
 fn tell(network: &Network, when: &str) {

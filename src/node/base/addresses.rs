@@ -8,7 +8,7 @@ use crate::effect::{Effect, Target};
 use crate::error::UsageError;
 use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
-use crate::node::state::dialer::{Dialled, Purpose};
+use crate::node::state::dialer::{Dialled, Purpose, Reason};
 use crate::node::state::links::{Class, LinkState};
 use crate::node::state::own_addresses::Ask;
 use crate::wire::{DialBack, Message};
@@ -103,7 +103,7 @@ impl Base {
             !is_known && a.port().is_some() && addr::p2p_component(a).is_none()
         });
         for at in others {
-            let may = self.dialer.may_be_in_vain(false, self.cx.now);
+            let may = self.dialer.may_be_in_vain(Reason::Partner, self.cx.now);
             if may && self.dial_backs.take_listed(node, self.cx.now) {
                 self.dial_to_see(link, node, at, true);
             } else {

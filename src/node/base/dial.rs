@@ -11,11 +11,23 @@ use crate::error::UsageError;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::limits::caps;
 use crate::node::base::Base;
-use crate::node::state::dialer::{Dialled, NEXT_DIAL, Purpose};
+use crate::node::state::dialer::{Dialled, NEXT_DIAL, Purpose, Reason};
 use crate::node::state::hints::{Kept, Worth};
 use crate::node::state::upstreams::Upstream;
 use crate::node::timers::Timer;
 use crate::table::{Entry, Slot, Way};
+
+/// Whether it is tried to reach one that is doubted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "whom nobody has tried to reach, its silence cannot be held against"]
+pub(crate) enum Afresh {
+    /// It is being dialled.
+    Tried,
+    /// It has no address, or answers another with its key.
+    Impossible,
+    /// Too many were dialled in vain of late (R28).
+    TooMany,
+}
 
 impl Base {
     pub(super) fn dial(&mut self, purpose: Purpose, target: Target) -> Option<DialId> {
@@ -34,9 +46,11 @@ impl Base {
         Some(dial)
     }
 
-    /// Dials a known peer, unless it is being dialled, backing off, or has no usable address.
-    pub(crate) fn dial_peer(&mut self, node: NodeId) -> Option<DialId> {
-        if !self.peers.is_ready(&node, self.cx.now) || self.dialer.is_dialing(&node) {
+    /// Dials a known peer, unless it is being dialled, backing off, or has no usable address, or too
+    /// many were dialled in vain of late (R28).
+    pub(crate) fn dial_peer(&mut self, node: NodeId, reason: Reason) -> Option<DialId> {
+        let may = self.dialer.may_be_in_vain(reason, self.cx.now);
+        if !may || !self.peers.is_ready(&node, self.cx.now) || self.dialer.is_dialing(&node) {
             return None;
         }
         let addresses = self.peer_addresses(&node);
@@ -47,21 +61,14 @@ impl Base {
         self.dial(Purpose::Peer(node), target)
     }
 
-    /// The same, unless too many were dialled in vain of late (R28).
-    pub(crate) fn dial_partner(&mut self, node: NodeId) -> Option<DialId> {
-        let may = self.dialer.may_be_in_vain(false, self.cx.now);
-        may.then(|| self.dial_peer(node)).flatten()
-    }
-
-    /// Dials a node that may not hear over its link (R32), also where it has been left alone.
-    /// Whether it is being dialled now. Every second time it begins with its addresses of other
-    /// transports than the first is of.
-    pub(crate) fn dial_afresh(&mut self, node: NodeId, nth: u8) -> bool {
+    /// Dials a node that may not hear over its link (R32), also where it has been left alone. Every
+    /// second time it begins with its addresses of other transports than the first is of.
+    pub(crate) fn dial_afresh(&mut self, node: NodeId, nth: u8) -> Afresh {
         if self.dialer.is_dialing(&node) {
-            return true;
+            return Afresh::Tried;
         }
         if self.is_refused_by(&node) {
-            return false;
+            return Afresh::Impossible;
         }
         let mut addresses = self.peer_addresses(&node);
         let protocol = |a: &Multiaddr| a.port().map(|(protocol, _)| protocol);
@@ -70,7 +77,13 @@ impl Base {
             addresses.sort_by_key(|a| protocol(a) == first);
         }
         let target = Target::Peer { node, addresses };
-        !target.addresses().is_empty() && self.dial(Purpose::Afresh(node), target).is_some()
+        if target.addresses().is_empty() {
+            return Afresh::Impossible;
+        }
+        match self.dial(Purpose::Afresh(node), target) {
+            Some(_) => Afresh::Tried,
+            None => Afresh::TooMany,
+        }
     }
 
     /// Whether this node has its key from another, and that one keeps the other's link (R36).
@@ -105,7 +118,7 @@ impl Base {
     }
 
     fn dial_hint(&mut self) {
-        if !self.dialer.may_be_in_vain(true, self.cx.now) {
+        if !self.dialer.may_be_in_vain(Reason::Hint, self.cx.now) {
             self.hints.postpone(self.cx.now + NEXT_DIAL);
             return;
         }

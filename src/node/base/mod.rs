@@ -9,7 +9,7 @@ mod addresses;
 mod blocked;
 mod compose;
 mod cycles;
-mod dial;
+pub(crate) mod dial;
 mod own;
 mod push_half;
 mod read;

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::id::NodeId;
 use crate::node::base::Base;
-use crate::node::state::dialer::NEXT_DIAL;
+use crate::node::state::dialer::{NEXT_DIAL, Reason};
 use crate::node::state::standing::Standing;
 use crate::node::timers::Timer;
 use crate::table::Ranked;
@@ -58,7 +58,7 @@ impl Base {
             if self.links.is_linked(&node) || self.dialer.is_dialing(&node) {
                 continue;
             }
-            if begun < DIALS && self.dial_partner(node).is_some() {
+            if begun < DIALS && self.dial_peer(node, Reason::Partner).is_some() {
                 begun += 1;
             } else if self.may_be_dialled(&node) {
                 // There are too many dials just now.

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::id::{LinkId, NodeId};
 use crate::limits::caps::PAGE_BYTES;
 use crate::node::base::Base;
+use crate::node::state::dialer::Reason;
 use crate::node::state::links::Class;
 use crate::record::{Sequence, check_body};
 use crate::ring::{Position, pieces};
@@ -202,7 +203,7 @@ impl Base {
                 self.send_news(link, about.to_vec(), until);
                 return true;
             }
-            if self.dialer.is_dialing(&node) || self.dial_peer(node).is_some() {
+            if self.dialer.is_dialing(&node) || self.dial_peer(node, Reason::News).is_some() {
                 self.tree.park(node, about, until);
                 return true;
             }

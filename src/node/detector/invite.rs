@@ -4,6 +4,7 @@ use crate::contract;
 use crate::id::NodeId;
 use crate::node::base::Base;
 use crate::node::detector::Detector;
+use crate::node::state::dialer::Reason;
 use crate::wire::Ask;
 
 /// So many watchers are enough; where there are fewer others, all of them.
@@ -48,7 +49,7 @@ impl Detector {
                     },
                 );
             } else {
-                base.dial_peer(node);
+                base.dial_peer(node, Reason::News);
             }
         }
     }

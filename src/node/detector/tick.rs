@@ -6,6 +6,7 @@ use core::time::Duration;
 use crate::effect::Event;
 use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
+use crate::node::base::dial::Afresh;
 use crate::node::detector::Detector;
 use crate::node::state::accusations::Verdict;
 use crate::node::state::mass::Mass;
@@ -121,12 +122,32 @@ impl Detector {
                 if fresh.is_some_and(|nth| nth >= DOUBTFUL) {
                     base.standing.doubt(node, base.cx.now);
                 }
-                if fresh.is_some_and(|nth| base.dial_afresh(node, nth)) {
-                    self.watches.tried(&node);
+                if let Some(nth) = fresh {
+                    self.dial_afresh(base, node, nth);
                 }
             }
-            Step::Accuse { node, silent_since } => self.accuse(base, node, silent_since),
+            Step::Accuse {
+                node,
+                silent_since,
+                joins,
+            } if !joins || self.accusations.is_accused(&node) => {
+                self.accuse(base, node, silent_since);
+            }
+            Step::Accuse { node, .. } => self.dial_afresh(base, node, 0),
             Step::Release { node } => base.send_ask(&node, self.ask_of(&node)),
+        }
+    }
+
+    /// Dials one that is watched and does not answer.
+    pub(super) fn dial_afresh(&mut self, base: &mut Base, node: NodeId, nth: u8) {
+        // Over its link it may be silent for many a reason; one that has none was tried.
+        if nth > 0 && !base.links.is_linked(&node) && self.watches.is_tried(&node) {
+            return;
+        }
+        match base.dial_afresh(node, nth) {
+            Afresh::Tried => self.watches.tried(&node),
+            Afresh::TooMany => self.watches.is_one_too_many(&node),
+            Afresh::Impossible => {}
         }
     }
 

@@ -58,8 +58,8 @@ impl Detector {
                 let version = base.table.lookup(&node).map(|e| e.sequence().version);
                 self.watches.set_reached(&node, version.filter(|_| reached));
                 base.send_ask(&node, self.ask_of(&node));
-            } else if in_mass && base.dial_afresh(node, 0) {
-                self.watches.tried(&node);
+            } else if in_mass {
+                self.dial_afresh(base, node, 0);
             }
         }
     }

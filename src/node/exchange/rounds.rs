@@ -3,6 +3,7 @@
 use crate::id::{DialId, LinkId};
 use crate::node::base::Base;
 use crate::node::exchange::Exchange;
+use crate::node::state::dialer::Reason;
 use crate::node::state::pace::Outcome;
 use crate::node::state::round::{Stage, Turn};
 use crate::node::timers::Timer;
@@ -116,7 +117,7 @@ impl Exchange {
     }
 
     fn dial_for(&mut self, base: &mut Base, node: crate::id::NodeId) -> bool {
-        let Some(dial) = base.dial_partner(node) else {
+        let Some(dial) = base.dial_peer(node, Reason::Partner) else {
             return false;
         };
         self.round.enter(Stage::Dialing(dial));

@@ -61,10 +61,28 @@ impl Dialled {
 
 /// Dials in a burst, and the time in which one comes back (R19).
 const BUDGET: Rate = Rate::new(96, Duration::from_millis(500));
-/// Dials in vain in a minute, upstreams aside (R28).
+/// Dials in vain in a minute in all, upstreams aside (R28).
 const IN_VAIN: usize = 20;
-/// Of these, so many may be of peers for rounds and ranks. With fifteen hints that are all.
+/// Of these, so many may be of peers for rounds and ranks.
 const PEERS_IN_VAIN: usize = 5;
+
+/// Of these, so many may be of those in doubt: hints have the rest, whatever happens. [A node that had
+/// been cut off dialled none for a minute, and was alone for so long after it could hear again.]
+const DOUBTS_IN_VAIN: usize = 10;
+/// Dials of those in doubt in a burst, and the time in which one comes back. [One in half a second: brief identities made each node dial 267 times a minute in vain.]
+const DOUBTS: Rate = Rate::new(caps::DOUBT_DIALS as u64, Duration::from_secs(6));
+
+/// Why somebody is dialled who may not be there any more, though nobody doubts it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reason {
+    /// It is gone, and may be back.
+    Hint,
+    /// A round, or a rank that is to stand.
+    Partner,
+    /// News waits for it, or it is to watch this node.
+    News,
+}
+
 const MINUTE: Duration = Duration::from_secs(60);
 /// When the budget is used up, an upstream waits for the next dial that comes back.
 pub(crate) const NEXT_DIAL: Duration = BUDGET.per_token;
@@ -73,14 +91,21 @@ const RESERVED: usize = 4;
 /// Longer than any transport tries.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Whether it is of a peer that nobody doubts; `None` where another budget counts.
-const fn is_peer(purpose: &Purpose) -> Option<bool> {
+/// What a dial in vain counts as (R28).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Peer,
+    Doubt,
+    Other,
+}
+
+/// `None` where another budget counts.
+const fn kind(purpose: &Purpose) -> Option<Kind> {
     match purpose {
         Purpose::Upstream(_) | Purpose::Back { listed: false, .. } => None,
-        Purpose::Peer(_) => Some(true),
-        Purpose::Afresh(_) | Purpose::Probe(..) | Purpose::Hint(_) | Purpose::Back { .. } => {
-            Some(false)
-        }
+        Purpose::Peer(_) => Some(Kind::Peer),
+        Purpose::Afresh(_) | Purpose::Probe(..) => Some(Kind::Doubt),
+        Purpose::Hint(_) | Purpose::Back { .. } => Some(Kind::Other),
     }
 }
 
@@ -94,62 +119,69 @@ pub(crate) struct Dialer {
     doubts: Bucket,
     /// Of those that others ask for.
     backs: Bucket,
-    /// The last dials in vain, and whether each was of a peer that nobody doubted.
-    in_vain: VecDeque<(Instant, bool)>,
+    /// The last dials in vain, by kind.
+    in_vain: VecDeque<(Instant, Kind)>,
 }
 
 impl Dialer {
     /// Begins a dial, if there may be one more at once and in this time.
     pub(crate) fn begin(&mut self, purpose: Purpose, now: Instant) -> Option<DialId> {
-        let (budget, most) = match purpose {
-            Purpose::Upstream(_) => (&mut self.budget, caps::DIALS),
-            Purpose::Peer(_) | Purpose::Hint(_) => (&mut self.budget, caps::DIALS - RESERVED),
+        let (budget, rate, most) = match purpose {
+            Purpose::Upstream(_) => (&mut self.budget, BUDGET, caps::DIALS),
+            Purpose::Peer(_) | Purpose::Hint(_) => {
+                (&mut self.budget, BUDGET, caps::DIALS - RESERVED)
+            }
             // Places of their own: after the loss of many, hints and lost links would take all.
-            Purpose::Afresh(_) | Purpose::Probe(..) => (&mut self.doubts, caps::DOUBT_DIALS),
-            Purpose::Back { .. } => (&mut self.backs, caps::DIAL_BACKS),
+            Purpose::Afresh(_) | Purpose::Probe(..) => {
+                (&mut self.doubts, DOUBTS, caps::DOUBT_DIALS)
+            }
+            Purpose::Back { .. } => (&mut self.backs, BUDGET, caps::DIAL_BACKS),
         };
-        let kind = |purpose: &Purpose| match purpose {
+        let place = |purpose: &Purpose| match purpose {
             Purpose::Afresh(_) | Purpose::Probe(..) => 1,
             Purpose::Back { .. } => 2,
             _ => 0,
         };
-        let alike = |(p, _): &&(Purpose, Instant)| kind(p) == kind(&purpose);
+        let alike = |(p, _): &&(Purpose, Instant)| place(p) == place(&purpose);
         if self.dials.values().filter(alike).count() >= most {
             return None;
         }
-        budget.take(BUDGET, now, 1).ok()?;
+        budget.take(rate, now, 1).ok()?;
         self.last += 1;
         let dial = DialId::new(self.last);
         self.dials.insert(dial, (purpose, now));
         Some(dial)
     }
 
-    /// Whether a peer may be dialled that may not be there any more, or a `hint` (R28). Those under
-    /// way count as if they were in vain.
-    pub(crate) fn may_be_in_vain(&self, hint: bool, now: Instant) -> bool {
-        let lately = |(at, _): &&(Instant, bool)| now.saturating_since(*at) < MINUTE;
-        let failed = self.in_vain.iter().filter(lately);
-        let (mut all, mut peers) = (0, 0);
-        let under_way = self.dials.values().map(|(purpose, _)| purpose);
-        for peer in under_way
-            .filter_map(is_peer)
-            .chain(failed.map(|(_, peer)| *peer))
-        {
-            all += 1;
-            peers += usize::from(peer);
+    /// Whether a peer may be dialled that may not be there any more (R28). Those under way count as
+    /// if they were in vain.
+    pub(crate) fn may_be_in_vain(&self, reason: Reason, now: Instant) -> bool {
+        let lately = |(at, _): &&(Instant, Kind)| now.saturating_since(*at) < MINUTE;
+        let failed = self.in_vain.iter().filter(lately).map(|(_, kind)| *kind);
+        let under_way = self.dials.values().filter_map(|(p, _)| kind(p));
+        let (mut peers, mut doubts, mut others) = (0, 0, 0);
+        for kind in under_way.chain(failed) {
+            *match kind {
+                Kind::Peer => &mut peers,
+                Kind::Doubt => &mut doubts,
+                Kind::Other => &mut others,
+            } += 1;
         }
-        all < IN_VAIN && (hint || peers < PEERS_IN_VAIN)
+        peers + doubts.min(DOUBTS_IN_VAIN) + others < IN_VAIN
+            && (reason != Reason::Partner || peers < PEERS_IN_VAIN)
     }
 
     /// A dial for this was in vain.
     pub(crate) fn was_in_vain(&mut self, purpose: &Purpose, now: Instant) {
-        let Some(peer) = is_peer(purpose) else {
+        let Some(kind) = kind(purpose) else {
             return;
         };
-        if self.in_vain.len() >= IN_VAIN {
-            self.in_vain.pop_front();
+        let alike = |(_, of): &&(Instant, Kind)| *of == kind;
+        if self.in_vain.iter().filter(alike).count() >= IN_VAIN {
+            let first = self.in_vain.iter().position(|(_, of)| *of == kind);
+            first.map(|first| self.in_vain.remove(first));
         }
-        self.in_vain.push_back((now, peer));
+        self.in_vain.push_back((now, kind));
     }
 
     /// Takes a dial that has ended off the list.
@@ -324,26 +356,33 @@ mod tests {
             dialer.finish(dial);
         }
         for second in 0..5 {
-            assert!(dialer.may_be_in_vain(false, at(second)));
+            assert!(dialer.may_be_in_vain(Reason::Partner, at(second)));
             let dial = dialer.begin(peer.clone(), at(second)).unwrap();
             if second < 3 {
                 dialer.finish(dial);
                 dialer.was_in_vain(&peer, at(second));
             }
         }
-        assert!(!dialer.may_be_in_vain(false, at(59)));
+        assert!(!dialer.may_be_in_vain(Reason::Partner, at(59)));
+        assert!(dialer.may_be_in_vain(Reason::News, at(59)));
         assert!(
-            dialer.may_be_in_vain(false, at(60)),
+            dialer.may_be_in_vain(Reason::Partner, at(60)),
             "the first is a minute ago"
         );
         dialer.was_in_vain(&upstream(), at(59));
-        for other in [Purpose::Hint(node(2)), Purpose::Afresh(node(3))] {
-            for second in 100..115 {
-                dialer.was_in_vain(&other, at(second));
-            }
+        // Two are under way for ever, and of those in doubt ten count.
+        let vain = |dialer: &mut Dialer, purpose: Purpose, times| {
+            (0..times).for_each(|_| dialer.was_in_vain(&purpose, at(100)));
+        };
+        vain(&mut dialer, Purpose::Afresh(node(3)), 100);
+        assert!(dialer.may_be_in_vain(Reason::Hint, at(100)));
+        vain(&mut dialer, Purpose::Hint(node(4)), 7);
+        assert!(dialer.may_be_in_vain(Reason::News, at(100)));
+        vain(&mut dialer, Purpose::Hint(node(4)), 1);
+        for reason in [Reason::Hint, Reason::Partner, Reason::News] {
+            assert!(!dialer.may_be_in_vain(reason, at(159)), "{reason:?}");
         }
-        assert!(!dialer.may_be_in_vain(true, at(159)) && !dialer.may_be_in_vain(false, at(159)));
-        // Two are under way for ever.
-        assert!(dialer.may_be_in_vain(true, at(175)));
+        assert!(dialer.may_be_in_vain(Reason::Hint, at(160)));
+        assert!(dialer.in_vain.len() <= 3 * IN_VAIN);
     }
 }

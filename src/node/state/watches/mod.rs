@@ -22,6 +22,9 @@ const LOST_AFTER: u8 = 7;
 const LOST_SOON_AFTER: u8 = 3;
 /// After so many asks whoever accuses says so again, in case it was lost.
 const AGAIN: u8 = 2;
+/// Whom this node could not try to reach it accuses only with others, until so many detection times
+/// have passed. [For ever, two that were left of 29 each waited for the other.]
+const JOINS_FOR: u32 = 10;
 /// How long a node that is not to be watched any more is watched all the same, in beats.
 const LINGER_BEATS: u32 = 10;
 
@@ -77,10 +80,29 @@ impl Haste {
 pub(crate) enum Step {
     /// It is asked whether it is there; with `fresh`, over a new dial as well.
     Ask { node: NodeId, fresh: Option<u8> },
-    /// It has not answered, since then. Who accuses it says so by [`Watches::accused`].
-    Accuse { node: NodeId, silent_since: Instant },
+    /// It has not answered, since then. Who accuses it says so by [`Watches::accused`]. One that was
+    /// never heard, and that this node could not try to reach, is accused only where another accuses
+    /// it, for a while.
+    Accuse {
+        node: NodeId,
+        silent_since: Instant,
+        joins: bool,
+    },
     /// It is not watched any more.
     Release { node: NodeId },
+}
+
+/// Whether it has been tried to reach one that was never heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Tried {
+    #[default]
+    No,
+    /// It is linked, or was dialled lately: its silence says something.
+    Yes,
+    /// Too many were dialled in vain of late (R28), and it has not spoken since it is watched.
+    TooMany,
+    /// It has spoken to others: only a dial would say more.
+    Spoken,
 }
 
 struct Watch {
@@ -91,8 +113,7 @@ struct Watch {
     heard: bool,
     /// How long it is watched before it is asked, until it is heard.
     first: Duration,
-    /// It is linked, or was dialled lately: its silence says something.
-    tried: bool,
+    tried: Tried,
     /// A dial has led to it, at this version of its record.
     reached: Option<u64>,
     doubt: Option<Doubt>,
@@ -116,7 +137,7 @@ impl Watch {
             last: now,
             heard: false,
             first: times.0,
-            tried: false,
+            tried: Tried::No,
             reached: None,
             doubt: None,
             accused: None,
@@ -215,7 +236,32 @@ impl Watches {
     /// It was dialled.
     pub(crate) fn tried(&mut self, node: &NodeId) {
         if let Some(watch) = self.watched.get_mut(node) {
-            watch.tried = true;
+            watch.tried = Tried::Yes;
+        }
+    }
+
+    pub(crate) fn is_tried(&self, node: &NodeId) -> bool {
+        let watch = self.watched.get(node);
+        watch.is_some_and(|watch| watch.tried == Tried::Yes)
+    }
+
+    /// It would have been dialled, but for the bound on dials in vain. [Brief identities, twelve a
+    /// second: those that nobody had time to link were dialled one after the other, and 1,500 of them
+    /// were listed an hour later.]
+    pub(crate) fn is_one_too_many(&mut self, node: &NodeId) {
+        if let Some(watch) = self.watched.get_mut(node).filter(|w| w.tried == Tried::No) {
+            watch.tried = Tried::TooMany;
+        }
+    }
+
+    /// Somebody else accuses it. Where this node has only waited for that, it joins at once.
+    pub(crate) fn is_accused(&mut self, node: &NodeId, now: Instant) {
+        if let Some(watch) = self.watched.get_mut(node) {
+            watch.begin_doubt(now);
+            let waits = !watch.heard && watch.tried == Tried::TooMany;
+            if let Some(doubt) = watch.doubt.as_mut().filter(|d| waits && d.asks >= ASKS) {
+                (doubt.asks, doubt.next) = (ASKS, now);
+            }
         }
     }
 
@@ -223,7 +269,7 @@ impl Watches {
     pub(crate) fn set_reached(&mut self, node: &NodeId, version: Option<u64>) {
         if let Some(watch) = self.watched.get_mut(node) {
             watch.reached = version;
-            watch.tried = true;
+            watch.tried = Tried::Yes;
         }
     }
 
@@ -262,6 +308,9 @@ impl Watches {
             watch.last = now;
             watch.doubt = None;
             watch.accused = None;
+            if watch.tried != Tried::Yes {
+                watch.tried = Tried::Spoken;
+            }
         }
     }
 
@@ -329,7 +378,11 @@ impl Watch {
             doubt.next = now + ask * u32::from(ASKS - AGAIN);
             let silent_since = doubt.since;
             return match self.accused {
-                Some(_) => Step::Accuse { node, silent_since },
+                Some(_) => Step::Accuse {
+                    node,
+                    silent_since,
+                    joins: false,
+                },
                 None => Step::Ask { node, fresh: None },
             };
         }
@@ -337,12 +390,20 @@ impl Watch {
             doubt.asks += 1;
             doubt.next = now + ask * u32::from(AGAIN);
             // Whom nobody has tried to reach lately, its silence cannot be held against.
-            return match self.heard || core::mem::take(&mut self.tried) {
-                true => Step::Accuse {
+            let silent_since = doubt.since;
+            return match self.tried {
+                _ if self.heard => Step::Accuse {
                     node,
-                    silent_since: doubt.since,
+                    silent_since,
+                    joins: false,
                 },
-                false => Step::Ask {
+                Tried::Yes | Tried::TooMany => Step::Accuse {
+                    node,
+                    silent_since,
+                    joins: core::mem::take(&mut self.tried) == Tried::TooMany
+                        && now < self.last + self.times.0 * JOINS_FOR,
+                },
+                Tried::No | Tried::Spoken => Step::Ask {
                     node,
                     fresh: Some(0),
                 },

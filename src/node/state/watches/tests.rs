@@ -50,8 +50,41 @@ fn a_node_that_falls_silent_is_asked_ten_times_and_accused() {
     assert_eq!(accusations(&steps), [19]);
     let silent_since = at(109);
     let last = steps.last().map(|(_, step)| *step);
-    let node = node(1);
-    assert_eq!(last, Some(Step::Accuse { node, silent_since }));
+    let (node, joins) = (node(1), false);
+    let accuse = Step::Accuse {
+        node,
+        silent_since,
+        joins,
+    };
+    assert_eq!(last, Some(accuse));
+}
+
+/// R28: whom nobody could try to reach, since too many were dialled in vain, it accuses only where
+/// another does, and at once then; whoever has spoken to others not even so.
+#[test]
+fn who_could_not_be_dialled_is_accused_only_with_others() {
+    let joins = |steps: &[(u64, Step)]| {
+        let joins = |(_, step): &(u64, Step)| match step {
+            Step::Accuse { joins, .. } => Some(*joins),
+            Step::Ask { .. } | Step::Release { .. } => None,
+        };
+        steps.iter().filter_map(joins).collect::<Vec<_>>()
+    };
+    let wanted = [1, 2, 3].map(|n| (node(n), times()));
+    let mut watches = Watches::default();
+    assert_eq!(watches.set(&wanted, Haste::None, at(100)).len(), 3);
+    watches.is_one_too_many(&node(1));
+    watches.tried(&node(2));
+    watches.is_one_too_many(&node(2));
+    watches.refuted(&node(3), at(100));
+    watches.is_one_too_many(&node(3));
+    assert_eq!(joins(&run(&mut watches, 125)), [true, false]);
+    watches.is_one_too_many(&node(1));
+    watches.is_accused(&node(1), at(126));
+    assert_eq!(joins(&run(&mut watches, 126)), [true]);
+    run(&mut watches, 340);
+    watches.is_one_too_many(&node(1));
+    assert_eq!(joins(&run(&mut watches, 352)), [false]);
 }
 
 /// R32: the second, fourth and sixth ask go over a fresh dial as well.
