@@ -91,6 +91,10 @@ impl Detector {
         } else if heard.reach <= 1 {
             self.on_told(base, heard, said, known.is_some());
         } else {
+            if base.links.node(heard.link) == Some(said.by) {
+                // It has not heard who has convinced this node, if that is so.
+                base.send_downs(heard.link, &[said.subject]);
+            }
             self.on_relayed(base, heard, said, known.is_some());
         }
     }

@@ -174,7 +174,7 @@ impl Detector {
     /// What this node asks of another.
     pub(super) fn ask_of(&self, node: &NodeId) -> Ask {
         Ask {
-            watch: self.watches.contains(node),
+            watch: self.watches.wants_beats(node),
             accused: self.watches.accusation(node),
             invite: false,
         }
@@ -213,6 +213,14 @@ impl Detector {
         let since = base.cx.now.saturating_sub(times.patience());
         self.watches.doubt(&node, base.cx.now);
         self.accuse(base, node, since);
+    }
+
+    /// One was dialled in vain. Where tables are full nobody may have told this node that it is gone.
+    pub(crate) fn not_reached(&mut self, base: &Base, node: NodeId) {
+        let listed = || base.table.lookup(&node).is_some_and(|e| !e.is_tombstone());
+        if let Some(times) = Self::times(&base.cx).filter(|_| base.table.is_crowded() && listed()) {
+            self.watches.look_at(node, times, None, base.cx.now);
+        }
     }
 
     /// A link is gone, and was not closed in an orderly way if it `failed`.

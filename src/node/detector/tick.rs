@@ -10,7 +10,7 @@ use crate::node::base::dial::Afresh;
 use crate::node::detector::Detector;
 use crate::node::state::accusations::Verdict;
 use crate::node::state::mass::Mass;
-use crate::node::state::watches::Step;
+use crate::node::state::watches::{Step, Times};
 use crate::node::timers::Timer;
 use crate::time::Instant;
 use crate::wire::Ask;
@@ -96,9 +96,30 @@ impl Detector {
         }
         let watchers = self.watchers.iter();
         let mut links: Vec<LinkId> = watchers.filter_map(|node| base.links.of(node)).collect();
-        links.extend(self.others(base, if early { EARLY_OTHERS } else { 1 }));
+        if base.table.is_crowded() {
+            self.look_at_the_mutest(base);
+        } else {
+            links.extend(self.others(base, if early { EARLY_OTHERS } else { 1 }));
+        }
         for link in links {
             base.send_beat(link);
+        }
+    }
+
+    /// Where tables are full, what an accusation has not reached nobody makes up for by beats (R31): a
+    /// node that is linked and listed is watched for a while when its link has been mute for longest.
+    /// [Of 736 that listed one that had crashed, two had it for more than a minute.]
+    fn look_at_the_mutest(&mut self, base: &Base) {
+        let (now, detection) = (base.cx.now, base.cx.config.detection.unwrap_or_default());
+        let mute = base.links.iter().map(|(_, link)| link).filter(|link| {
+            let node = link.node();
+            let listed = || base.table.lookup(&node).is_some_and(|e| !e.is_tombstone());
+            link.mute_for(now) >= detection && !self.watches.contains(&node) && listed()
+        });
+        let mutest = mute.min_by_key(|link| (link.heard_at(), link.node()));
+        if let Some((node, since)) = mutest.map(|link| (link.node(), link.heard_at())) {
+            let times = Times::new(detection);
+            self.watches.look_at(node, times, Some(since), now);
         }
     }
 

@@ -88,6 +88,7 @@ impl Node {
             }
             Purpose::Peer(node) | Purpose::Afresh(node) => {
                 base.peer_unreachable(node);
+                self.detector.not_reached(base, node);
                 base.pass_parked_by(&node);
                 self.exchange.dial_failed(base, dial);
             }

@@ -121,6 +121,9 @@ struct Watch {
     accused: Option<Sequence>,
     /// It is none of those to be watched: until then.
     lingers_until: Option<Instant>,
+    /// It was only looked at, and is to send no beats for it. [It beats to eight at most: those that
+    /// watch it would have lost their places.]
+    is_look: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -142,6 +145,7 @@ impl Watch {
             doubt: None,
             accused: None,
             lingers_until: None,
+            is_look: false,
         }
     }
 
@@ -188,11 +192,35 @@ impl Watches {
                 new.push(*node);
                 Watch::new(*times, now)
             });
+            if core::mem::take(&mut watch.is_look) {
+                new.push(*node);
+            }
             watch.times = *times;
             watch.first = watch.first.min(haste.patience(*times));
         }
         self.make_room();
         new
+    }
+
+    /// Asks one at once that is none of those to be watched, and may be gone: it was heard over its
+    /// link last then, or was dialled in vain.
+    pub(crate) fn look_at(
+        &mut self,
+        node: NodeId,
+        times: Times,
+        heard: Option<Instant>,
+        now: Instant,
+    ) {
+        let look = self.watched.entry(node).or_insert_with(|| Watch {
+            last: heard.unwrap_or(now),
+            heard: heard.is_some(),
+            tried: Tried::Yes,
+            lingers_until: Some(now + LINGER_BEATS * times.beat()),
+            is_look: true,
+            ..Watch::new(times, now)
+        });
+        look.begin_doubt(now);
+        self.make_room();
     }
 
     /// Where the ring moves fast, who has been watched longest for nothing goes first.
@@ -214,6 +242,10 @@ impl Watches {
     /// Something of it has come, over any link.
     pub(crate) fn heard(&mut self, node: &NodeId, now: Instant) {
         if let Some(watch) = self.watched.get_mut(node) {
+            if watch.is_look {
+                self.watched.remove(node);
+                return;
+            }
             watch.last = now;
             watch.heard = true;
             watch.doubt = None;
@@ -342,6 +374,11 @@ impl Watches {
 
     pub(crate) fn contains(&self, node: &NodeId) -> bool {
         self.watched.contains_key(node)
+    }
+
+    /// Whether it is to beat.
+    pub(crate) fn wants_beats(&self, node: &NodeId) -> bool {
+        self.watched.get(node).is_some_and(|watch| !watch.is_look)
     }
 
     /// Those that are to be watched, and how many of them are lost (R39). `soon`: many are.

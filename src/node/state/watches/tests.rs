@@ -59,6 +59,30 @@ fn a_node_that_falls_silent_is_asked_ten_times_and_accused() {
     assert_eq!(last, Some(accuse));
 }
 
+/// R55: one that is looked at is asked at once, is to send no beats for it, and is let go once it answers.
+#[test]
+fn a_look_asks_at_once_and_ends_with_an_answer() {
+    let mut watches = Watches::default();
+    for n in [1, 2, 3] {
+        watches.look_at(node(n), times(), Some(at(50)), at(100));
+    }
+    assert!(watches.contains(&node(1)) && !watches.wants_beats(&node(1)));
+    watches.heard(&node(1), at(100));
+    assert!(!watches.contains(&node(1)));
+    let new = watches.set(&[(node(2), times())], Haste::None, at(100));
+    assert_eq!(new, [node(2)], "it is to beat from now on");
+    assert!(watches.wants_beats(&node(2)));
+    let steps = run(&mut watches, 112);
+    let of_third = |(_, step): &&(u64, Step)| match step {
+        Step::Ask { node: n, .. } | Step::Accuse { node: n, .. } | Step::Release { node: n } => {
+            *n == node(3)
+        }
+    };
+    let steps: Vec<_> = steps.iter().filter(of_third).copied().collect();
+    assert_eq!(asks(&steps)[0], 0);
+    assert_eq!(accusations(&steps), [10]);
+}
+
 /// R28: whom nobody could try to reach, since too many were dialled in vain, it accuses only where
 /// another does, and at once then; whoever has spoken to others not even so.
 #[test]
