@@ -71,6 +71,8 @@ pub const REPUTATIONS: usize = 4_096;
 pub const BANS: usize = 1_024;
 /// Peers that are down, have expired or were pushed out, kept as dial hints (R28).
 pub const HINTS: usize = 1_024;
+/// Addresses of which it is remembered who was found there last (R28).
+pub const OCCUPANTS: usize = 1_024;
 /// Records named as overdue in one request (R2).
 pub const OVERDUE: usize = 64;
 /// Bytes of records in the answer to that, beside whatever else it has.

@@ -81,65 +81,110 @@ fn r28_brief_identities_cost_twenty_dials_a_minute_at_most() {
     }
 }
 
-/// A million identities in a day, each of which lives for four seconds at one of 64 addresses, is new
-/// there, and crashes: the dials in vain stay within the bound at every node, and two hours afterwards
-/// all is as if nobody had been there. `LIFE_MS=86 SLOTS=1`: one after the other, at one address.
+/// Identities that come by at one of a few addresses, each new there, and crash.
+struct Brief {
+    /// Hosts that stay.
+    hosts: usize,
+    slots: u64,
+    life: Duration,
+    /// Between two of them.
+    every: Duration,
+}
+
+impl Brief {
+    /// So many of them. Afterwards nobody is left. Dials in vain stay within the bound: twenty a minute,
+    /// and 64 of those in doubt in a burst, of which ten come back in a minute.
+    fn run(&self, many: u64) -> Network {
+        let mut network = cluster(self.hosts, 1, Some(3 * SECOND));
+        let slots: Vec<HostId> = (0..self.slots)
+            .map(|_| network.add_host(&[HostId(0)]))
+            .collect();
+        let slot = |nth: u64| slots[(nth % self.slots) as usize];
+        let alive = self.life.as_nanos().div_ceil(self.every.as_nanos()) as u64;
+        let a_minute = (MINUTE.as_nanos() / self.every.as_nanos()) as u64;
+        let (mut last, mut most) = (failures(&network, self.hosts), 0);
+        for nth in 0..many {
+            if let Some(gone) = nth.checked_sub(alive) {
+                network.crash(slot(gone));
+            }
+            become_another(&mut network, slot(nth), nth);
+            network.run_for(self.every);
+            if nth % a_minute.max(1) == 0 {
+                let now = failures(&network, self.hosts);
+                let grown = last.iter().zip(&now).map(|(before, after)| after - before);
+                most = grown.chain([most]).max().unwrap_or(0);
+                last = now;
+            }
+            if nth % (many / 10).max(1) == 0 {
+                tell(&network, &nth.to_string());
+            }
+        }
+        let minutes = many / a_minute.max(1) + 1;
+        let all = failures(&network, self.hosts);
+        eprintln!("{many}: at most {most} dials in vain in a minute and node");
+        assert!(
+            most <= 84 && all.iter().all(|all| *all <= 20 * minutes + 84),
+            "{most}, {all:?} in {minutes} minutes"
+        );
+        slots.iter().for_each(|host| network.crash(*host));
+        network
+    }
+
+    fn known(&self, network: &Network) -> Vec<usize> {
+        let node = |h| network.node(HostId(h));
+        let hosts = (0..self.hosts).filter_map(node);
+        hosts.map(|node| node.peers().count()).collect()
+    }
+}
+
+/// A million in a day, one after the other at one address: a few are listed at any time, and a minute
+/// later none. [The address was no sign that whoever was there before is gone, and whoever could not be dialled was never
+/// accused: one in eight stayed.]
+#[test]
+fn r28_brief_identities_at_one_address_displace_each_other() {
+    let every = 24 * HOUR / 1_000_000;
+    let brief = Brief {
+        hosts: 4,
+        slots: 1,
+        life: every,
+        every,
+    };
+    let mut network = brief.run(1_500);
+    let known = brief.known(&network);
+    assert!(known.iter().all(|known| *known <= 150), "{known:?}");
+    network.run_for(MINUTE);
+    assert_eq!(brief.known(&network), [3; 4]);
+}
+
+/// A million identities in a day, each of which lives for four seconds at one of 64 addresses: two hours
+/// afterwards all is as if nobody had been there. `LIFE_MS=86 SLOTS=1`: one after the other at one.
 /// `IDENTITIES=1000000 cargo test --release -p peer-exchange --test simulation a_million -- --ignored
 /// --nocapture`; fewer take as much less time, at the same rate.
 #[test]
 #[ignore = "an hour of a core: a measurement"]
 fn r28_a_million_brief_identities_in_a_day() {
     let env = |name, default| std::env::var(name).map_or(default, |n| n.parse().expect("a number"));
-    let (many, a_day): (u64, u64) = (env("IDENTITIES", 1_000_000), env("A_DAY", 1_000_000));
-    let every = 24 * HOUR / a_day as u32;
-    let env = |name, default| std::env::var(name).map_or(default, |n| n.parse().expect("a number"));
-    let lives = Duration::from_millis(env("LIFE_MS", 4_000))
-        .as_nanos()
-        .div_ceil(every.as_nanos());
-    let hosts = env("HOSTS", 4) as usize;
-    let mut network = cluster(hosts, 1, Some(3 * SECOND));
-    let slots: Vec<HostId> = (0..env("SLOTS", 64))
-        .map(|_| network.add_host(&[HostId(0)]))
-        .collect();
-    let slot = |nth: u64| slots[nth as usize % slots.len()];
-    let (mut last, mut most, start) = (failures(&network, hosts), 0, network.now());
-    for nth in 0..many {
-        if let Some(gone) = nth.checked_sub(lives as u64) {
-            network.crash(slot(gone));
-        }
-        become_another(&mut network, slot(nth), nth);
-        network.run_for(every);
-        if nth % (a_day / 1_440).max(1) == 0 {
-            let now = failures(&network, hosts);
-            let grown = last.iter().zip(&now).map(|(before, after)| after - before);
-            most = grown.max().into_iter().chain([most]).max().unwrap_or(0);
-            last = now;
-        }
-        if nth % (many / 10) == 0 {
-            tell(
-                &network,
-                &format!("{nth} after {:?}", network.now() - start),
-            );
-        }
-    }
-    eprintln!("{many}: at most {most} dials in vain in a minute and node");
-    slots.iter().for_each(|host| network.crash(*host));
+    let brief = Brief {
+        hosts: env("HOSTS", 4) as usize,
+        slots: env("SLOTS", 64),
+        life: Duration::from_millis(env("LIFE_MS", 4_000)),
+        every: 24 * HOUR / env("A_DAY", 1_000_000) as u32,
+    };
+    let mut network = brief.run(env("IDENTITIES", 1_000_000));
     tell(&network, "end");
-    network.run_for(MINUTE);
-    tell(&network, "a minute");
-    network.run_for(HOUR);
-    tell(&network, "an hour later");
-    network.run_for(HOUR);
-    tell(&network, "two hours later");
-    // Sixty-four of those in doubt in a burst, which come back ten in a minute.
-    let all = (network.now() - start).as_secs() / 60 * 20 + 20 + 64;
-    let in_vain = failures(&network, hosts);
+    for (time, told) in [
+        (MINUTE, "a minute"),
+        (HOUR, "an hour later"),
+        (HOUR, "two hours later"),
+    ] {
+        network.run_for(time);
+        tell(&network, told);
+    }
+    let known = brief.known(&network);
     assert!(
-        most <= 20 + 64 && in_vain.iter().all(|n| *n <= all),
-        "{most}, {in_vain:?}"
+        known.iter().all(|known| *known == brief.hosts - 1),
+        "{known:?}"
     );
-    let knows = |h| network.node(HostId(h)).map(|n| n.peers().count());
-    assert!((0..hosts).filter_map(knows).all(|known| known == hosts - 1));
 }
 
 fn tell(network: &Network, when: &str) {

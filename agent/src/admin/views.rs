@@ -4,6 +4,7 @@ use super::health;
 use crate::libp2p;
 use crate::live::{Agent, advice, from_smallest_name, unexpected};
 use crate::names;
+use peer_exchange::addr::Protocol;
 use peer_exchange::driver::Stopped;
 use peer_exchange::{
     Instant, LearnedFrom, LinkView, Node, NodeId, PeerView, Stats, UpstreamState, UpstreamView,
@@ -99,6 +100,9 @@ pub(crate) struct Status {
     pub(crate) peers_by_state: States,
     /// It hears nobody.
     pub(crate) isolated: bool,
+    /// `quic`, `tcp`: peers do not answer over it that do over another one.
+    #[serde(default)]
+    pub(crate) blocked_transports: Vec<String>,
     /// The time in which a node that is silent is found out; `null` where nobody is watched.
     pub(crate) detection_s: Option<f64>,
     /// `ready`, `alone`, `waiting`, `island`
@@ -270,6 +274,7 @@ impl Status {
                 peers: node.peer_count(),
                 peers_by_state: States::of(&node.stats()),
                 isolated: node.is_isolated(),
+                blocked_transports: node.blocked_transports().map(transport).collect(),
                 detection_s: node.config().detection.map(|d| d.as_secs_f64()),
                 readiness: health::word(node.readiness().state).to_owned(),
                 standing: health::standing(&node.readiness()),
@@ -287,6 +292,15 @@ impl Status {
             .collect();
         Ok(status)
     }
+}
+
+fn transport(protocol: Protocol) -> String {
+    match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Quic => "quic",
+        _ => "udp",
+    }
+    .to_owned()
 }
 
 impl OwnAddress {

@@ -43,6 +43,7 @@ pub(crate) struct PeersArgs {
 struct View {
     #[serde(flatten)]
     peers: Peers,
+    blocked_transports: Vec<String>,
     own_addresses: Vec<crate::admin::views::OwnAddress>,
     upstreams: Vec<crate::admin::views::Upstream>,
     loops: Vec<crate::admin::views::Loop>,
@@ -121,6 +122,7 @@ impl View {
         let loops: Loops = get(agent, base, "/v1/loops")?;
         Ok(Self {
             peers,
+            blocked_transports: status.blocked_transports,
             own_addresses: status.own_addresses,
             upstreams: status.upstreams,
             loops: loops.loops,

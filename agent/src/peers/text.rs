@@ -19,6 +19,13 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     if view.readiness != "ready" || status.standing != view.readiness {
         writeln!(out, "  {}", status.standing)?;
     }
+    if !view.blocked_transports.is_empty() {
+        writeln!(
+            out,
+            "  peers do not answer over {} that do over another transport: is it blocked on the way?",
+            view.blocked_transports.join(", ")
+        )?;
+    }
     own_addresses(&view.own_addresses, out)?;
     upstreams(&view.upstreams, out)?;
     loops(&view.loops, out)?;

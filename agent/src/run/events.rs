@@ -3,6 +3,7 @@
 use super::flaps::Flaps;
 use super::log::{Burst, Seldom, again};
 use crate::config::Cycles;
+use crate::libp2p;
 use crate::live::Agent;
 use crate::names;
 use crate::topology::canonical;
@@ -315,10 +316,16 @@ impl Teller {
 
     fn duplicate(&mut self, at: Option<SocketAddr>) {
         let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
+        let settings = self.agent.settings();
+        let here = self.agent.own_addresses(&settings);
+        let here = match here.first() {
+            Some(address) => libp2p::shown(address),
+            None => "an address of which nothing is known".to_owned(),
+        };
         if let Some(more) = self.seldom.due("duplicate", Instant::now()) {
             warn!(
-                "another node announces itself under this node's key{at}: was {} copied to another machine?{}",
-                self.agent.settings().key_file.display(),
+                "another node announces itself under this node's key{at}, beside this one at {here}: was {} copied to another machine?{}",
+                settings.key_file.display(),
                 again(more)
             );
         }

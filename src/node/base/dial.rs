@@ -50,7 +50,8 @@ impl Base {
     /// many were dialled in vain of late (R28).
     pub(crate) fn dial_peer(&mut self, node: NodeId, reason: Reason) -> Option<DialId> {
         let may = self.dialer.may_be_in_vain(reason, self.cx.now);
-        if !may || !self.peers.is_ready(&node, self.cx.now) || self.dialer.is_dialing(&node) {
+        let is_ready = self.peers.is_ready(&node, self.cx.now) && !self.is_refused_by(&node);
+        if !may || !is_ready || self.dialer.is_dialing(&node) {
             return None;
         }
         let addresses = self.peer_addresses(&node);
@@ -122,8 +123,11 @@ impl Base {
             self.hints.postpone(self.cx.now + NEXT_DIAL);
             return;
         }
-        let (dialer, links, others) = (&self.dialer, &self.links, self.table.others());
-        let busy = |node: &NodeId| dialer.is_dialing(node) || links.is_linked(node);
+        let (dialer, links, clones) = (&self.dialer, &self.links, &self.clones);
+        let (others, now) = (self.table.others(), self.cx.now);
+        let busy = |node: &NodeId| {
+            dialer.is_dialing(node) || links.is_linked(node) || clones.is_refused_by(node, now)
+        };
         if let Some((node, addresses)) = self.hints.take_due(&mut self.cx, others, busy) {
             let target = Target::Peer { node, addresses };
             self.dial(Purpose::Hint(node), target);
@@ -133,9 +137,14 @@ impl Base {
     /// Sets the timer for the next upstream or hint. One that is being dialled is scheduled anew
     /// when that has ended.
     pub(crate) fn schedule_redial(&mut self) {
-        let (links, dialer) = (&self.links, &self.dialer);
-        let upstream = self.upstreams.next_due(|node| links.is_linked(node));
-        let busy = |node: &NodeId| dialer.is_dialing(node) || links.is_linked(node);
+        let (links, dialer, clones) = (&self.links, &self.dialer, &self.clones);
+        let (upstream, now) = (
+            self.upstreams.next_due(|node| links.is_linked(node)),
+            self.cx.now,
+        );
+        let busy = |node: &NodeId| {
+            dialer.is_dialing(node) || links.is_linked(node) || clones.is_refused_by(node, now)
+        };
         let hint = self.hints.next_due(busy);
         match upstream.into_iter().chain(hint).min() {
             Some(at) => self.cx.timers.set(Timer::Redial, at.max(self.cx.now)),
@@ -225,36 +234,48 @@ impl Base {
     }
 
     /// This dial has led to that node, at that address: what else claimed it is no hint any more. An
-    /// upstream's address may be a balancer's, where many are found.
+    /// upstream's address may be a balancer's, where many are found. Who is displaced, if anybody is.
     pub(crate) fn dial_reached(
         &mut self,
         dialled: &Dialled,
         node: &NodeId,
         at: Option<SocketAddr>,
-    ) {
-        if let (Purpose::Peer(_) | Purpose::Afresh(_) | Purpose::Hint(_), Some(at)) =
+    ) -> Option<NodeId> {
+        let (Purpose::Peer(_) | Purpose::Afresh(_) | Purpose::Hint(_), Some(at)) =
             (&dialled.purpose, at)
-        {
-            self.hints.retire(node, at);
-            self.peers.found(*node, at, self.cx.now);
-        }
+        else {
+            return None;
+        };
+        self.peers.found(*node, at, self.cx.now);
+        self.moved_in(*node, at)
     }
 
     /// A node has said itself where it is: at the address from which it is linked nobody else is.
-    pub(crate) fn heard_where(&mut self, slot: Slot) {
+    pub(crate) fn heard_where(&mut self, slot: Slot) -> Vec<NodeId> {
         let Some(entry) = self.table.get(slot) else {
-            return;
+            return Vec::new();
         };
-        let (node, addresses) = (&entry.node, entry.addresses(self.cx.config.local));
-        let link = self.links.link_of(node);
+        let (node, addresses) = (entry.node, entry.addresses(self.cx.config.local));
+        let link = self.links.link_of(&node);
         let Some(remote) = link.and_then(|link| link.source().1) else {
-            return;
+            return Vec::new();
         };
-        for at in addresses.iter().filter_map(Multiaddr::socket_addr) {
-            if at.ip() == remote.ip() {
-                self.hints.retire(node, at);
-            }
-        }
+        let addresses = addresses.iter().filter_map(Multiaddr::socket_addr);
+        let here = addresses.filter(|at| at.ip() == remote.ip());
+        here.filter_map(|at| self.moved_in(node, at)).collect()
+    }
+
+    /// Who was at this address before is displaced, unless it lists one where nobody else was found.
+    fn moved_in(&mut self, node: NodeId, at: SocketAddr) -> Option<NodeId> {
+        self.hints.retire(&node, at);
+        let before = self.occupants.found(at, node, self.cx.now)?;
+        let entry = self.table.lookup(&before).filter(|e| !e.is_tombstone())?;
+        let listed = entry.addresses(self.cx.config.local);
+        let is_taken = |a: &Multiaddr| {
+            let at = a.socket_addr();
+            at.is_some_and(|at| self.occupants.has_another(&at, &before))
+        };
+        listed.iter().all(is_taken).then_some(before)
     }
 
     /// Another configuration, or another answer of the name server.

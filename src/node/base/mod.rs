@@ -32,6 +32,7 @@ use crate::node::state::hints::Hints;
 use crate::node::state::links::Links;
 use crate::node::state::mirrors::Mirrors;
 use crate::node::state::named::Named;
+use crate::node::state::occupants::Occupants;
 use crate::node::state::outbox::Outbox;
 use crate::node::state::own::Own;
 use crate::node::state::own_addresses::OwnAddresses;
@@ -60,6 +61,7 @@ pub(crate) struct Base {
     pub(crate) peers: Peers,
     pub(crate) dialer: Dialer,
     pub(crate) hints: Hints,
+    pub(crate) occupants: Occupants,
     pub(crate) upstreams: Upstreams,
     pub(crate) contact: Contact,
     pub(crate) mirrors: Mirrors,
@@ -92,6 +94,7 @@ impl Base {
             peers: Peers::default(),
             dialer: Dialer::default(),
             hints: Hints::new(&cx),
+            occupants: Occupants::default(),
             upstreams,
             contact: Contact::default(),
             mirrors: Mirrors::default(),

@@ -21,6 +21,7 @@ use crate::node::state::accusations::Accusations;
 use crate::node::state::false_accusers::FalseAccusers;
 use crate::node::state::hearing::{Hearing, Stop};
 use crate::node::state::invitations::Invitations;
+use crate::node::state::links::LinkState;
 use crate::node::state::mass::Mass;
 use crate::node::state::repairs::Repairs;
 use crate::node::state::uncounted::Uncounted;
@@ -220,6 +221,21 @@ impl Detector {
         let listed = || base.table.lookup(&node).is_some_and(|e| !e.is_tombstone());
         if let Some(times) = Self::times(&base.cx).filter(|_| base.table.is_crowded() && listed()) {
             self.watches.look_at(node, times, None, base.cx.now);
+        }
+    }
+
+    /// Where these were found others have proven their keys since: dialled, they would not be reached
+    /// (R28). [Of brief identities one after the other at one address, twelve a second among four nodes, one
+    /// in eight was never found out.]
+    pub(crate) fn displaced(&mut self, base: &Base, nodes: impl IntoIterator<Item = NodeId>) {
+        let Some(times) = Self::times(&base.cx) else {
+            return;
+        };
+        for node in nodes {
+            if Self::until_silent(base, &node).is_zero() {
+                let heard = base.links.link_of(&node).map(LinkState::heard_at);
+                self.watches.look_at(node, times, heard, base.cx.now);
+            }
         }
     }
 

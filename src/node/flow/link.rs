@@ -48,7 +48,8 @@ impl Node {
             return Ok(());
         }
         if let Some(dialled) = &dialled {
-            self.base.dial_reached(dialled, &node, remote);
+            let displaced = self.base.dial_reached(dialled, &node, remote);
+            self.detector.displaced(&self.base, displaced);
         }
         let known = dialled
             .as_ref()

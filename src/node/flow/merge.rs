@@ -173,7 +173,8 @@ impl Node {
             Merged::New(slot) | Merged::Newer(slot) | Merged::Left(slot) => {
                 stats.records_learned += 1;
                 if node == teller {
-                    base.heard_where(slot);
+                    let displaced = base.heard_where(slot);
+                    self.detector.displaced(base, displaced);
                 }
                 self.report_change(node, merged, slot);
             }

@@ -98,8 +98,9 @@ impl Blocked {
     }
 
     /// Those that were reported.
-    pub(crate) fn reported(&self) -> usize {
-        self.protocols.values().filter(|s| s.reported).count()
+    pub(crate) fn reported(&self) -> impl Iterator<Item = Protocol> + '_ {
+        let reported = self.protocols.iter().filter(|(_, s)| s.reported);
+        reported.map(|(protocol, _)| *protocol)
     }
 
     /// Nodes of the transport with the most.
@@ -127,7 +128,7 @@ mod tests {
         let (protocol, first) = blocked.take_due(at(102)).expect("it is time");
         let said = blocked.failed(protocol, first, true);
         assert_eq!(said, Some(Change::Blocked(UDP, first)));
-        assert_eq!(blocked.reported(), 1);
+        assert_eq!(blocked.reported().count(), 1);
         assert_eq!(blocked.failed(UDP, node(2), true), None);
         assert_eq!(blocked.next_due(), Some(at(162)), "once in a minute");
         assert_eq!(blocked.answered(UDP, &node(2)), None, "another is silent");

@@ -22,6 +22,7 @@ pub(crate) mod links;
 pub(crate) mod mass;
 pub(crate) mod mirrors;
 pub(crate) mod named;
+pub(crate) mod occupants;
 pub(crate) mod outbox;
 pub(crate) mod own;
 pub(crate) mod own_addresses;

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
-use crate::addr::Multiaddr;
+use crate::addr::{Multiaddr, Protocol};
 use crate::config::Config;
 use crate::id::NodeId;
 use crate::node::Node;
@@ -144,6 +144,12 @@ impl Node {
     #[must_use]
     pub fn is_isolated(&self) -> bool {
         self.detector.is_isolated()
+    }
+
+    /// The transports over which peers do not answer that do over another one, as
+    /// [`Event::TransportBlocked`](crate::Event::TransportBlocked) has said (R32).
+    pub fn blocked_transports(&self) -> impl Iterator<Item = Protocol> + '_ {
+        self.base.blocked.reported()
     }
 
     /// Those who may have told something, as far as they are remembered. An entry has no room for
@@ -299,7 +305,7 @@ impl Node {
         let suspects = self.detector.accusations.suspects();
         stats.peers_up = base.table.others().saturating_sub(suspects) as u64;
         stats.peers_suspect = suspects as u64;
-        stats.transports_blocked = base.blocked.reported() as u64;
+        stats.transports_blocked = base.blocked.reported().count() as u64;
         stats.peers_down = base.table.down_count() as u64;
         stats.peers_left = base.table.tombstone_count() as u64;
         stats.links = base.links.len() as u64;

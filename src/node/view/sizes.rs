@@ -56,6 +56,7 @@ impl Node {
                 caps::DIALS + caps::DOUBT_DIALS + caps::DIAL_BACKS
             ),
             ("hints", hints, caps::HINTS),
+            ("occupants", base.occupants.len(), caps::OCCUPANTS),
             ("offers", self.exchange.fetches.len(), caps::OFFERS),
             ("walks", walks.seen_count(), caps::SEEN_WALKS),
             (

@@ -219,6 +219,7 @@ impl Watches {
             is_look: true,
             ..Watch::new(times, now)
         });
+        look.tried = Tried::Yes;
         look.begin_doubt(now);
         self.make_room();
     }
