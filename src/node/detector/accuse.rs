@@ -262,7 +262,7 @@ impl Detector {
         let takes = self.takes(base, &said.subject, hold);
         let outcome = self.accusations.accuse(said, counts, takes, now);
         if matches!(outcome, Outcome::Suspect | Outcome::Condemned { .. }) {
-            self.watches.is_accused(&said.subject, now);
+            self.watches.doubt(&said.subject, now);
             self.looked_at = None;
         }
         let counted = matches!(

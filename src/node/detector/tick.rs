@@ -34,7 +34,7 @@ impl Detector {
         let now = base.cx.now;
         self.beat(base, times.beat());
         while let Some(step) = self.watches.pop_due(now) {
-            self.step(base, step);
+            self.step(base, times, step);
         }
         if self.invitations.is_due(now) {
             self.invite(base);
@@ -136,7 +136,7 @@ impl Detector {
         (0..many.min(links.len())).map(nth).collect()
     }
 
-    fn step(&mut self, base: &mut Base, step: Step) {
+    fn step(&mut self, base: &mut Base, times: Times, step: Step) {
         match step {
             Step::Ask { node, fresh } => {
                 base.send_ask(&node, self.ask_of(&node));
@@ -151,7 +151,7 @@ impl Detector {
                 node,
                 silent_since,
                 joins,
-            } if !joins || self.accusations.is_accused(&node) => {
+            } if !joins || self.accusations.stands(&node, times.beat(), base.cx.now) => {
                 self.accuse(base, node, silent_since);
             }
             Step::Accuse { node, .. } => self.dial_afresh(base, node, 0),
@@ -161,10 +161,6 @@ impl Detector {
 
     /// Dials one that is watched and does not answer.
     pub(super) fn dial_afresh(&mut self, base: &mut Base, node: NodeId, nth: u8) {
-        // Over its link it may be silent for many a reason; one that has none was tried.
-        if nth > 0 && !base.links.is_linked(&node) && self.watches.is_tried(&node) {
-            return;
-        }
         match base.dial_afresh(node, nth) {
             Afresh::Tried => self.watches.tried(&node),
             Afresh::TooMany => self.watches.is_one_too_many(&node),

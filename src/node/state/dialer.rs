@@ -69,8 +69,11 @@ const PEERS_IN_VAIN: usize = 5;
 /// Of these, so many may be of those in doubt: hints have the rest, whatever happens. [A node that had
 /// been cut off dialled none for a minute, and was alone for so long after it could hear again.]
 const DOUBTS_IN_VAIN: usize = 10;
-/// Dials of those in doubt in a burst, and the time in which one comes back. [One in half a second: brief identities made each node dial 267 times a minute in vain.]
-const DOUBTS: Rate = Rate::new(caps::DOUBT_DIALS as u64, Duration::from_secs(6));
+/// Dials of those in doubt within minutes, and the time in which one of these comes back. [Without
+/// this bound brief identities made each node dial 267 times a minute in vain. With a burst of 64, and
+/// one dial of each, 137 pairs of 1,000 that were cut in 90 and 10 were wrong for a moment, and the last
+/// knew after 23 s.]
+const DOUBTS: Rate = Rate::new(240, Duration::from_secs(6));
 
 /// Why somebody is dialled who may not be there any more, though nobody doubts it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,6 +120,8 @@ pub(crate) struct Dialer {
     budget: Bucket,
     /// Of the dials of those in doubt.
     doubts: Bucket,
+    /// The same, over a longer time.
+    lasting_doubts: Bucket,
     /// Of those that others ask for.
     backs: Bucket,
     /// The last dials in vain, by kind.
@@ -126,16 +131,13 @@ pub(crate) struct Dialer {
 impl Dialer {
     /// Begins a dial, if there may be one more at once and in this time.
     pub(crate) fn begin(&mut self, purpose: Purpose, now: Instant) -> Option<DialId> {
-        let (budget, rate, most) = match purpose {
-            Purpose::Upstream(_) => (&mut self.budget, BUDGET, caps::DIALS),
-            Purpose::Peer(_) | Purpose::Hint(_) => {
-                (&mut self.budget, BUDGET, caps::DIALS - RESERVED)
-            }
+        let is_doubt = matches!(purpose, Purpose::Afresh(_) | Purpose::Probe(..));
+        let (budget, most) = match purpose {
+            Purpose::Upstream(_) => (&mut self.budget, caps::DIALS),
+            Purpose::Peer(_) | Purpose::Hint(_) => (&mut self.budget, caps::DIALS - RESERVED),
             // Places of their own: after the loss of many, hints and lost links would take all.
-            Purpose::Afresh(_) | Purpose::Probe(..) => {
-                (&mut self.doubts, DOUBTS, caps::DOUBT_DIALS)
-            }
-            Purpose::Back { .. } => (&mut self.backs, BUDGET, caps::DIAL_BACKS),
+            Purpose::Afresh(_) | Purpose::Probe(..) => (&mut self.doubts, caps::DOUBT_DIALS),
+            Purpose::Back { .. } => (&mut self.backs, caps::DIAL_BACKS),
         };
         let place = |purpose: &Purpose| match purpose {
             Purpose::Afresh(_) | Purpose::Probe(..) => 1,
@@ -146,7 +148,13 @@ impl Dialer {
         if self.dials.values().filter(alike).count() >= most {
             return None;
         }
-        budget.take(rate, now, 1).ok()?;
+        if is_doubt && !self.lasting_doubts.has(DOUBTS, now) {
+            return None;
+        }
+        budget.take(BUDGET, now, 1).ok()?;
+        if is_doubt {
+            self.lasting_doubts.take(DOUBTS, now, 1).ok()?;
+        }
         self.last += 1;
         let dial = DialId::new(self.last);
         self.dials.insert(dial, (purpose, now));
@@ -292,6 +300,24 @@ mod tests {
         assert_eq!(dialer.len(), caps::DIALS + caps::DOUBT_DIALS);
         assert_eq!(doubt.node(), Some(node(1)));
         assert!(dialer.is_dialing(&node(1)) && dialer.peer(DialId::new(1)).is_none());
+    }
+
+    /// R28: so they are not dialled for ever at the pace of the first minute.
+    #[test]
+    fn those_in_doubt_are_dialled_ten_times_a_minute_in_the_end() {
+        let mut dialer = Dialer::default();
+        let doubt = Purpose::Afresh(node(1));
+        let minute = |minute: u64, dialer: &mut Dialer| {
+            let tenths = (0..600).map(|n| at(60 * minute) + Duration::from_millis(100 * n));
+            let begun = tenths.filter(|now| {
+                let dial = dialer.begin(doubt.clone(), *now);
+                dial.and_then(|dial| dialer.finish(dial)).is_some()
+            });
+            begun.count()
+        };
+        let begun: Vec<_> = (10..15).map(|nth| minute(nth, &mut dialer)).collect();
+        assert!(begun.iter().sum::<usize>() <= 240 + 50, "{begun:?}");
+        assert!(begun[0] > 200 && begun[4] <= 10, "{begun:?}");
     }
 
     /// R19: only what is dialled costs.

@@ -24,7 +24,7 @@ const GOLDEN: [Golden; 3] = [
         [
             0x433e_f8d9_d668_0e62,
             0x9760_c937_ae84_d3ca,
-            0x17ba_594b_8e48_3d05,
+            0x4ee4_1471_2eb9_78d1,
             0x0c86_844e_ec30_be55,
             0xc3a4_f4ab_9aca_c377,
         ],
@@ -32,21 +32,21 @@ const GOLDEN: [Golden; 3] = [
     (
         "faults",
         [
-            0xbcc6_7474_d123_6ff0,
-            0xba6b_5ccb_6d00_c227,
-            0x8633_488b_e982_0a6b,
-            0xf756_7957_3b54_6d35,
-            0x08c8_5686_5efb_a26c,
+            0xce91_9690_8082_9814,
+            0x245c_daa7_9b67_3ceb,
+            0x8d12_3b22_c9f5_cac1,
+            0x258f_be7e_10dd_38b0,
+            0xe815_c701_5732_abe0,
         ],
     ),
     (
         "capacity 16",
         [
-            0xfb2c_faa0_daff_0d86,
-            0x7d16_490a_f3c1_dc88,
-            0x123c_ffda_5beb_cabb,
-            0x9b52_0d6a_274a_7b7f,
-            0xd3ce_5ff4_8770_f076,
+            0x9fa9_21fa_9799_ae71,
+            0x961c_623a_2379_e4ce,
+            0x7414_e314_2fb2_c727,
+            0x7dd3_cadb_27b2_8fcc,
+            0x8691_c3cd_7cf0_0719,
         ],
     ),
 ];

@@ -74,6 +74,8 @@ struct Case {
     by: Vec<Accuser>,
     /// Since the first of them.
     since: Option<Instant>,
+    /// Since the first of all, whether it counts or not.
+    opened: Option<Instant>,
     /// Whose do not, yet (R39).
     kept: Vec<Accuser>,
     /// When something follows: the hold or the lapse is over.
@@ -137,7 +139,7 @@ impl Accusations {
         self.make_room(said);
         let before = self.lapsed(&(said.subject, said.at), now);
         let quorum = takes.of(&said.by, before);
-        self.with_case((said.subject, said.at), |case| {
+        self.with_case((said.subject, said.at), now, |case| {
             if counts {
                 case.count(by, quorum, takes.hold, now)
             } else {
@@ -213,8 +215,14 @@ impl Accusations {
     }
 
     /// Changes a case, which may be a new one, and what it waits for.
-    fn with_case(&mut self, key: Key, change: impl FnOnce(&mut Case) -> Outcome) -> Outcome {
+    fn with_case(
+        &mut self,
+        key: Key,
+        now: Instant,
+        change: impl FnOnce(&mut Case) -> Outcome,
+    ) -> Outcome {
         let case = self.cases.entry(key).or_default();
+        case.opened.get_or_insert(now);
         let before = case.due;
         let outcome = change(case);
         if before != case.due {
@@ -242,7 +250,7 @@ impl Accusations {
         let sequences: Vec<Sequence> = self.of(subject).map(|(at, _)| at).collect();
         for at in sequences {
             let before = self.lapsed(&(*subject, at), now);
-            self.with_case((*subject, at), |case| {
+            self.with_case((*subject, at), now, |case| {
                 for by in core::mem::take(&mut case.kept) {
                     if counts(&by.node) {
                         let quorum = takes.of(&by.node, before);
@@ -357,6 +365,12 @@ impl Accusations {
 
     pub(crate) fn is_accused(&self, subject: &NodeId) -> bool {
         self.of(subject).any(|(_, c)| c.accusers().next().is_some())
+    }
+
+    /// Whether it is accused, and has had so long to say otherwise.
+    pub(crate) fn stands(&self, subject: &NodeId, time: Duration, now: Instant) -> bool {
+        let mut opened = self.of(subject).filter_map(|(_, case)| case.opened);
+        opened.any(|opened| now >= opened + time)
     }
 
     pub(crate) fn len(&self) -> usize {

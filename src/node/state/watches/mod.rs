@@ -273,28 +273,12 @@ impl Watches {
         }
     }
 
-    pub(crate) fn is_tried(&self, node: &NodeId) -> bool {
-        let watch = self.watched.get(node);
-        watch.is_some_and(|watch| watch.tried == Tried::Yes)
-    }
-
     /// It would have been dialled, but for the bound on dials in vain. [Brief identities, twelve a
     /// second: those that nobody had time to link were dialled one after the other, and 1,500 of them
     /// were listed an hour later.]
     pub(crate) fn is_one_too_many(&mut self, node: &NodeId) {
         if let Some(watch) = self.watched.get_mut(node).filter(|w| w.tried == Tried::No) {
             watch.tried = Tried::TooMany;
-        }
-    }
-
-    /// Somebody else accuses it. Where this node has only waited for that, it joins at once.
-    pub(crate) fn is_accused(&mut self, node: &NodeId, now: Instant) {
-        if let Some(watch) = self.watched.get_mut(node) {
-            watch.begin_doubt(now);
-            let waits = !watch.heard && watch.tried == Tried::TooMany;
-            if let Some(doubt) = watch.doubt.as_mut().filter(|d| waits && d.asks >= ASKS) {
-                (doubt.asks, doubt.next) = (ASKS, now);
-            }
         }
     }
 
