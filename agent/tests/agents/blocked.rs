@@ -148,12 +148,6 @@ fn from_the_start(first: &str) {
         all_know_all(&network, &told);
         nobody_was_down(&ring, &[Mark::default(); N], &told);
         all_are_linked_over(&network, other(first), &told);
-        eventually(&format!("{told}: `peers` says so"), || {
-            let output = network.run(1, &[super::harness::PEERX, "peers", "--json"]);
-            let said: serde_json::Value =
-                serde_json::from_slice(&output.stdout).unwrap_or_default();
-            said["blocked_transports"] == serde_json::json!([first])
-        });
         let heard = news(&network, &mut ring, "started", &told);
         eprintln!("{told}: all know all after {known:.1?}; news after {heard:.1?}");
         for agent in &mut ring {
