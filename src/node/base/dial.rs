@@ -11,11 +11,14 @@ use crate::error::UsageError;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::limits::caps;
 use crate::node::base::Base;
-use crate::node::state::dialer::{Dialled, NEXT_DIAL, Purpose, Reason};
+use crate::node::state::clones::Clones;
+use crate::node::state::dialer::{Dialer, Dialled, NEXT_DIAL, Purpose, Reason};
 use crate::node::state::hints::{Kept, Worth};
+use crate::node::state::links::Links;
 use crate::node::state::upstreams::Upstream;
 use crate::node::timers::Timer;
 use crate::table::{Entry, Slot, Way};
+use crate::time::Instant;
 
 /// Whether it is tried to reach one that is doubted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +30,16 @@ pub(crate) enum Afresh {
     Impossible,
     /// Too many were dialled in vain of late (R28).
     TooMany,
+}
+
+/// Whom no hint is dialled for: there is a link or a dial, or it keeps another with this key (R36).
+fn is_busy<'a>(
+    dialer: &'a Dialer,
+    links: &'a Links,
+    clones: &'a Clones,
+    now: Instant,
+) -> impl Fn(&NodeId) -> bool + 'a {
+    move |node| dialer.is_dialing(node) || links.is_linked(node) || clones.is_refused_by(node, now)
 }
 
 impl Base {
@@ -123,11 +136,8 @@ impl Base {
             self.hints.postpone(self.cx.now + NEXT_DIAL);
             return;
         }
-        let (dialer, links, clones) = (&self.dialer, &self.links, &self.clones);
         let (others, now) = (self.table.others(), self.cx.now);
-        let busy = |node: &NodeId| {
-            dialer.is_dialing(node) || links.is_linked(node) || clones.is_refused_by(node, now)
-        };
+        let busy = is_busy(&self.dialer, &self.links, &self.clones, now);
         if let Some((node, addresses)) = self.hints.take_due(&mut self.cx, others, busy) {
             let target = Target::Peer { node, addresses };
             self.dial(Purpose::Hint(node), target);
@@ -137,14 +147,9 @@ impl Base {
     /// Sets the timer for the next upstream or hint. One that is being dialled is scheduled anew
     /// when that has ended.
     pub(crate) fn schedule_redial(&mut self) {
-        let (links, dialer, clones) = (&self.links, &self.dialer, &self.clones);
-        let (upstream, now) = (
-            self.upstreams.next_due(|node| links.is_linked(node)),
-            self.cx.now,
-        );
-        let busy = |node: &NodeId| {
-            dialer.is_dialing(node) || links.is_linked(node) || clones.is_refused_by(node, now)
-        };
+        let links = &self.links;
+        let upstream = self.upstreams.next_due(|node| links.is_linked(node));
+        let busy = is_busy(&self.dialer, links, &self.clones, self.cx.now);
         let hint = self.hints.next_due(busy);
         match upstream.into_iter().chain(hint).min() {
             Some(at) => self.cx.timers.set(Timer::Redial, at.max(self.cx.now)),
@@ -265,7 +270,8 @@ impl Base {
         here.filter_map(|at| self.moved_in(node, at)).collect()
     }
 
-    /// Who was at this address before is displaced, unless it lists one where nobody else was found.
+    /// Who was at this address before is displaced, unless it lists one where nobody else was found,
+    /// or none: then it is where nobody dials it.
     fn moved_in(&mut self, node: NodeId, at: SocketAddr) -> Option<NodeId> {
         self.hints.retire(&node, at);
         let before = self.occupants.found(at, node, self.cx.now)?;
@@ -275,7 +281,7 @@ impl Base {
             let at = a.socket_addr();
             at.is_some_and(|at| self.occupants.has_another(&at, &before))
         };
-        listed.iter().all(is_taken).then_some(before)
+        (!listed.is_empty() && listed.iter().all(is_taken)).then_some(before)
     }
 
     /// Another configuration, or another answer of the name server.

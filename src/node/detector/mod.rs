@@ -217,8 +217,12 @@ impl Detector {
     }
 
     /// One was dialled in vain. Where tables are full nobody may have told this node that it is gone.
+    /// One that was never linked may be there, where nobody can dial it.
     pub(crate) fn not_reached(&mut self, base: &Base, node: NodeId) {
-        let listed = || base.table.lookup(&node).is_some_and(|e| !e.is_tombstone());
+        let listed = || {
+            let lives = base.table.lookup(&node).is_some_and(|e| !e.is_tombstone());
+            lives && !base.peers.linked_for(&node).is_zero()
+        };
         if let Some(times) = Self::times(&base.cx).filter(|_| base.table.is_crowded() && listed()) {
             self.watches.look_at(node, times, None, base.cx.now);
         }

@@ -131,7 +131,7 @@ pub(crate) struct Dialer {
 impl Dialer {
     /// Begins a dial, if there may be one more at once and in this time.
     pub(crate) fn begin(&mut self, purpose: Purpose, now: Instant) -> Option<DialId> {
-        let is_doubt = matches!(purpose, Purpose::Afresh(_) | Purpose::Probe(..));
+        let is_doubt = kind(&purpose) == Some(Kind::Doubt);
         let (budget, most) = match purpose {
             Purpose::Upstream(_) => (&mut self.budget, caps::DIALS),
             Purpose::Peer(_) | Purpose::Hint(_) => (&mut self.budget, caps::DIALS - RESERVED),

@@ -84,7 +84,7 @@ fn a_look_asks_at_once_and_ends_with_an_answer() {
 }
 
 /// R28: whom nobody could try to reach, since too many were dialled in vain, it accuses only where
-/// another does, and at once then; whoever has spoken to others not even so.
+/// another does, for ten times D; whoever has spoken to others not even so.
 #[test]
 fn who_could_not_be_dialled_is_accused_only_with_others() {
     let joins = |steps: &[(u64, Step)]| {
