@@ -42,11 +42,11 @@ const GOLDEN: [Golden; 3] = [
     (
         "capacity 16",
         [
-            0x9fa9_21fa_9799_ae71,
-            0x961c_623a_2379_e4ce,
-            0x7414_e314_2fb2_c727,
-            0x7dd3_cadb_27b2_8fcc,
-            0x8691_c3cd_7cf0_0719,
+            0xddca_51ce_2599_a989,
+            0xe13c_7064_db0b_04e9,
+            0xb512_d11d_1029_7655,
+            0x27b1_2c84_5b9f_890d,
+            0xc7de_886b_a434_8f3f,
         ],
     ),
 ];
