@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use peer_exchange::wire::{Content, Message};
+use peer_exchange::wire::{Message, Shows};
 use peer_exchange::{Config, Input};
 use peer_exchange_memory::{HostId, Network, Observer, Restart, Setup};
 
@@ -28,9 +28,8 @@ impl Observer for Meter {
         if self.host.is_none_or(|h| h == from || h == to) {
             self.bytes += bytes.len() as u64;
         }
-        if let Message::Response(m) = World::decode(bytes) {
-            let is_sketch = |d: peer_exchange::wire::Delta| matches!(d.content, Content::Sketch(_));
-            self.sketches += usize::from(m.delta.is_some_and(is_sketch));
+        if let Message::Request(m) = World::decode(bytes) {
+            self.sketches += usize::from(matches!(m.shows, Shows::Sketch(_)));
         }
     }
 }
