@@ -18,8 +18,10 @@ impl Detector {
             return;
         };
         let (now, changes) = (base.cx.now, base.table.ring_changes());
-        // While a table fills, other nodes come next with each answer.
-        let fills = base.pace.fills(&base.cx);
+        // While a table fills, other nodes come next with each answer. Of few each counts at once.
+        // [Of two that had met and were cut off in the same second, neither had watched the other,
+        // and who hears nobody accuses nobody (R34): they held each other for alive.]
+        let fills = base.pace.fills(&base.cx) && base.table.others() > RANKS.len();
         if self.looked_at != Some(changes) && (!fills || now >= self.look_from) {
             self.looked_at = Some(changes);
             self.look_from = now + LOOK;

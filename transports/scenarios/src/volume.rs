@@ -1,6 +1,7 @@
 //! Messages of full size.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use peer_exchange::{
     Config, Effect, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId, Seal, Signature,
@@ -95,9 +96,12 @@ fn start(identity: Identity, metadata: &[u8], signing: Signing) -> Node {
     Node::new(config, identity, seed, Instant::ZERO).expect("a valid configuration")
 }
 
+/// Two that meet have told each other what they know after so long.
+const MEETING: Duration = Duration::from_secs(3);
+
 /// Links the two, lets them tell each other what they know, and cuts the link.
 fn meet(one: &mut Node, two: &mut Node, link: LinkId) {
-    let now = Instant::from_millis(1_000);
+    let now = one.now().max(two.now());
     let ids = [one.id(), two.id()];
     for (node, other) in [(&mut *one, ids[1]), (&mut *two, ids[0])] {
         let up = Input::LinkUp {
@@ -110,31 +114,32 @@ fn meet(one: &mut Node, two: &mut Node, link: LinkId) {
     }
     two.handle(now, Input::Discover).expect("it runs");
     one.handle(now, Input::Discover).expect("it runs");
-    while pass(one, two, link) | pass(two, one, link) {}
+    let until = now + MEETING;
+    while pass(one, two, link, until) | pass(two, one, link, until) {}
     for node in [one, two] {
         let down = Input::LinkDown {
             link,
             orderly: true,
         };
-        node.handle(now, down).expect("it runs");
+        node.handle(until, down).expect("it runs");
     }
 }
 
-fn pass(from: &mut Node, to: &mut Node, link: LinkId) -> bool {
+fn pass(from: &mut Node, to: &mut Node, link: LinkId, until: Instant) -> bool {
     let mut passed = false;
     loop {
         match from.poll() {
             Effect::Send { bytes, .. } => {
                 passed = true;
-                let now = from.now();
+                let now = from.now().max(to.now());
                 from.handle(now, Input::Sent { link }).expect("it runs");
                 to.handle(now, Input::Message { link, bytes })
                     .expect("it runs");
             }
-            // Signatures are still to be checked.
-            Effect::WaitUntil(Some(at)) if at <= from.now() => {
-                passed = true;
+            Effect::WaitUntil(Some(at)) if at <= until => {
+                // By turns, so that neither waits in vain for the other.
                 from.handle(at, Input::Wake).expect("it runs");
+                return true;
             }
             Effect::WaitUntil(_) => return passed,
             Effect::Dial { .. } | Effect::Close { .. } | Effect::Event(_) => {}
