@@ -101,6 +101,8 @@ impl Base {
         let little = self.pace.gains_little(self.table.len());
         (little || !self.pace.is_fast(&self.cx.config))
             && self.upstreams.is_synced(node)
+            // Else they differ.
+            && self.table.lookup(node).is_some()
             && !self.table.is_crowded()
             && self.own.is_published()
             && self.table.shortest_overdue().is_none()

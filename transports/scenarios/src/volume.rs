@@ -91,7 +91,8 @@ pub(crate) fn large_table(own: Identity, peers: u16, metadata: &[u8], signing: S
 
 fn start(identity: Identity, metadata: &[u8], signing: Signing) -> Node {
     let identity = identity.with_metadata(metadata.to_vec());
-    let config = Config::default().with_signing(signing);
+    // Those met before are gone for good, and yet alive.
+    let config = Config::default().with_signing(signing).with_detection(None);
     let seed = random_seed().expect("randomness");
     Node::new(config, identity, seed, Instant::ZERO).expect("a valid configuration")
 }
@@ -115,7 +116,7 @@ fn meet(one: &mut Node, two: &mut Node, link: LinkId) {
     two.handle(now, Input::Discover).expect("it runs");
     one.handle(now, Input::Discover).expect("it runs");
     let until = now + MEETING;
-    while pass(one, two, link, until) | pass(two, one, link, until) {}
+    while pass(one, two, link) | pass(two, one, link) || wait(one, two, until) {}
     for node in [one, two] {
         let down = Input::LinkDown {
             link,
@@ -125,7 +126,8 @@ fn meet(one: &mut Node, two: &mut Node, link: LinkId) {
     }
 }
 
-fn pass(from: &mut Node, to: &mut Node, link: LinkId, until: Instant) -> bool {
+/// Hands over what is to be sent. Whether there was anything.
+fn pass(from: &mut Node, to: &mut Node, link: LinkId) -> bool {
     let mut passed = false;
     loop {
         match from.poll() {
@@ -136,13 +138,25 @@ fn pass(from: &mut Node, to: &mut Node, link: LinkId, until: Instant) -> bool {
                 to.handle(now, Input::Message { link, bytes })
                     .expect("it runs");
             }
-            Effect::WaitUntil(Some(at)) if at <= until => {
-                // By turns, so that neither waits in vain for the other.
-                from.handle(at, Input::Wake).expect("it runs");
-                return true;
-            }
             Effect::WaitUntil(_) => return passed,
             Effect::Dial { .. } | Effect::Close { .. } | Effect::Event(_) => {}
         }
     }
+}
+
+/// Lets time pass for both, up to what is due first. Whether something is.
+fn wait(one: &mut Node, two: &mut Node, until: Instant) -> bool {
+    let due = |node: &mut Node| match node.poll() {
+        Effect::WaitUntil(at) => at,
+        _ => None,
+    };
+    let first = [due(one), due(two)].into_iter().flatten().min();
+    let Some(at) = first.filter(|at| *at <= until) else {
+        return false;
+    };
+    for node in [one, two] {
+        let now = at.max(node.now());
+        node.handle(now, Input::Wake).expect("it runs");
+    }
+    true
 }
