@@ -46,9 +46,9 @@ impl Table {
         for _ in 0..steps {
             let number = at.prefix().number();
             let names_it = |(upstream, slot): &(u64, Slot)| (*upstream == number).then_some(*slot);
-            let by = named.iter().filter_map(names_it);
+            let mut by = named.iter().filter_map(names_it);
             let count = by.clone().count();
-            let Some(slot) = by.skip(random.below(count.max(1))).next() else {
+            let Some(slot) = by.nth(random.below(count.max(1))) else {
                 break;
             };
             at = self.get(slot)?.node;

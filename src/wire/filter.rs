@@ -368,7 +368,7 @@ mod tests {
         let longer = [&good[..], &[0]].concat();
         assert_eq!(Filter::decode(7, &longer), None);
         // More records than there are bits for.
-        assert_eq!(Filter::decode(7, &[0b00000_011, 0b11_111111, 0xff]), None);
+        assert_eq!(Filter::decode(7, &[0b0000_0011, 0b1111_1111, 0xff]), None);
     }
 
     #[test]
@@ -385,7 +385,7 @@ mod tests {
         assert_eq!(Picks::decode(&most.encode()), Some(most.clone()));
         let more = [&most.encode()[..], &[0xff]].concat();
         assert_eq!(Picks::decode(&more), None);
-        assert_eq!(Picks::decode(&[0b11111_000, 0, 0, 0, 1]), None, "too large");
+        assert_eq!(Picks::decode(&[0b1111_1000, 0, 0, 0, 1]), None, "too large");
     }
 
     proptest! {

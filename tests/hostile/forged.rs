@@ -184,7 +184,7 @@ fn whoever_claims_to_have_everything_is_told_nothing() {
     let (liar, honest) = (rig.link(2), rig.link(3));
     let records: Vec<_> = (100..160).map(undialled).collect();
     rig.message(honest, push(&records));
-    let mut shown: Vec<_> = records.clone();
+    let mut shown = records;
     shown.push(rec(1).version(rig.node.sequence().version));
     let answer = rig.ask(
         liar,

@@ -175,7 +175,7 @@ fn a_path_of_64_is_answered_and_goes_no_further() {
     rig.pass_answering(2);
     let asker = rig.link(5);
     let path: Vec<_> = (100..163).map(id).chain([id(5)]).collect();
-    let walk = Walk::of(path.clone());
+    let walk = Walk::of(path);
     rig.take(upstream);
     let asked = Request {
         walk,

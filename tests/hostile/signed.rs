@@ -290,7 +290,7 @@ fn a_large_page_is_checked_in_turns() {
 fn what_waits_behind_a_page_is_bounded() {
     let mut rig = rig();
     let link = member(&mut rig, 2);
-    let pages: Vec<_> = many(2_000).chunks(400).map(|c| push(c)).collect();
+    let pages: Vec<_> = many(2_000).chunks(400).map(push).collect();
     for page in &pages {
         rig.message(link, page.clone());
     }

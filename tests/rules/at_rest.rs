@@ -71,7 +71,7 @@ fn at_rest_an_exchange_is_24_bytes_each_way() {
     let own = rig.node.sequence();
     let body = body(rig.node.addresses());
     assert_eq!(asked.state, Some(state(rig.node.fingerprint(), own, &body)));
-    assert!(len(Message::Request(asked.clone())) <= MOST);
+    assert!(len(Message::Request(asked)) <= MOST);
     assert!(len(Message::Request(brief(u64::MAX, u64::MAX))) <= MOST);
 
     let (mut rig, link) = answerer();

@@ -318,7 +318,7 @@ impl Exchange {
     }
 
     /// An exchange with the other end of this link has completed.
-    pub(crate) fn completed(&mut self, base: &mut Base, link: LinkId, news: bool) {
+    pub(crate) fn completed(&self, base: &mut Base, link: LinkId, news: bool) {
         if let Some(node) = base.links.node(link) {
             base.upstreams.set_synced(node, news, base.cx.now);
         }

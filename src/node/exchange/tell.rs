@@ -45,7 +45,7 @@ impl Exchange {
     /// goes on to an upstream.
     pub(crate) fn tell_later(
         &mut self,
-        base: &mut Base,
+        base: &Base,
         asker: (LinkId, RequestId),
         shown: Option<&Filter>,
         forwarded: bool,
@@ -125,7 +125,7 @@ impl Exchange {
     }
 
     /// With so few records everybody who is linked is told at once what they have not heard.
-    fn tell_all(&mut self, base: &mut Base, fresh: &[Slot]) {
+    fn tell_all(&self, base: &mut Base, fresh: &[Slot]) {
         for link in base.links.ids() {
             let Some(state) = base.links.get(link).filter(|l| l.has_exchanged()) else {
                 continue;
