@@ -64,7 +64,7 @@ pub fn prologue(world: &mut World, source: &mut Source<'_>) {
                 min_version: wire::VERSION,
                 max_version: wire::VERSION,
                 features: 0,
-                epoch: 1 + i as u64,
+                epoch: 1 + i as u32,
                 cluster: 0,
                 seen: None,
             };

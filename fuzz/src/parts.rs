@@ -23,7 +23,7 @@ pub struct Cast {
     /// Requests that the real nodes have sent, the newest last.
     pub requests: Vec<RequestId>,
     /// The epochs of the real nodes.
-    pub epochs: Vec<u64>,
+    pub epochs: Vec<u32>,
     /// The sequences of their records.
     pub sequences: Vec<Sequence>,
     /// Bodies that went over a link.
@@ -102,10 +102,10 @@ impl Cast {
         id
     }
 
-    pub fn epoch(&self, source: &mut Source<'_>) -> u64 {
+    pub fn epoch(&self, source: &mut Source<'_>) -> u32 {
         let guessed = source.pick(&self.epochs);
         if source.u8() > 200 {
-            return source.number();
+            return source.number() as u32;
         }
         guessed.unwrap_or(1)
     }

@@ -22,7 +22,7 @@ pub(crate) struct Cx {
     pub(crate) config: Config,
     pub(crate) id: NodeId,
     /// Tells this life of the node from others.
-    pub(crate) epoch: u64,
+    pub(crate) epoch: u32,
     pub(crate) timers: Timers,
     /// Jitter, and choices among equals.
     pub(crate) choices: Stream,
@@ -42,7 +42,7 @@ impl Cx {
             now,
             config,
             id,
-            epoch: Stream::new(seed, Purpose::Epoch).next_u64() | 1,
+            epoch: Stream::new(seed, Purpose::Epoch).next_u64() as u32 | 1,
             timers: Timers::default(),
             choices: Stream::new(seed, Purpose::Choices),
             stats: Stats::default(),

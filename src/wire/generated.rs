@@ -46,8 +46,8 @@ pub struct Hello {
     #[prost(uint32, tag = "3")]
     pub features: u32,
     /// Drawn at random at every start of the node.
-    #[prost(fixed64, tag = "4")]
-    pub epoch: u64,
+    #[prost(fixed32, tag = "4")]
+    pub epoch: u32,
     /// SipHash-1-3 with a zero key of the cluster's name; 0 if that is empty.
     #[prost(fixed64, tag = "5")]
     pub cluster: u64,

@@ -80,7 +80,7 @@ pub struct Hello {
     /// this link: [`REPLACES`](super::REPLACES).
     pub features: u32,
     /// Redrawn at every start.
-    pub epoch: u64,
+    pub epoch: u32,
     /// A hash of the cluster's name.
     pub cluster: u64,
     /// Where the sender sees the receiver (R38).

@@ -14,7 +14,7 @@ const VICTIM: &str = "203.0.113.66:443";
 fn linked(rig: &mut Rig, n: u32, seen: Option<&str>) -> LinkId {
     let link = rig.mute_link(n);
     let seen = seen.map(|at| at.parse().unwrap());
-    rig.message(link, hello_seeing(u64::from(n) + 1, seen));
+    rig.message(link, hello_seeing(n + 1, seen));
     link
 }
 

@@ -7,7 +7,7 @@ use crate::support::rig::{Rig, below, config};
 
 /// Node 10 is linked to node `other` over an incoming and a dialled link, in this order; the
 /// Hellos come in the order of `hellos`. Says which survive.
-fn survivors(other: u32, dialled: [bool; 2], hellos: [usize; 2], epochs: [u64; 2]) -> Vec<usize> {
+fn survivors(other: u32, dialled: [bool; 2], hellos: [usize; 2], epochs: [u32; 2]) -> Vec<usize> {
     let mut rig = Rig::new(10, below(other));
     let links = dialled.map(|d| bare(&mut rig, other, d));
     for at in hellos {

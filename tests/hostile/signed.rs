@@ -28,7 +28,7 @@ fn rig() -> Rig {
 /// An incoming link from node `n`, which signs.
 fn member(rig: &mut Rig, n: u32) -> LinkId {
     let link = rig.mute_link(n);
-    rig.message(link, hello_with(SIGNS, u64::from(n) + 1));
+    rig.message(link, hello_with(SIGNS, n + 1));
     link
 }
 

@@ -22,7 +22,7 @@ fn run(seed: [u8; 32]) -> Vec<String> {
             },
             1 => Input::Message {
                 link,
-                bytes: wire::encode(hello(step % 3)),
+                bytes: wire::encode(hello(step as u32 % 3)),
             },
             2 | 3 => Input::Message {
                 link,

@@ -27,7 +27,7 @@ fn listening(config: Config) -> Rig {
 fn seen_by(rig: &mut Rig, n: u32, seen: &str) -> LinkId {
     let link = rig.mute_link(n);
     let seen = Some(seen.parse().unwrap());
-    rig.message(link, hello_seeing(u64::from(n) + 1, seen));
+    rig.message(link, hello_seeing(n + 1, seen));
     link
 }
 

@@ -153,7 +153,7 @@ fn another_node_with_this_key_is_told_from_this_one() {
 }
 
 /// A link from node 9, which says Hello in this epoch.
-fn in_epoch(rig: &mut Rig, epoch: u64) -> LinkId {
+fn in_epoch(rig: &mut Rig, epoch: u32) -> LinkId {
     let link = rig.mute_link(9);
     rig.message(link, hello(epoch));
     link

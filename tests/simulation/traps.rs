@@ -79,7 +79,7 @@ impl Bench {
             min_version: 1,
             max_version: 1,
             features: 0,
-            epoch: peer as u64 + 1,
+            epoch: peer as u32 + 1,
             cluster: 0,
             seen: None,
         };

@@ -258,12 +258,12 @@ pub(crate) fn refuse(list: &[(NodeId, Sequence)]) -> Message {
 }
 
 /// The Hello of a node that takes nothing about addresses.
-pub(crate) fn hello(epoch: u64) -> Message {
+pub(crate) fn hello(epoch: u32) -> Message {
     hello_with(wire::NO_DIAL_BACKS, epoch)
 }
 
 /// The Hello of a node with these features.
-pub(crate) fn hello_with(features: u32, epoch: u64) -> Message {
+pub(crate) fn hello_with(features: u32, epoch: u32) -> Message {
     Message::Hello(Hello {
         min_version: 1,
         max_version: 1,
@@ -275,7 +275,7 @@ pub(crate) fn hello_with(features: u32, epoch: u64) -> Message {
 }
 
 /// The Hello of a node that sees the receiver there, and takes what is about addresses.
-pub(crate) fn hello_seeing(epoch: u64, seen: Option<SocketAddr>) -> Message {
+pub(crate) fn hello_seeing(epoch: u32, seen: Option<SocketAddr>) -> Message {
     let Message::Hello(hello) = hello_with(0, epoch) else {
         unreachable!("a Hello");
     };

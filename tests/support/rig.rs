@@ -172,12 +172,12 @@ impl Rig {
     /// An incoming link from node `n`, which has said Hello.
     pub(crate) fn link(&mut self, n: u32) -> LinkId {
         let link = self.mute_link(n);
-        self.message(link, hello(u64::from(n) + 1));
+        self.message(link, hello(n + 1));
         link
     }
 
     /// A link that this node has dialled, to whoever is given.
-    pub(crate) fn land(&mut self, dial: DialId, node: NodeId, epoch: u64) -> LinkId {
+    pub(crate) fn land(&mut self, dial: DialId, node: NodeId, epoch: u32) -> LinkId {
         let link = self.next_link();
         self.input(Input::LinkUp {
             link,
@@ -213,7 +213,7 @@ impl Rig {
             .iter()
             .position(|(_, target)| matches!(target, Target::Upstream(_)));
         let (dial, _) = self.dials.remove(at.expect("an upstream is dialled"));
-        self.land(dial, id(n), u64::from(n) + 1)
+        self.land(dial, id(n), n + 1)
     }
 
     pub(crate) fn message(&mut self, link: LinkId, message: Message) {

@@ -14,7 +14,7 @@ use crate::support::build::*;
 use crate::support::rig::{SEED, identity};
 
 const GOLDEN: &str = include_str!("golden.txt");
-const EPOCH: u64 = 0xfedc_ba98_7654_3211;
+const EPOCH: u32 = 0xfedc_ba98;
 const WALK: RequestId = RequestId::new(0x1122_3344_5566_7788);
 
 pub(crate) fn golden(name: &str) -> Bytes {

@@ -242,9 +242,9 @@ impl Base {
 /// Beats and asks.
 impl Base {
     pub(crate) fn send_beat(&mut self, link: LinkId) {
-        // What a table lacks that had to choose says nothing.
-        let comparable = (!self.table.is_crowded()).then(|| self.table.fingerprint());
-        let beat = Beat::new(comparable);
+        // What a table lacks that had to choose says nothing, and while one fills it is another each time.
+        let comparable = !self.table.is_crowded() && !self.pace.fills(&self.cx);
+        let beat = Beat::new(comparable.then(|| self.table.fingerprint()));
         self.send(link, Message::Beat(beat), Class::Answer);
     }
 

@@ -98,7 +98,7 @@ impl Base {
 
     /// Nothing is to be told or asked but whether the tables are the same (R45).
     fn is_at_rest(&self, node: &NodeId) -> bool {
-        let little = self.pace.gains_little(self.table.len());
+        let little = self.pace.gains_little(self.table.len()) && !self.knows_more(node);
         (little || !self.pace.is_fast(&self.cx.config))
             && self.upstreams.is_synced(node)
             // Else they differ.
@@ -106,6 +106,12 @@ impl Base {
             && !self.table.is_crowded()
             && self.own.is_published()
             && self.table.shortest_overdue().is_none()
+    }
+
+    /// Whether this node has something that is not in the table, as far as is known.
+    fn knows_more(&self, node: &NodeId) -> bool {
+        let link = self.links.link_of(node);
+        link.is_some_and(|l| l.records() > self.table.len()) || self.table.leads_out(node)
     }
 
     /// What a brief request says of a table like this one, of an asker whose record is that.

@@ -12,7 +12,7 @@ impl Node {
     /// A Hello has come. Whether it is that of a node whose ID another has, too, that is linked
     /// already: the older link stays, and both are told where the other is. [Each time the newer
     /// one stayed (R23), and the other end of the older one dialled anew: four dials a second.]
-    pub(crate) fn met_a_clone(&mut self, id: LinkId, epoch: u64) -> bool {
+    pub(crate) fn met_a_clone(&mut self, id: LinkId, epoch: u32) -> bool {
         let base = &mut self.base;
         let Some((node, here)) = base.links.get(id).map(|link| link.source()) else {
             return false;

@@ -14,8 +14,8 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// The last two epochs of a node. Each start draws another: none comes back but that of a node
 /// which still runs.
 struct Epochs {
-    now: u64,
-    before: Option<u64>,
+    now: u32,
+    before: Option<u32>,
     returns: u8,
     /// When it was back for the first time, and when it has said Hello last.
     first: Instant,
@@ -31,7 +31,7 @@ pub(crate) struct Clones {
 
 impl Clones {
     /// This node has said Hello, in this epoch. Whether it is one of two.
-    pub(crate) fn greeted(&mut self, node: NodeId, epoch: u64, now: Instant) -> bool {
+    pub(crate) fn greeted(&mut self, node: NodeId, epoch: u32, now: Instant) -> bool {
         self.nodes
             .retain(|_, e| now.saturating_since(e.last) < WITHIN);
         let Some(epochs) = self.nodes.get_mut(&node) else {
@@ -67,7 +67,7 @@ impl Clones {
     }
 
     /// With too many, the one that was heard longest ago is forgotten.
-    fn add(&mut self, node: NodeId, epoch: u64, now: Instant) {
+    fn add(&mut self, node: NodeId, epoch: u32, now: Instant) {
         if self.nodes.len() >= caps::CLONES {
             let first = self.nodes.iter().min_by_key(|(_, e)| e.last);
             if let Some(first) = first.map(|(node, _)| *node) {
@@ -95,7 +95,7 @@ mod tests {
     use crate::node::testing::{at, node};
 
     /// At which of these (second, epoch) it is one of two.
-    fn found<const N: usize>(hellos: [(u64, u64); N]) -> [bool; N] {
+    fn found<const N: usize>(hellos: [(u64, u32); N]) -> [bool; N] {
         let mut clones = Clones::default();
         hellos.map(|(second, epoch)| clones.greeted(node(1), epoch, at(second)))
     }

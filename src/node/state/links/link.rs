@@ -104,7 +104,7 @@ pub(crate) struct LinkState {
     via: Via,
     in_flight: u8,
     /// The peer's epoch, once its Hello has come.
-    epoch: Option<u64>,
+    epoch: Option<u32>,
     /// The peer signs its records (R50).
     signs: bool,
     /// The peer takes requests to be dialled (R38).
@@ -264,7 +264,7 @@ impl LinkState {
     }
 
     /// The other end's epoch, once its Hello has come.
-    pub(crate) fn epoch(&self) -> Option<u64> {
+    pub(crate) fn epoch(&self) -> Option<u32> {
         self.epoch
     }
 

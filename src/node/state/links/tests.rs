@@ -13,7 +13,7 @@ const IDLE: Duration = Duration::from_secs(90);
 struct Given {
     node: u32,
     dialled: bool,
-    epoch: Option<u64>,
+    epoch: Option<u32>,
     over_cap: bool,
     replaces: bool,
 }
@@ -47,7 +47,7 @@ impl Given {
         Self { dialled, ..self }
     }
 
-    fn in_epoch(self, epoch: u64) -> Self {
+    fn in_epoch(self, epoch: u32) -> Self {
         Self {
             epoch: Some(epoch),
             ..self
