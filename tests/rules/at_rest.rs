@@ -8,7 +8,7 @@ use peer_exchange::{LinkId, Sequence};
 use siphasher::sip::SipHasher13;
 
 use crate::support::build::*;
-use crate::support::rig::{Rig, config};
+use crate::support::rig::{Rig, below, config};
 
 /// Both ways, beside the transport (N3).
 const MOST: usize = 24;
@@ -117,4 +117,45 @@ fn another_record_of_the_asker_is_not_the_same() {
         assert_eq!(answer.count, 2);
         assert!(answer.records.is_empty() && answer.refusals.is_empty());
     }
+}
+
+/// Answers that the other end has so many more. How many requests were brief.
+fn answer_all(rig: &mut Rig, link: LinkId, more: u32) -> usize {
+    let asked = rig.take_requests(link);
+    for request in &asked {
+        let answer = Response {
+            count: rig.node.peer_count() as u32 + 1 + more,
+            ..Response::to(request.id)
+        };
+        rig.message(link, Message::Response(answer));
+    }
+    asked.iter().filter(|r| r.state.is_some()).count()
+}
+
+/// R45: who has said to have more, or is known to ask somebody who is not known here, is not asked
+/// whether the tables are the same.
+#[test]
+fn whoever_knows_more_is_never_asked_in_brief_on_news() {
+    let asks_in_brief = |more: u32, leads_to: u32| {
+        let mut rig = Rig::new(1, below(5));
+        let (link, other) = (rig.upstream(5), rig.link(6));
+        let many = (100..200)
+            .map(undialled)
+            .chain([rec(5).asking(&[leads_to])]);
+        rig.message(link, push(&many.collect::<Vec<_>>()));
+        let mut briefly = 0;
+        for step in 0..1_000 {
+            answer_all(&mut rig, link, more);
+            if step % 50 == 49 {
+                rig.message(other, push(&[undialled(200 + step)]));
+                briefly += answer_all(&mut rig, link, more);
+            }
+            rig.fail_dials();
+            rig.pass(Duration::from_millis(10));
+        }
+        briefly > 0
+    };
+    assert!(asks_in_brief(0, 100));
+    assert!(!asks_in_brief(1_000, 100), "it has more records");
+    assert!(!asks_in_brief(0, 77), "its upstream is not known");
 }

@@ -10,13 +10,7 @@ use crate::support::rig::{Rig, below, records_in};
 
 /// A record of `node` that names these upstreams.
 fn asks(node: u32, version: u64, upstreams: &[u32]) -> Rec {
-    let mut body = body_of(node);
-    let named: Vec<u8> = upstreams
-        .iter()
-        .flat_map(|n| id(*n).as_bytes()[..8].to_vec())
-        .collect();
-    bytes_field(5, &named, &mut body);
-    rec(node).version(version).body(body)
+    rec(node).version(version).asking(upstreams)
 }
 
 fn found(rig: &mut Rig) -> Vec<Vec<NodeId>> {

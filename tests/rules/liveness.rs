@@ -56,6 +56,32 @@ fn whoever_watches_has_beats_until_it_wants_no_more() {
     assert_eq!(beats(&mut rig, link), 0);
 }
 
+/// R31: of a table that fills a beat says nothing: it is another with each.
+#[test]
+fn a_beat_says_what_is_known_once_the_table_fills_no_more() {
+    let (mut rig, link) = knowing(2..4, watchful());
+    let asked = |rig: &mut Rig| {
+        let ask = Ask {
+            watch: true,
+            accused: None,
+            invite: false,
+        };
+        rig.message(link, Message::Ask(ask));
+        let sent = rig.take(link).into_iter();
+        let fingerprints = sent.filter_map(|m| match m {
+            Message::Beat(beat) => Some(beat.fingerprint.is_some()),
+            _ => None,
+        });
+        fingerprints.last()
+    };
+    assert_eq!(asked(&mut rig), Some(true));
+    rig.message(link, push(&[rec(4)]));
+    assert_eq!(asked(&mut rig), Some(false));
+    rig.pass_s(1);
+    rig.take(link);
+    assert_eq!(asked(&mut rig), Some(true));
+}
+
 /// R33.
 #[test]
 fn whoever_is_accused_refutes_it_by_a_higher_beat() {

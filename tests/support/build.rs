@@ -107,12 +107,21 @@ impl Rec {
     }
 
     /// It names these for having accused it falsely.
-    pub(crate) fn naming(mut self, nodes: &[u32]) -> Self {
+    pub(crate) fn naming(self, nodes: &[u32]) -> Self {
+        self.with_prefixes(7, nodes)
+    }
+
+    /// Its upstreams are these.
+    pub(crate) fn asking(self, nodes: &[u32]) -> Self {
+        self.with_prefixes(5, nodes)
+    }
+
+    fn with_prefixes(mut self, field: u32, nodes: &[u32]) -> Self {
         let prefixes: Vec<u8> = nodes
             .iter()
             .flat_map(|n| id(*n).as_ref()[..8].to_vec())
             .collect();
-        bytes_field(7, &prefixes, &mut self.body);
+        bytes_field(field, &prefixes, &mut self.body);
         self
     }
 

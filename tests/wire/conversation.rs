@@ -136,8 +136,8 @@ fn only(said: &[Bytes], kind: u64) -> Envelope<'_> {
 
 /// The least that a Hello says: an epoch.
 fn first_hello() -> Bytes {
-    let mut content = vec![4 << 3 | 1];
-    content.extend(7u64.to_le_bytes());
+    let mut content = vec![4 << 3 | 5];
+    content.extend(7u32.to_le_bytes());
     envelope(1, &content)
 }
 

@@ -20,7 +20,7 @@ pub(crate) enum Pick {
 
 /// A round waits for its dial for so many times the fast pace, a second by default.
 const DIAL_PATIENCE: u32 = 5;
-/// Round trips that a promised update is waited for: four hops (R41).
+/// Round trips that a promised update is waited for (R41).
 const LATE_TRIPS: u32 = 1;
 /// With more records than this nobody waits for it: there are enough others to ask (R41).
 const WAITS_BELOW: usize = 24;
