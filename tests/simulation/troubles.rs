@@ -217,15 +217,17 @@ fn crashes_with_small_tables(
     times
 }
 
+/// One in about 2,000 is told by nobody, and finds out when it dials (docs/costs.md).
 #[test]
 fn with_small_tables_a_crash_is_known_to_those_that_list_the_node() {
     let runs = (1..=4).flat_map(|seed| crashes_with_small_tables(100, 25, 8, seed));
-    let [p50, p99, last] = crate::watch::spread(runs.collect());
-    eprintln!("100 nodes, room for 25: {p50:?} {p99:?} {last:?}");
-    assert!(
-        p99 <= 4 * SECOND && last <= 10 * SECOND,
-        "{p50:?} {p99:?} {last:?}"
-    );
+    let times: Vec<_> = runs.collect();
+    let untold = times.iter().filter(|time| **time > 10 * SECOND).count();
+    let of = times.len();
+    let [p50, p99, last] = crate::watch::spread(times);
+    eprintln!("100 nodes, room for 25: {p50:?} {p99:?} {last:?}, {untold} of {of} untold");
+    assert!(p99 <= 4 * SECOND, "{p50:?} {p99:?} {last:?}");
+    assert!(untold * 250 <= of, "{untold} of {of}");
 }
 
 /// `cargo test --release --test simulation small_tables_of_many -- --ignored --nocapture`

@@ -98,6 +98,7 @@ impl Exchange {
     pub(crate) fn linked_partner(&self, base: &mut Base) -> Option<LinkId> {
         let (fingerprint, since) = base.in_sync_since();
         let (peers, now) = (&base.peers, base.cx.now);
+        let asks_now = base.pace.discovery_wanted();
         base.links.random(&mut base.cx.choices, |_, l| {
             let node = l.node();
             let in_sync = peers.is_in_sync(&node, fingerprint, since);
@@ -105,7 +106,7 @@ impl Exchange {
                 && !in_sync
                 && !self.round.has_asked(&node)
                 && peers.is_ready(&node, now)
-                && has_had_its_turn(l, now)
+                && (asks_now || has_had_its_turn(l, now))
         })
     }
 
@@ -133,7 +134,10 @@ impl Exchange {
             && !is_in_sync(base, node)
             && base.peers.is_ready(node, base.cx.now)
             && match base.links.link_of(node) {
-                Some(link) => link.is_idle() && has_had_its_turn(link, base.cx.now),
+                Some(link) => {
+                    let asks_now = base.pace.discovery_wanted();
+                    link.is_idle() && (asks_now || has_had_its_turn(link, base.cx.now))
+                }
                 None => has_usable_address(entry, base.cx.config.local),
             }
     }
@@ -144,7 +148,7 @@ fn may_bring(base: &Base, link: &LinkState) -> bool {
     link.is_idle() && !is_in_sync(base, &node) && base.peers.is_ready(&node, base.cx.now)
 }
 
-/// On a new link the dialler asks first (R44).
+/// On a new link the dialler asks first (R44), unless the embedder wants to hear from others now.
 fn has_had_its_turn(link: &LinkState, now: Instant) -> bool {
     link.is_dialled() || link.has_spoken() || link.age(now) > TURN
 }
