@@ -44,8 +44,13 @@ impl Base {
 
     /// The mean round-trip time.
     pub(crate) fn round_trip(&self) -> Duration {
+        self.measured_round_trip().unwrap_or(FIRST_RTT)
+    }
+
+    /// The same, once anybody has answered.
+    pub(crate) fn measured_round_trip(&self) -> Option<Duration> {
         let links = || self.links.iter().find_map(|(_, l)| l.round_trip());
-        self.peers.round_trip().or_else(links).unwrap_or(FIRST_RTT)
+        self.peers.round_trip().or_else(links)
     }
 
     /// As many again as are kept may be there to be answered once (R22).

@@ -24,8 +24,10 @@ const TOLD_LEAST: Duration = Duration::from_secs(1);
 /// A hub gathers what comes for one in so many of a round trip: those that start together are told of
 /// together,
 const GATHERED: u32 = 16;
-/// and for so long at least.
+/// for so long at least,
 const LEAST_GATHERED: Duration = Duration::from_micros(200);
+/// and for so long while nobody has answered it, whom it has not asked either.
+const FIRST_GATHERED: Duration = Duration::from_millis(2);
 
 impl Exchange {
     /// Something that is at this slot was not known.
@@ -86,7 +88,8 @@ impl Exchange {
             self.tell_all(base, &fresh);
         }
         if self.late.has_news() && !base.cx.timers.is_set(Timer::Late) {
-            let soon = (base.round_trip() / GATHERED).max(LEAST_GATHERED);
+            let trip = base.measured_round_trip();
+            let soon = trip.map_or(FIRST_GATHERED, |t| (t / GATHERED).max(LEAST_GATHERED));
             base.cx.timers.set(Timer::Late, base.cx.now + soon);
         }
     }
