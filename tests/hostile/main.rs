@@ -5,7 +5,6 @@ mod support;
 
 mod accusers;
 mod addresses;
-mod announcers;
 mod floods;
 mod forged;
 mod liars;

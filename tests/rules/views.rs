@@ -142,8 +142,7 @@ fn every_fault_has_its_place_among_the_reasons() {
         DecodeError::Columns(""),
         DecodeError::Page(PageError::Truncated),
         DecodeError::Path,
-        DecodeError::Walk,
-        DecodeError::Delta,
+        DecodeError::Shows,
         DecodeError::Accusations,
         DecodeError::Address,
     ];

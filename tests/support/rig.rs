@@ -275,19 +275,33 @@ impl Rig {
     /// Makes the node ask now, and returns its request on this link.
     pub(crate) fn asked(&mut self, link: LinkId) -> Request {
         self.take(link);
-        for _ in 0..50 {
+        for _ in 0..2_500 {
             self.input(Input::Discover);
             if let Some(request) = self.take_requests(link).pop() {
                 return request;
             }
+            self.answer_others(link);
             self.fail_dials();
-            self.pass(Duration::from_millis(200));
+            self.pass(Duration::from_millis(4));
         }
         let (up, stats) = (self.is_up(link), self.node.stats());
         panic!(
             "no request on {link:?}, up: {up}, {:?} {stats:?}",
             self.closed
         );
+    }
+
+    /// Whatever is asked on other links is answered, with nothing new.
+    fn answer_others(&mut self, link: LinkId) {
+        let asked = |(l, m): &(LinkId, Message)| match m {
+            Message::Request(request) if *l != link => Some((*l, request.id)),
+            _ => None,
+        };
+        let all: Vec<_> = self.sent.iter().filter_map(asked).collect();
+        self.sent.retain(|message| asked(message).is_none());
+        for (other, id) in &all {
+            self.message(*other, Message::Response(response(*id)));
+        }
     }
 
     /// Whoever is being dialled is not there.
@@ -321,19 +335,16 @@ impl Rig {
 
 /// The records that a message carries.
 pub(crate) fn records_in(message: &Message) -> Option<&Records> {
-    let delta = match message {
-        Message::Request(r) => r.push.as_ref(),
-        Message::Response(r) => r.delta.as_ref(),
+    let records = match message {
+        Message::Request(r) => &r.records,
+        Message::Response(r) => &r.records,
         Message::Update(u) => match &u.news {
             Some(news) => return Some(&news.records),
-            None => u.delta.as_ref(),
+            None => &u.records,
         },
-        _ => None,
+        _ => return None,
     };
-    match &delta?.content {
-        wire::Content::Records(records) => Some(records),
-        _ => None,
-    }
+    (!records.is_empty()).then_some(records)
 }
 
 /// What this message refuses.

@@ -78,7 +78,7 @@ fn plain(records: &[Rec]) -> usize {
 
 fn packed(records: &[Rec]) -> usize {
     wire::encode(Message::Update(wire::Update {
-        delta: Some(delta(0, 0, records)),
+        records: page(records),
         ..Default::default()
     }))
     .len()

@@ -93,6 +93,7 @@ impl Base {
     }
 
     pub(crate) fn announce_own(&mut self) {
+        let is_first = self.named.waits();
         // It does not fail: addresses and metadata were checked when they were set.
         let Ok(is_new) = self.publish_own() else {
             return;
@@ -100,7 +101,8 @@ impl Base {
         if self.own.is_published() {
             self.schedule_renewal();
         }
-        if is_new {
+        // The first one goes along with the first exchanges.
+        if is_new && !is_first {
             self.spread(&[self.cx.id], None);
         }
     }

@@ -4,7 +4,6 @@ use crate::error::PeerFault;
 use crate::id::LinkId;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
-use crate::node::guard::records_in;
 use crate::node::state::checks::Carrier;
 use crate::wire::{News, Update};
 
@@ -22,7 +21,7 @@ impl Node {
         }
         let said = |n: &News| (n.records.len() + n.accusations.len()) as u64;
         let news = update.news.as_ref().map_or(0, said);
-        let records = news + records_in(update.delta.as_ref());
+        let records = news + update.records.len() as u64;
         self.guard.charge_taken(now, source, records, len);
         self.check(link, Carrier::Update(update), len);
     }
@@ -52,15 +51,34 @@ impl Node {
             self.base.send_refusals(link, taken.into_refusals());
             self.take_accusations(link, &news);
         }
-        let Some(delta) = update.delta else { return };
-        let (taken, _) = self.take_delta(link, delta, Origin::Push, false);
+        if update.records.is_empty() && update.request.is_none() {
+            return;
+        }
+        let asked_for = update.request.is_some();
+        if asked_for {
+            self.exchange.wanted_until = None;
+        }
+        let origin = if asked_for {
+            Origin::Pull
+        } else {
+            Origin::Push
+        };
+        let taken = self.merge_records(link, &update.records, origin);
         let is_news = taken.has_news();
         let (base, exchange) = (&mut self.base, &mut self.exchange);
         base.send_refusals(link, taken.into_refusals());
         if is_news {
             exchange.completed(base, link, true);
             base.set_in_sync(node);
-            exchange.hurry(base);
+        }
+        let tells_who = update.records.iter().any(|r| r.node == node);
+        if tells_who && base.pace.is_fast(&base.cx.config) {
+            base.say_who(link);
+        }
+        match update.request {
+            Some(request) => exchange.has_come(base, link, request, is_news),
+            None if is_news => exchange.hurry(base),
+            None => {}
         }
     }
 }

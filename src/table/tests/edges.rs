@@ -4,7 +4,7 @@ use super::*;
 
 const OWN: u8 = 1;
 
-fn id(n: u8) -> NodeId {
+pub(super) fn id(n: u8) -> NodeId {
     NodeId::new([n; 32])
 }
 
@@ -15,7 +15,7 @@ fn names(upstreams: &[u8]) -> Vec<u8> {
     body
 }
 
-fn put(table: &mut Table, node: u8, version: u64, upstreams: &[u8]) {
+pub(super) fn put(table: &mut Table, node: u8, version: u64, upstreams: &[u8]) {
     let record = WireRecord {
         node: id(node),
         sequence: Sequence { version, beat: 0 },
@@ -27,7 +27,7 @@ fn put(table: &mut Table, node: u8, version: u64, upstreams: &[u8]) {
 }
 
 /// The table of a node that asks these.
-fn table(own: &[u8], others: &[(u8, &[u8])]) -> Table {
+pub(super) fn table(own: &[u8], others: &[(u8, &[u8])]) -> Table {
     let mut table = Table::new(id(OWN), 1_000, &[9; 32], RingKey::new(""));
     let own = names(own);
     table
