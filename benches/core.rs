@@ -12,7 +12,8 @@ use bytes::Bytes;
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
 use peer_exchange::wire::{
-    self, Filter, Message, Records, RecordsBuilder, Request, Shows, Update, WireRecord,
+    self, Brief, Content, Cursor, Delta, Digest, Message, Records, RecordsBuilder, Request, Update,
+    WireRecord,
 };
 use peer_exchange::{
     Config, Effect, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId, RequestId, Sequence,
@@ -134,22 +135,23 @@ fn page(first: u32, n: u32) -> Records {
     page.finish()
 }
 
-fn update(first: u32, n: u32) -> Bytes {
-    wire::encode(push(page(first, n)))
-}
-
-fn push(records: Records) -> Message {
-    Message::Update(Update {
-        records,
+fn update(first: u32, n: u32, to: u64) -> Bytes {
+    let delta = Delta {
+        from: 0,
+        to,
+        content: Content::Records(page(first, n)),
+    };
+    wire::encode(Message::Update(Update {
+        delta: Some(delta),
         ..Update::default()
-    })
+    }))
 }
 
 /// A node that knows so many, and the record of its only partner, whose request at rest says the
 /// same.
 fn same_in_brief(records: u32) -> (Bench, Bytes) {
-    let mut bench = knowing(records);
-    bench.message(update(2, 1));
+    let (mut bench, _) = same_on_both(records);
+    bench.message(update(2, 1, 1));
     let mut bits = vec![0x0a, 8];
     bits.extend_from_slice(address(2).as_bytes());
     let mut hasher = SipHasher13::new_with_keys(0, 0);
@@ -160,23 +162,66 @@ fn same_in_brief(records: u32) -> (Bench, Bytes) {
     hasher.write(&1u64.to_le_bytes());
     hasher.write(&0u32.to_le_bytes());
     hasher.write(&check.to_le_bytes());
+    let brief = Brief {
+        state: hasher.finish(),
+        log: records,
+    };
     let request = Request {
-        state: Some(hasher.finish()),
-        ..Request::new(RequestId::new(7))
+        brief: Some(brief),
+        ..empty_request()
     };
     bench.sent.clear();
     (bench, wire::encode(Message::Request(request)))
 }
 
-/// A node that knows so many.
-fn knowing(records: u32) -> Bench {
+/// A node that knows so many, and a request of another that knows the same.
+fn same_on_both(records: u32) -> (Bench, Bytes) {
     let mut bench = Bench::new(1);
     bench.link(2);
     for first in (0..records).step_by(PAGE as usize) {
-        bench.message(update(first + 10, PAGE.min(records - first)));
+        bench.message(update(first + 10, PAGE.min(records - first), 1));
     }
     bench.sent.clear();
-    bench
+    let digest = Digest {
+        version: u64::from(records),
+        count: bench.node.stats().records as u32,
+        fingerprint: bench.node.fingerprint(),
+        partial: false,
+    };
+    let request = Request {
+        hop_limit: 16,
+        digest,
+        cursor: Some(Cursor {
+            epoch: 1 << 60,
+            version: u64::from(records),
+        }),
+        own: Sequence {
+            version: 1,
+            beat: 0,
+        },
+        own_check: 0xabcd,
+        ..empty_request()
+    };
+    (bench, wire::encode(Message::Request(request)))
+}
+
+fn empty_request() -> Request {
+    Request {
+        id: RequestId::new(7),
+        brief: None,
+        hop_limit: 0,
+        walk: None,
+        digest: Digest::default(),
+        cursor: None,
+        own: Sequence::default(),
+        own_check: 0,
+        push: None,
+        want: None,
+        fetch: Bytes::new(),
+        overdue: Bytes::new(),
+        strata: Bytes::new(),
+        plain: false,
+    }
 }
 
 /// N3 and N6: an unchanged exchange, the answerer's side. It costs the same at any size.
@@ -215,37 +260,10 @@ fn answer_an_unchanged_request_codec_alone(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// R40: a whole request by a filter, of a table of which the answerer lacks one in a hundred and has
-/// one in a hundred more.
-#[divan::bench(args = [100, 1_000, 10_000])]
-fn answer_a_filter(bencher: Bencher<'_, '_>, records: u32) {
-    let mut bench = knowing(records);
-    let hash = |i: u32| {
-        let mut hasher = SipHasher13::new_with_keys(0, 0);
-        hasher.write(id(i).as_bytes());
-        hasher.write(&1u64.to_le_bytes());
-        hasher.write(&0u32.to_le_bytes());
-        hasher.finish()
-    };
-    let more = records / 100;
-    let theirs = (10 + more..10 + records + more).map(hash);
-    let request = Request {
-        count: records,
-        shows: Shows::Filter(Filter::of(7, records as usize, theirs)),
-        ..Request::new(RequestId::new(7))
-    };
-    let request = wire::encode(Message::Request(request));
-    bencher.counter(ItemsCount::new(records)).bench_local(|| {
-        bench.now = bench.now + Duration::from_millis(100);
-        bench.message(request.clone());
-        bench.sent.clear();
-    });
-}
-
 /// N6: a full page into an empty table.
 #[divan::bench]
 fn merge_a_full_page(bencher: Bencher<'_, '_>) {
-    let bytes = update(10, PAGE);
+    let bytes = update(10, PAGE, 1);
     bencher
         .counter(ItemsCount::new(PAGE))
         .with_inputs(|| {
@@ -265,7 +283,15 @@ fn merge_a_full_page(bencher: Bencher<'_, '_>) {
 fn merge_a_full_signed_page(bencher: Bencher<'_, '_>) {
     let page = signed_page();
     let n = page.len();
-    let bytes = wire::encode(push(page));
+    let delta = Delta {
+        from: 0,
+        to: 1,
+        content: Content::Records(page),
+    };
+    let bytes = wire::encode(Message::Update(Update {
+        delta: Some(delta),
+        ..Update::default()
+    }));
     bencher
         .counter(ItemsCount::new(n))
         .with_inputs(|| {
@@ -331,7 +357,7 @@ fn signed_page() -> Records {
 /// The same page, all of it known already.
 #[divan::bench]
 fn merge_a_known_page(bencher: Bencher<'_, '_>) {
-    let bytes = update(10, PAGE);
+    let bytes = update(10, PAGE, 1);
     let mut bench = Bench::new(1);
     bench.link(2);
     bench.message(bytes.clone());
@@ -358,7 +384,15 @@ fn merge_a_full_page_hash_map_alone(bencher: Bencher<'_, '_>) {
 /// As a page: what it costs to pack it.
 #[divan::bench(args = [10, 100, PAGE])]
 fn encode_a_page(bencher: Bencher<'_, '_>, n: u32) {
-    let update = push(page(10, n));
+    let delta = Delta {
+        from: 0,
+        to: 1,
+        content: Content::Records(page(10, n)),
+    };
+    let update = Message::Update(Update {
+        delta: Some(delta),
+        ..Update::default()
+    });
     bencher
         .counter(ItemsCount::new(n))
         .with_inputs(|| update.clone())
@@ -368,7 +402,7 @@ fn encode_a_page(bencher: Bencher<'_, '_>, n: u32) {
 /// And to unpack it, the check included that it is in its one form.
 #[divan::bench(args = [10, 100, PAGE])]
 fn decode_a_page(bencher: Bencher<'_, '_>, n: u32) {
-    let bytes = update(10, n);
+    let bytes = update(10, n, 1);
     bencher
         .counter(ItemsCount::new(n))
         .bench_local(|| wire::decode(black_box(bytes.clone())));

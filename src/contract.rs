@@ -53,8 +53,8 @@ pub const VERSION_STEP: u64 = 1 << 32;
 /// [`Hello`](crate::Kind::Hello).
 #[must_use]
 pub fn is_sign_of_life(message: &[u8]) -> bool {
-    // The keys of fields 6 and 7 of the envelope, length-delimited.
-    const BEAT: u8 = 6 << 3 | 2;
-    const ASK: u8 = 7 << 3 | 2;
+    // The keys of fields 7 and 8 of the envelope, length-delimited.
+    const BEAT: u8 = 7 << 3 | 2;
+    const ASK: u8 = 8 << 3 | 2;
     matches!(message.first(), Some(&(BEAT | ASK)))
 }

@@ -3,7 +3,7 @@
 //! Machines that must find each other's addresses ask each other, and what one learns it tells.
 //! Done naively, by computing each answer from an answer of the next machine, a ring of three
 //! servers asks itself to death. Here every answer comes at once from the node's own table, so no
-//! topology can loop; exchanges tell differences, so nothing costs almost nothing; cycles in the
+//! topology can loop; exchanges are deltas, so nothing costs almost nothing; cycles in the
 //! configuration are found and named.
 //!
 //! [`Node`] is sans-IO: it owns no socket, no clock, no randomness and no thread, and needs only

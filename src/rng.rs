@@ -15,6 +15,7 @@ pub(crate) enum Purpose {
     Index = 3,
     Eviction = 4,
     Epoch = 5,
+    Salts = 6,
     Relays = 7,
     News = 8,
 }

@@ -84,7 +84,7 @@ pub struct Stats {
     pub responses_received: u64,
     /// Answers `Busy` to this node's requests and fetches (R18).
     pub deferred: u64,
-    /// Requests for certain records, of a node whose table is full (R22).
+    /// Requests for certain records.
     pub fetches_sent: u64,
     /// Requests of others that were answered.
     pub requests_answered: u64,
@@ -119,7 +119,8 @@ pub struct Stats {
     pub records_evicted: u64,
     /// Records whose life has ended.
     pub records_expired: u64,
-    /// Sketches of this node's that told the other end nothing, or not all: a filter followed (R27).
+    /// Sketches, and announcements that move no cursor, of which nothing came: the next answers are
+    /// to be plain (R27).
     pub sketches_untold: u64,
     /// Renewals applied.
     pub renewals_applied: u64,

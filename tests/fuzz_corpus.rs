@@ -83,6 +83,7 @@ fn the_corpus_has_messages_of_every_kind() {
         .collect();
     let expected = BTreeSet::from([
         "columns",
+        "delta",
         "goodbye",
         "hello",
         "malformed",
@@ -91,10 +92,10 @@ fn the_corpus_has_messages_of_every_kind() {
         "path",
         "request",
         "response",
-        "shows",
         "too_long",
         "unknown kind",
         "update",
+        "walk",
     ]);
     let missing: Vec<_> = expected.difference(&kinds).collect();
     assert!(missing.is_empty(), "no input for {missing:?}");

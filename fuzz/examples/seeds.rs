@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Ask, Beat, DialBack, Filter, Goodbye, GoodbyeReason, Hello, Message, News, Nodes, Picks, Records,
-    RecordsBuilder, RefusalsBuilder, Request, Response, Shows, Update, Walk, WireRecord, encode,
+    Ask, Beat, Brief, Content, Cursor, Delta, DialBack, Digest, Goodbye, GoodbyeReason, Hello,
+    Message, News, Nodes, RecordsBuilder, RefusalsBuilder, Request, Response, Update, Walk,
+    WireRecord, encode,
 };
 use peer_exchange::{Multiaddr, NodeId, Position, RequestId, Sequence};
 
@@ -40,7 +41,16 @@ const SEQUENCE: Sequence = Sequence {
     beat: 1,
 };
 
-fn records() -> Records {
+fn digest() -> Digest {
+    Digest {
+        version: 7,
+        count: 2,
+        fingerprint: 0x0123_4567_89ab_cdef,
+        partial: false,
+    }
+}
+
+fn delta() -> Delta {
     let mut page = RecordsBuilder::default();
     for byte in [1, 2] {
         let record = WireRecord {
@@ -52,88 +62,65 @@ fn records() -> Records {
         };
         assert!(page.push(record, contract::MESSAGE_BYTES));
     }
-    page.finish()
+    Delta {
+        from: 2,
+        to: 7,
+        content: Content::Records(page.finish()),
+    }
 }
 
-const ID: RequestId = RequestId::new(0x1122_3344_5566_7788);
-
-fn requests() -> Vec<(&'static str, Request)> {
-    let filter = Filter::of(ID.get(), 30, (0..30).map(|n| n * 0x0123_4567_89ab_cdef));
-    let shown = |shows| Request {
-        shows,
-        count: 30,
-        records: records(),
-        ..Request::new(ID)
-    };
-    let whole = Request {
-        hop_limit: 16,
-        walk: Walk::of(vec![node(1), node(2), node(3)]),
-        own: (SEQUENCE, 0xbeef),
-        overdue: vec![2; 8].into(),
-        ..shown(Shows::All)
-    };
-    let brief = Request {
-        state: Some(7),
-        ..Request::new(ID)
-    };
-    let fetch = Request {
-        fetch: vec![1; 8].into(),
-        ..Request::new(ID)
-    };
-    vec![
-        ("request", whole),
-        ("filter", shown(Shows::Filter(filter))),
-        ("partial", shown(Shows::Partial)),
-        ("brief", brief),
-        ("fetch", fetch),
-    ]
-}
-
-fn responses() -> Vec<(&'static str, Response)> {
+fn messages() -> Vec<(&'static str, Message)> {
+    let id = RequestId::new(0x1122_3344_5566_7788);
+    let cursor = Some(Cursor {
+        epoch: 99,
+        version: 4,
+    });
     let mut refusals = RefusalsBuilder::default();
     refusals.push(&node(3), SEQUENCE);
-    let whole = Response {
-        count: 90,
-        records: records(),
-        wants: Picks::of(vec![0, 1, 5, 90]),
-        later: true,
-        cut: true,
-        renewed: records(),
-        refusals: refusals.finish(),
-        ..Response::to(ID)
+    let refusals = refusals.finish();
+    let path = vec![node(1), node(2), node(3)];
+    let hello = Hello {
+        min_version: 1,
+        max_version: 1,
+        features: 0,
+        epoch: 99,
+        cluster: 0,
+        seen: None,
     };
-    let same = Response {
-        same: true,
-        ..Response::to(ID)
-    };
-    let differs = Response {
-        count: 9,
+    let request = Request {
+        id,
+        brief: None,
+        hop_limit: 16,
+        walk: Some(Walk {
+            origin: node(1),
+            path: path.clone(),
+        }),
+        digest: digest(),
+        cursor,
+        own: SEQUENCE,
+        own_check: 0xbeef,
+        push: Some(delta()),
+        want: None,
+        fetch: vec![1; 8].into(),
+        overdue: vec![2; 8].into(),
         strata: vec![0x5a; 40].into(),
-        ..Response::to(ID)
+        plain: false,
     };
-    let nodes = Response {
-        partial: true,
-        nodes: Nodes::of([(node(1), 3), (node(9), 258)].into_iter()),
-        ..Response::to(ID)
+    let response = Response {
+        id,
+        digest: digest(),
+        cursor,
+        delta: Some(delta()),
+        renewed: Default::default(),
+        refusals: refusals.clone(),
+        busy: Some((Duration::from_millis(250), Default::default())),
     };
-    let busy = Response {
-        busy: Some((Duration::from_millis(250), records())),
-        ..Response::to(ID)
-    };
-    vec![
-        ("response", whole),
-        ("same", same),
-        ("differs", differs),
-        ("nodes", nodes),
-        ("busy", busy),
-    ]
-}
-
-fn updates() -> Vec<(&'static str, Update)> {
-    let wanted = Update {
-        request: Some(ID),
-        records: records(),
-        ..Update::default()
+    let update = Update {
+        request: Some(id),
+        digest: Some(digest()),
+        delta: Some(delta()),
+        refusals,
+        news: None,
     };
     let news = Update {
         news: Some(News {
@@ -143,17 +130,13 @@ fn updates() -> Vec<(&'static str, Update)> {
         }),
         ..Update::default()
     };
-    vec![("update", wanted), ("news", news)]
-}
-
-fn messages() -> Vec<(&'static str, Message)> {
-    let hello = Hello {
-        min_version: 1,
-        max_version: 1,
-        features: 0,
-        epoch: 99,
-        cluster: 0,
-        seen: None,
+    let nodes = Update {
+        delta: Some(Delta {
+            from: 0,
+            to: 9,
+            content: Content::Nodes(Nodes::of([(node(1), 3), (node(9), 258)].into_iter())),
+        }),
+        ..Update::default()
     };
     let beat = Beat {
         fingerprint: Some(0x0123_4567_89ab),
@@ -171,17 +154,25 @@ fn messages() -> Vec<(&'static str, Message)> {
         at: Multiaddr::tcp(([10, 0, 0, 1], 7000).into()),
         reached: true,
     };
-    let mut all = vec![
+    vec![
         ("hello", Message::Hello(hello)),
+        ("request", Message::Request(request.clone())),
+        (
+            "brief",
+            Message::Request(Request {
+                brief: Some(Brief { state: 7, log: 9 }),
+                ..request
+            }),
+        ),
+        ("response", Message::Response(response)),
+        ("update", Message::Update(update)),
+        ("nodes", Message::Update(nodes)),
+        ("news", Message::Update(news)),
         ("goodbye", Message::Goodbye(goodbye)),
         ("beat", Message::Beat(beat)),
         ("ask", Message::Ask(ask)),
         ("dial_back", Message::DialBack(dial_back)),
-    ];
-    all.extend(requests().into_iter().map(|(n, m)| (n, Message::Request(m))));
-    all.extend(responses().into_iter().map(|(n, m)| (n, Message::Response(m))));
-    all.extend(updates().into_iter().map(|(n, m)| (n, Message::Update(m))));
-    all
+    ]
 }
 
 /// Records of a page: each of a node, a sequence, a body, and whether it is signed.
@@ -239,21 +230,23 @@ fn packed(records: &Page) -> Vec<u8> {
         };
         assert!(page.push(record, contract::MESSAGE_BYTES));
     }
+    let delta = Delta {
+        from: 0,
+        to: 0,
+        content: Content::Records(page.finish()),
+    };
     let update = encode(Message::Update(Update {
-        records: page.finish(),
+        delta: Some(delta),
         ..Update::default()
     }));
-    // A key and a length twice: of the update and the page.
+    // A key and a length three times: of the update, the delta and the page.
     let mut rest = &update[..];
-    for _ in 0..2 {
-        if rest.is_empty() {
-            break;
-        }
+    for _ in 0..3 {
         rest = &rest[1..];
-        while rest.first().is_some_and(|byte| byte & 0x80 != 0) {
+        while rest[0] & 0x80 != 0 {
             rest = &rest[1..];
         }
-        rest = rest.get(1..).unwrap_or_default();
+        rest = &rest[1..];
     }
     rest.to_vec()
 }
@@ -270,22 +263,29 @@ fn others() -> Vec<(&'static str, Vec<u8>)> {
         out.extend_from_slice(body);
         out
     };
+    let both = [long(3, 0), long(4, 0)].concat();
     vec![
         ("empty", vec![]),
         ("unknown_kind", envelope(15, &[])),
         ("malformed", vec![0x08]),
-        ("node_id", envelope(2, &long(13, 31))),
-        ("path_twice", envelope(2, &long(13, 64))),
-        ("filter_short", envelope(2, &[0x3a, 2, 0x07, 0xff])),
-        ("filter_and_sketch", envelope(2, &[0x3a, 2, 0, 0, 0x42, 6, 8, 1, 0x12, 2, 0, 0])),
-        ("sketch_empty", envelope(2, &[0x42, 2, 0x08, 1])),
-        ("wants_large", envelope(3, &[0x2a, 5, 0xf8, 0, 0, 0, 1])),
-        ("nodes_uneven", envelope(3, &[0x4a, 3, 0x12, 1, 7])),
-        ("columns", envelope(3, &[0x62, 6, 0x0a, 4, 1, 2, 3, 4])),
-        ("page", envelope(4, &[0x12, 2, 1, 2])),
+        ("node_id", envelope(3, &[long(3, 32), long(4, 31)].concat())),
+        ("path_twice", envelope(3, &[long(3, 32), long(4, 64)].concat())),
+        ("walk_origin_only", envelope(3, &long(3, 32))),
+        ("walk_path_only", envelope(3, &long(4, 32))),
+        ("columns", envelope(4, &[0x2a, 6, 0x0a, 4, 1, 2, 3, 4])),
+        ("page", envelope(5, &[0x1a, 4, 0x1a, 2, 1, 2])),
+        (
+            "delta_both",
+            envelope(5, &[&[0x1a, both.len() as u8][..], &both].concat()),
+        ),
+        ("delta_backwards", envelope(5, &[0x1a, 2, 0x08, 9])),
+        ("sketch_empty", envelope(4, &[0x22, 4, 0x2a, 2, 0x10, 1])),
+        ("nodes_uneven", envelope(5, &[0x1a, 5, 0x32, 3, 0x12, 1, 7])),
+        ("short_ids_wide", envelope(3, &[0x52, 2, 0x10, 9])),
+        ("head_absent", envelope(4, &[0x09, 1, 0, 0, 0, 0, 0, 0, 0])),
         ("columns_unpacked", {
             let refusals = [&long(1, 32)[..], &[0x10, 1, 0x18, 1]].concat();
-            envelope(3, &[&[0x62, refusals.len() as u8][..], &refusals].concat())
+            envelope(4, &[&[0x32, refusals.len() as u8][..], &refusals].concat())
         }),
         ("too_long", vec![0; contract::MESSAGE_BYTES + 1]),
     ]

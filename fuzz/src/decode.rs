@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use peer_exchange::Multiaddr;
 use peer_exchange::contract;
-use peer_exchange::wire::{self, Decoded, Filter, Message, Records, Shows};
+use peer_exchange::wire::{self, Content, Decoded, Message, Records};
 
 /// By how much the canonical form may be longer than what was received: a head that was absent
 /// (2 bytes), and up to 13 columns that came unpacked with one value (1 byte each), with the
@@ -53,26 +53,19 @@ fn check_address(address: &Multiaddr) {
 fn check_columns(message: &Message) {
     match message {
         Message::Request(m) => {
-            check_records(&m.records);
-            match &m.shows {
-                Shows::All | Shows::Partial => {}
-                Shows::Filter(filter) => assert!(filter.len() <= Filter::MOST),
-                Shows::Sketch(sketch) => {
-                    assert!(sketch.parts() > 0 && (1..=14).contains(&sketch.capacity()));
-                }
+            m.push.iter().for_each(|d| check_content(&d.content));
+            if let Some(want) = &m.want {
+                assert_eq!(want.iter().count(), want.len());
             }
         }
         Message::Response(m) => {
-            check_records(&m.records);
-            assert!(m.wants.iter().is_sorted_by(|a, b| a < b));
-            assert!(m.wants.iter().count() == m.wants.len() && m.wants.len() <= Filter::MOST);
-            assert_eq!(m.nodes.iter().count(), m.nodes.len());
+            m.delta.iter().for_each(|d| check_content(&d.content));
             m.busy.iter().for_each(|(_, sample)| check_records(sample));
             check_records(&m.renewed);
             assert_eq!(m.refusals.iter().count(), m.refusals.len());
         }
         Message::Update(m) => {
-            check_records(&m.records);
+            m.delta.iter().for_each(|d| check_content(&d.content));
             m.news.iter().for_each(|n| check_records(&n.records));
             let accused = m.news.iter().map(|n| n.accusations.len()).sum::<usize>();
             assert!(accused <= contract::ACCUSATIONS);
@@ -83,6 +76,18 @@ fn check_columns(message: &Message) {
         | Message::Beat(_)
         | Message::Ask(_)
         | Message::DialBack(_) => {}
+    }
+}
+
+fn check_content(content: &Content) {
+    match content {
+        Content::Empty => {}
+        Content::Records(records) => check_records(records),
+        Content::Announced(ids) => assert_eq!(ids.iter().count(), ids.len()),
+        Content::Nodes(nodes) => assert_eq!(nodes.iter().count(), nodes.len()),
+        Content::Sketch(sketch) => {
+            assert!(sketch.parts() > 0 && (1..=14).contains(&sketch.capacity()));
+        }
     }
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use peer_exchange::addr::Protocol;
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Accusation, Ask, Beat, DialBack, Filter, Goodbye, GoodbyeReason, Hello, Message, NO_DIAL_BACKS,
-    News, Picks, Request, Response, Shows, Update, Walk,
+    Accusation, Ask, Beat, Brief, Content, Cursor, DIAL_BACKS, Delta, DialBack, Digest, Goodbye,
+    GoodbyeReason, Hello, Message, NODES, News, Request, Response, SKETCHES, Update, Walk,
 };
-use peer_exchange::{Multiaddr, Position, RequestId};
+use peer_exchange::{Multiaddr, Position};
 
-use super::parts::{Cast, signature, sketch, socket, strata};
+use super::parts::{Cast, short_ids, signature, sketch, socket, strata};
 use super::source::Source;
 
 /// A message of any kind.
@@ -40,20 +40,19 @@ pub fn message(source: &mut Source<'_>, cast: &Cast) -> Message {
 pub fn hello(source: &mut Source<'_>, cast: &Cast) -> Hello {
     let odd = source.u8();
     let [min_version, max_version] = match odd {
-        // Zeros stand for the first, and for the same.
-        255 => [source.u32().max(1), source.u32().max(1)],
+        255 => [source.u32(), source.u32()],
         254 => [2, 9],
-        253 => [3, 3],
+        253 => [0, 0],
         _ => [1, 1],
     };
     Hello {
         min_version,
         max_version,
-        // Mostly: takes what is about addresses.
-        features: source.number() as u32
-            & match source.u8() {
-                0..200 => !NO_DIAL_BACKS,
-                _ => u32::MAX,
+        // Mostly: takes sketches, nodes, and what is about addresses.
+        features: source.number()
+            | match source.u8() {
+                0..200 => SKETCHES | NODES | DIAL_BACKS,
+                _ => 0,
             },
         epoch: cast.epoch(source),
         // Mostly: no other cluster.
@@ -80,49 +79,34 @@ fn dial_back(source: &mut Source<'_>) -> DialBack {
 }
 
 pub fn request(source: &mut Source<'_>, cast: &Cast) -> Request {
-    let id = cast.request_id(source);
+    let brief = source.maybe(|s| Brief {
+        state: s.number(),
+        log: s.number() as u32,
+    });
     Request {
-        id,
-        state: source.maybe(|s| s.number()),
+        brief,
+        id: cast.request_id(source),
         hop_limit: source.u8() % (contract::HOPS as u8 + 1),
-        walk: source
-            .maybe(|s| cast.path(s, contract::HOPS))
-            .and_then(Walk::of),
-        count: source.number() as u32,
-        shows: shows(source, id),
-        records: source.maybe(|s| cast.records(s)).unwrap_or_default(),
-        own: (cast.sequence(source), source.u16()),
-        overdue: cast.prefixes(source),
+        walk: source.maybe(|s| walk(s, cast)),
+        digest: digest(source),
+        cursor: source.maybe(|s| cursor(s, cast)),
+        own: cast.sequence(source),
+        own_check: source.u16(),
+        push: source.maybe(|s| delta(s, cast)),
+        want: source.maybe(short_ids),
         fetch: cast.prefixes(source),
-    }
-}
-
-/// A filter, a sketch, or neither.
-fn shows(source: &mut Source<'_>, id: RequestId) -> Shows {
-    match source.u8() % 8 {
-        0 => Shows::Partial,
-        1 | 2 => Shows::Sketch(sketch(source)),
-        3..=5 => {
-            let hashes: Vec<u64> = (0..source.below(40)).map(|_| source.number()).collect();
-            let filter = Filter::of(id.get(), hashes.len(), hashes.into_iter());
-            Shows::Filter(filter)
-        }
-        _ => Shows::All,
+        overdue: cast.prefixes(source),
+        strata: strata(source),
+        plain: source.u8() % 8 == 1,
     }
 }
 
 pub fn response(source: &mut Source<'_>, cast: &Cast) -> Response {
     Response {
         id: cast.request_id(source),
-        count: source.number() as u32,
-        same: source.u8() % 8 == 1,
-        records: source.maybe(|s| cast.records(s)).unwrap_or_default(),
-        wants: source.maybe(wants).unwrap_or_default(),
-        later: source.u8() % 4 == 1,
-        cut: source.u8() % 4 == 1,
-        partial: source.u8() % 8 == 1,
-        nodes: source.maybe(|s| cast.nodes(s)).unwrap_or_default(),
-        strata: strata(source),
+        digest: digest(source),
+        cursor: source.maybe(|s| cursor(s, cast)),
+        delta: source.maybe(|s| delta(s, cast)),
         renewed: cast.records(source),
         refusals: cast.refusals(source),
         busy: match source.u8() {
@@ -135,23 +119,14 @@ pub fn response(source: &mut Source<'_>, cast: &Cast) -> Response {
     }
 }
 
-/// Places near each other, or anywhere.
-fn wants(source: &mut Source<'_>) -> Picks {
-    let near = source.flag();
-    let place = |s: &mut Source<'_>| match near {
-        true => u32::from(s.u8()),
-        false => s.number() as u32 & 0x7ff_ffff,
-    };
-    Picks::of((0..source.below(40)).map(|_| place(source)).collect())
-}
-
 pub fn update(source: &mut Source<'_>, cast: &Cast) -> Update {
     Update {
         // Zero stands for none.
         request: source
             .maybe(|s| cast.request_id(s))
             .filter(|id| id.get() != 0),
-        records: source.maybe(|s| cast.records(s)).unwrap_or_default(),
+        digest: source.maybe(digest),
+        delta: source.maybe(|s| delta(s, cast)),
         refusals: cast.refusals(source),
         news: source.maybe(|s| News {
             records: cast.records(s),
@@ -179,6 +154,52 @@ fn accusations(source: &mut Source<'_>, cast: &Cast) -> Vec<Accusation> {
         signature: signature(u32::from(s.u8())).copied(),
     };
     (0..count).map(|_| one(source)).collect()
+}
+
+fn walk(source: &mut Source<'_>, cast: &Cast) -> Walk {
+    let path = cast.path(source, contract::HOPS);
+    Walk {
+        origin: path[0],
+        path,
+    }
+}
+
+fn digest(source: &mut Source<'_>) -> Digest {
+    Digest {
+        version: source.number(),
+        count: source.number() as u32,
+        fingerprint: source.number(),
+        partial: source.flag(),
+    }
+}
+
+fn cursor(source: &mut Source<'_>, cast: &Cast) -> Cursor {
+    Cursor {
+        epoch: cast.epoch(source),
+        version: source.number(),
+    }
+}
+
+fn delta(source: &mut Source<'_>, cast: &Cast) -> Delta {
+    let (a, b) = match source.u8() {
+        0..=150 => (0, 0),
+        151..=200 => (0, u64::from(source.u8())),
+        _ => (source.number(), source.number()),
+    };
+    Delta {
+        from: a.min(b),
+        to: a.max(b),
+        content: match source.u8() {
+            // Above what the corpus uses, for the most part.
+            232..=255 => Content::Nodes(cast.nodes(source)),
+            other => match other % 8 {
+                0 => Content::Empty,
+                1 | 2 => Content::Announced(short_ids(source)),
+                3 => Content::Sketch(sketch(source)),
+                _ => Content::Records(cast.records(source)),
+            },
+        },
+    }
 }
 
 fn goodbye(source: &mut Source<'_>) -> Goodbye {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use peer_exchange::contract;
 use peer_exchange::limits::caps;
-use peer_exchange::wire::{self, Hello, Message, News, RecordsBuilder, Update, WireRecord};
+use peer_exchange::wire::{
+    self, Content, Delta, Hello, Message, News, RecordsBuilder, Update, WireRecord,
+};
 use peer_exchange::{
     DialId, Input, Instant, LinkId, Multiaddr, NodeId, Position, Sequence, Target,
 };
@@ -63,7 +65,7 @@ pub fn prologue(world: &mut World, source: &mut Source<'_>) {
             let hello = Hello {
                 min_version: wire::VERSION,
                 max_version: wire::VERSION,
-                features: 0,
+                features: wire::SKETCHES | wire::NODES,
                 epoch: 1 + i as u64,
                 cluster: 0,
                 seen: None,
@@ -274,8 +276,12 @@ fn gossip(world: &mut World, at: usize, source: &mut Source<'_>) {
             }),
             ..Update::default()
         },
-        _ => Update {
-            records,
+        to => Update {
+            delta: Some(Delta {
+                from: 0,
+                to: u64::from(to),
+                content: Content::Records(records),
+            }),
             ..Update::default()
         },
     };

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use peer_exchange::contract;
-use peer_exchange::wire::{self, Decoded, Message};
+use peer_exchange::wire::{self, Content, Decoded, Message};
 
 /// What a page may come to: a record is at least 28 bytes in it, and in four addresses of a common
 /// form at most 116 more than the page says of them, metadata and signatures beside.
@@ -18,7 +18,9 @@ pub fn page(data: &[u8]) {
     let Message::Update(update) = &message else {
         panic!("an update: {message:?}")
     };
-    let records = &update.records;
+    let Some(Content::Records(records)) = update.delta.as_ref().map(|d| &d.content) else {
+        panic!("records: {message:?}")
+    };
     assert!(records.len() <= data.len() / 28);
     let bodies: usize = records.iter().map(|r| r.body.len()).sum();
     assert!(
@@ -32,13 +34,11 @@ pub fn page(data: &[u8]) {
 
 /// The update with this page and nothing else.
 fn update(page: &[u8]) -> Option<Bytes> {
-    // Of no records there is no field.
-    if page.is_empty() {
-        return None;
-    }
-    let mut update = vec![2 << 3 | 2];
-    put(page, &mut update);
-    let mut envelope = vec![4 << 3 | 2];
+    let mut delta = vec![3 << 3 | 2];
+    put(page, &mut delta);
+    let mut update = vec![3 << 3 | 2];
+    put(&delta, &mut update);
+    let mut envelope = vec![5 << 3 | 2];
     put(&update, &mut envelope);
     (envelope.len() <= contract::MESSAGE_BYTES).then_some(envelope.into())
 }

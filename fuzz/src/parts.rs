@@ -6,8 +6,8 @@ use bytes::Bytes;
 use peer_exchange::contract;
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
-    Decoded, Message, Nodes, Records, RecordsBuilder, Refusals, RefusalsBuilder, Shows, Sketch,
-    WireRecord, decode,
+    Content, Decoded, Message, Nodes, Records, RecordsBuilder, Refusals, RefusalsBuilder, ShortIds,
+    Sketch, WireRecord, decode,
 };
 use peer_exchange::{Multiaddr, NodeId, RequestId, Seal, Sequence, Signature};
 
@@ -300,26 +300,52 @@ pub fn body(addresses: &[&[u8]], metadata: &[u8], lifetime: Option<u64>) -> Byte
     out.into()
 }
 
-/// A sketch of a few parts, as they come off the wire: of sums that may be of nothing.
-pub fn sketch(source: &mut Source<'_>) -> Sketch {
-    let (parts, capacity) = (1 + source.below(4), 1 + source.below(14));
-    let mut inner = vec![0x08, parts as u8];
-    let mut sums = source.bytes(2 * parts * capacity).to_vec();
-    sums.resize(2 * parts * capacity, 0);
-    put_bytes(&mut inner, 2, &sums);
-    let (mut request, mut envelope) = (Vec::new(), Vec::new());
-    put_bytes(&mut request, 8, &inner);
-    put_bytes(&mut envelope, 2, &request);
+/// Short IDs of any width. The crate makes them from records only; here they come off the wire.
+pub fn short_ids(source: &mut Source<'_>) -> ShortIds {
+    let width = 2 + source.below(7);
+    let mut list = vec![0x0d];
+    list.extend_from_slice(&source.u32().to_le_bytes());
+    list.extend_from_slice(&[0x10, width as u8]);
+    if source.u8() % 4 == 1 {
+        // As cut for a sketch.
+        list.extend_from_slice(&[0x20, source.u8() & 0x7f]);
+    }
+    let mut ids = source.bytes(600).to_vec();
+    ids.truncate(ids.len() / width * width);
+    put_bytes(&mut list, 3, &ids);
+    let (mut request, mut envelope) = (Vec::new(), vec![0x08, 1]);
+    put_bytes(&mut request, 10, &list);
+    put_bytes(&mut envelope, 3, &request);
     match decode(envelope.into()) {
-        Ok(Decoded::Message(Message::Request(request))) => match request.shows {
-            Shows::Sketch(sketch) => sketch,
-            other => panic!("a sketch was written, this was read: {other:?}"),
-        },
+        Ok(Decoded::Message(Message::Request(request))) => request.want.expect("it was written"),
         other => panic!("a request was written, this was read: {other:?}"),
     }
 }
 
-/// What an answer has to estimate a difference from, or nothing.
+/// A sketch of a few parts, as they come off the wire: of sums that may be of nothing.
+pub fn sketch(source: &mut Source<'_>) -> Sketch {
+    let (parts, capacity) = (1 + source.below(4), 1 + source.below(14));
+    let mut inner = vec![0x0d];
+    inner.extend_from_slice(&source.u32().to_le_bytes());
+    inner.extend_from_slice(&[0x10, parts as u8]);
+    let mut sums = source.bytes(2 * parts * capacity).to_vec();
+    sums.resize(2 * parts * capacity, 0);
+    put_bytes(&mut inner, 3, &sums);
+    let (mut delta, mut response, mut envelope) = (Vec::new(), Vec::new(), vec![0x08, 1]);
+    put_bytes(&mut delta, 5, &inner);
+    put_bytes(&mut response, 4, &delta);
+    put_bytes(&mut envelope, 4, &response);
+    let content = match decode(envelope.into()) {
+        Ok(Decoded::Message(Message::Response(response))) => response.delta.map(|d| d.content),
+        other => panic!("a response was written, this was read: {other:?}"),
+    };
+    match content {
+        Some(Content::Sketch(sketch)) => sketch,
+        other => panic!("a sketch was written, this was read: {other:?}"),
+    }
+}
+
+/// What a request has to estimate a difference from, or nothing.
 pub fn strata(source: &mut Source<'_>) -> Bytes {
     match source.u8() % 4 {
         1 => Bytes::copy_from_slice(&[source.u8(); 40]),
@@ -364,7 +390,7 @@ impl Cast {
             Message::Hello(m) => remember(&mut self.epochs, m.epoch),
             Message::Request(m) => {
                 remember(&mut self.requests, m.id);
-                remember(&mut self.sequences, m.own.0);
+                remember(&mut self.sequences, m.own);
             }
             Message::Update(m) => {
                 let news = m.news.as_ref().map(|n| &n.records);

@@ -38,7 +38,7 @@ mod code {
 pub struct Multiaddr(Bytes);
 
 /// Where a [`Multiaddr`] leads.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Host<'a> {
     /// An IP address.

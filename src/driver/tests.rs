@@ -355,8 +355,12 @@ async fn told_of_a_peer(driver: Driver, world: &World) -> (Handle, mpsc::Sender<
         signature: None,
     };
     assert!(page.push(record, usize::MAX));
+    let delta = wire::Delta {
+        content: wire::Content::Records(page.finish()),
+        ..wire::Delta::default()
+    };
     let update = wire::Update {
-        records: page.finish(),
+        delta: Some(delta),
         ..wire::Update::default()
     };
     let message = wire::encode(wire::Message::Update(update));

@@ -4,7 +4,7 @@
 
 use crate::contract;
 
-/// Bytes of records in a message: the rest is room for everything else in it.
+/// Bytes of records or short IDs in a message: the rest is room for everything else in it.
 pub const PAGE_BYTES: usize = contract::MESSAGE_BYTES - 8 * 1024;
 /// Records in a table: what `Config::capacity` may be at most.
 pub const CAPACITY: usize = 1 << 20;
@@ -19,7 +19,7 @@ pub const LINKS: usize = 1 << 16;
 pub const UPSTREAMS: usize = 1_024;
 /// Dead certificates (R3); with more, those that end first go first.
 pub const CERTIFICATES: usize = 8_192;
-/// Peers of which backoff and round-trip time are remembered after their link has gone.
+/// Peers of which cursor, backoff and round-trip time are remembered after their link has gone.
 pub const PEERS: usize = 1_024;
 /// Dials under way at once.
 pub const DIALS: usize = 32;
@@ -53,18 +53,14 @@ pub const FAR_RANKS: usize = 16;
 pub const DOUBTS: usize = 256;
 /// Finished requests of which a late answer is still merged, per link (R14).
 pub const RECENT_REQUESTS: usize = 8;
+/// Announcements that wait to be fetched.
+pub const OFFERS: usize = 8;
+/// Bytes of announcements that wait to be fetched.
+pub const OFFER_BYTES: usize = 256 * 1024;
 /// Walks remembered so that none is forwarded twice (R10).
 pub const SEEN_WALKS: usize = 4_096;
-/// Askers that are told later what the node did not know yet (R41).
-pub const LATE: usize = 4_096;
-/// Records that are to be told them.
-pub const LATE_RECORDS: usize = 4_096;
-/// Bytes of what they have shown.
-pub const LATE_BYTES: usize = 1 << 20;
-/// A table of so many records tells everybody its news at once (R42).
-pub const TOLD_TO_ALL: usize = 3;
-/// Peers that are not asked again before a node rests.
-pub const ASKED: usize = 256;
+/// Downstreams waiting for late knowledge (R9).
+pub const DOWNSTREAMS: usize = 256;
 /// Distinct cycles remembered.
 pub const LOOPS: usize = 64;
 /// Token buckets: node IDs and address prefixes (R18).
@@ -83,7 +79,7 @@ pub const OVERDUE: usize = 64;
 pub const RENEWED_BYTES: usize = 4 * 1024;
 /// Refusals in one message.
 pub const REFUSALS: usize = 256;
-/// Nodes named to a node whose table is full, in one answer (R22).
+/// Nodes named to a node whose table is full, in one delta (R22).
 pub const SAMPLE: usize = 256;
 /// Records in an answer that a node without room for the link gives (R22).
 pub const FULL_ANSWER: usize = 48;

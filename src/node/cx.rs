@@ -30,6 +30,7 @@ pub(crate) struct Cx {
     pub(crate) encoder: Encoder,
     effects: VecDeque<Effect>,
     request_ids: Stream,
+    salts: Stream,
     relay_key: Keyed,
 }
 
@@ -49,6 +50,7 @@ impl Cx {
             encoder: Encoder::default(),
             effects: VecDeque::new(),
             request_ids: Stream::new(seed, Purpose::RequestIds),
+            salts: Stream::new(seed, Purpose::Salts),
             relay_key: Keyed::new(seed, Purpose::Relays),
         }
     }
@@ -86,6 +88,11 @@ impl Cx {
 
     pub(crate) fn next_request_id(&mut self) -> RequestId {
         RequestId::new(self.next_id())
+    }
+
+    /// A salt of short IDs.
+    pub(crate) fn next_salt(&mut self) -> u32 {
+        self.salts.next_u64() as u32
     }
 
     /// `duration` scaled by a factor drawn evenly from [`from`, 1), `from` in percent.
@@ -217,10 +224,12 @@ mod tests {
 
     /// R8, R15: requests are told apart by their IDs, and lives by their epochs, which are not 0.
     #[test]
-    fn ids_and_epochs_differ() {
+    fn ids_salts_and_epochs_differ() {
         let mut cx = cx(at(0));
         let ids: BTreeSet<_> = (0..1_000).map(|_| cx.next_request_id()).collect();
         assert_eq!(ids.len(), 1_000);
+        let salts: BTreeSet<_> = (0..100).map(|_| cx.next_salt()).collect();
+        assert!(salts.len() > 90, "{}", salts.len());
         let lives = (0..100).map(|n| Cx::new(Config::default(), node(0), &[n; 32], at(0)));
         let epochs: Vec<_> = lives.map(|cx| cx.epoch).collect();
         assert!(epochs.iter().all(|epoch| epoch % 2 == 1));

@@ -9,6 +9,7 @@ use crate::limits::rates::{Cost, RateLimits};
 use crate::limits::reputation::Reputation;
 use crate::node::state::bans::Bans;
 use crate::time::Instant;
+use crate::wire::{Content, Delta};
 
 /// Outlives links: reconnecting wipes nothing.
 pub(crate) struct Guard {
@@ -67,10 +68,20 @@ impl Guard {
     }
 }
 
+/// Records that a delta carries.
+pub(crate) fn records_in(delta: Option<&Delta>) -> u64 {
+    match delta.map(|d| &d.content) {
+        Some(Content::Records(records)) => records.len() as u64,
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::node::testing::{at, node};
+    use crate::record::Sequence;
+    use crate::wire::{RecordsBuilder, WireRecord};
 
     /// One message a second with a burst of ten; 1,024 bytes a second with one of a minute's worth.
     fn guard() -> Guard {
@@ -86,6 +97,21 @@ mod tests {
         let admitted = (0..100)
             .take_while(|_| guard.admit_request(now, (node(n), None)) == Admission::Admitted);
         admitted.count()
+    }
+
+    fn pushed(records: u32) -> Delta {
+        let mut page = RecordsBuilder::with_capacity(0);
+        for n in 0..records {
+            let record = WireRecord {
+                node: node(n),
+                sequence: Sequence::default(),
+                remaining_s: 1,
+                body: &[],
+                signature: None,
+            };
+            assert!(page.push(record, 1 << 20));
+        }
+        Delta::unlogged(page.finish())
     }
 
     /// R18.
@@ -132,5 +158,12 @@ mod tests {
         records.charge_taken(at(0), source, burst + 999, 0);
         assert_eq!(records.admit_request(at(0), source), refused);
         assert_eq!(records.admit_request(at(1), source), Admission::Admitted);
+    }
+
+    #[test]
+    fn only_records_count_as_records() {
+        assert_eq!(records_in(None), 0);
+        assert_eq!(records_in(Some(&Delta::default())), 0);
+        assert_eq!(records_in(Some(&pushed(3))), 3);
     }
 }

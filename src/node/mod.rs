@@ -13,7 +13,6 @@ mod detector;
 mod exchange;
 mod flow;
 mod guard;
-mod outcome;
 mod state;
 #[cfg(test)]
 mod testing;
@@ -149,6 +148,7 @@ impl Node {
             Input::Shutdown => self.on_shutdown(),
         }
         self.go_on_checking();
+        self.exchange.pump(&mut self.base);
         self.run_due();
         Ok(())
     }
@@ -204,7 +204,6 @@ impl Node {
                 Some(Due::Timer(timer)) => self.on_timer(timer),
             }
         }
-        self.exchange.tell_fresh(&mut self.base);
         self.base.watch_ring();
         self.base.notice_edges();
         self.base.send_waiting_accusations();
@@ -221,7 +220,7 @@ impl Node {
             Timer::Cycles => base.look_for_cycles(),
             Timer::Name => base.name_later(),
             Timer::Redial => base.redial(),
-            Timer::Late => self.exchange.tell_gathered(base),
+            Timer::Fetch => self.exchange.on_fetch_timeout(base),
             Timer::Recover => base.recover_later(),
             Timer::Standing => base.look_at_ranks(),
             Timer::Probe => base.probe(),
@@ -262,11 +261,6 @@ impl Node {
     }
 
     fn on_message(&mut self, link: LinkId, node: NodeId, message: Message, len: usize) {
-        if message.kind() != Kind::Hello {
-            if let Some(link) = self.base.links.get_mut(link) {
-                link.spoke();
-            }
-        }
         match message {
             Message::Hello(m) => self.on_hello(link, &m),
             Message::Request(m) => self.on_request(link, m, len),

@@ -22,8 +22,8 @@ pub(crate) enum Timer {
     Name,
     /// The next dial of an upstream or a hint.
     Redial,
-    /// A hub tells its askers what it has gathered (R41).
-    Late,
+    /// The fetch under way has taken too long.
+    Fetch,
     /// A higher own version is allowed again (R6).
     Recover,
     /// A look at the ranks of the ring.
@@ -42,7 +42,7 @@ const TIMERS: [Timer; 11] = [
     Timer::Cycles,
     Timer::Name,
     Timer::Redial,
-    Timer::Late,
+    Timer::Fetch,
     Timer::Recover,
     Timer::Standing,
     Timer::Probe,
@@ -206,10 +206,10 @@ mod tests {
     fn a_cleared_timer_is_not_due() {
         let mut timers = Timers::default();
         timers.set(Timer::Round, at(1));
-        timers.set(Timer::Late, at(1));
+        timers.set(Timer::Fetch, at(1));
         timers.clear(Timer::Round);
-        assert!(!timers.is_set(Timer::Round) && timers.is_set(Timer::Late));
-        assert_eq!(due(&mut timers, 1), [Due::Timer(Timer::Late)]);
+        assert!(!timers.is_set(Timer::Round) && timers.is_set(Timer::Fetch));
+        assert_eq!(due(&mut timers, 1), [Due::Timer(Timer::Fetch)]);
     }
 
     /// A request that was replaced by a later one on the same link has its own deadline.

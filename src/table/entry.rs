@@ -35,11 +35,15 @@ pub(crate) enum Way {
 
 pub(crate) struct Entry {
     pub(crate) node: NodeId,
-    /// The hash of (node, version, beat), which fingerprints, filters and sketches are made of.
+    /// The hash of (node, version, beat), which fingerprints and short IDs are made of.
     pub(crate) hash: u64,
+    /// The version of the log at which it last changed.
+    pub(crate) stamp: u64,
     pub(crate) deadline: Instant,
     version: u64,
     beat: u32,
+    pub(super) older: Slot,
+    pub(super) newer: Slot,
     pub(super) heap_pos: u32,
     /// Who told.
     pub(crate) via: Via,
@@ -62,9 +66,12 @@ impl Entry {
         Self {
             node: record.node,
             hash: rng::record_hash(&record.node, record.sequence),
+            stamp: 0,
             deadline,
             version: record.sequence.version,
             beat: record.sequence.beat,
+            older: 0,
+            newer: 0,
             heap_pos: 0,
             via,
             first_seen_s: 0,

@@ -287,6 +287,8 @@ impl Table {
                 self.tombstones.insert(entry, slot);
             }
             self.deadlines.moved(&mut self.entries, slot);
+            self.log.unlink(&mut self.entries, slot);
+            self.log.push(&mut self.entries, slot);
         }
     }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::id::Prefix;
 use crate::limits::caps;
 use crate::rng::Stream;
-use crate::table::{Entry, Slot, Table};
+use crate::table::{Entry, Listed, Slot, Table};
 use crate::wire::Nodes;
 
 /// The lowest byte of a record's version.
@@ -30,11 +30,12 @@ fn sorted(named: &Nodes) -> Vec<(u64, u8)> {
 }
 
 impl Table {
-    /// Some of the entries, at random: as many as a sample has, the own record among them.
-    pub(crate) fn some(&self, random: &mut Stream) -> Vec<Slot> {
+    /// The changes after `version`; when there have been more than a sample has, the own record
+    /// and others at random.
+    pub(crate) fn sample_since(&self, version: u64, random: &mut Stream) -> Listed {
         const MOST: usize = caps::SAMPLE;
-        if self.len() <= MOST {
-            return self.all();
+        if self.version() - version <= MOST as u64 {
+            return self.since(version);
         }
         let slots = self.entries.slots();
         let mut drawn: Vec<_> = (1..MOST).map(|_| random.below(slots) as Slot).collect();
@@ -42,13 +43,27 @@ impl Table {
         drawn.sort_unstable();
         drawn.dedup();
         drawn.retain(|slot| self.get(*slot).is_some_and(|e| !e.is_tombstone()));
-        drawn
+        Listed {
+            slots: drawn,
+            to: self.version(),
+        }
     }
 
     /// Names the nodes of these entries.
     pub(crate) fn nodes(&self, slots: &[Slot]) -> Nodes {
         let entries = slots.iter().filter_map(|slot| self.get(*slot));
         Nodes::of(entries.map(|e| (e.node, e.sequence().version)))
+    }
+
+    /// The slots, of those given, whose nodes are not named, or at an older version.
+    pub(crate) fn unnamed(&self, slots: &[Slot], named: &Nodes) -> Vec<Slot> {
+        let named = sorted(named);
+        let is_news = |e: &Entry| {
+            let found = named.binary_search_by_key(&e.node.prefix().number(), |(b, _)| *b);
+            found.map_or(true, |i| is_newer(low(e), named[i].1))
+        };
+        let unnamed = |slot: &Slot| self.get(*slot).is_some_and(is_news);
+        slots.iter().copied().filter(unnamed).collect()
     }
 
     /// Of the nodes named, those whose records would be taken in: of unknown ones as many as there

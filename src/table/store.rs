@@ -15,6 +15,7 @@ use crate::table::deadlines::{Deadlines, Overdue};
 use crate::table::downs::{Down, Downs};
 use crate::table::entry::{Entry, Slot, Way};
 use crate::table::evictor::Evictor;
+use crate::table::log::Log;
 use crate::table::ring::{Ranked, Ring};
 use crate::table::slab::Slab;
 use crate::table::tombstones::Tombstones;
@@ -28,6 +29,7 @@ pub(crate) struct Table {
     pub(super) keyed: Keyed,
     pub(super) deadlines: Deadlines,
     pub(super) overdue: Overdue,
+    pub(super) log: Log,
     pub(super) dead: Dead,
     pub(super) downs: Downs,
     pub(super) evictor: Evictor,
@@ -35,6 +37,8 @@ pub(crate) struct Table {
     pub(super) capacity: usize,
     pub(super) fingerprint: u64,
     pub(super) strata: Strata,
+    /// For sets of short IDs that others choose.
+    pub(super) set_key: u64,
     pub(super) live: usize,
     /// Rises with what records say of upstreams.
     pub(super) edges: u64,
@@ -52,6 +56,7 @@ impl Table {
             keyed: Keyed::new(seed, Purpose::Index),
             deadlines: Deadlines::default(),
             overdue: Overdue::default(),
+            log: Log::default(),
             dead: Dead::default(),
             downs: Downs::default(),
             evictor: Evictor::new(Keyed::new(seed, Purpose::Eviction), capacity),
@@ -59,6 +64,7 @@ impl Table {
             capacity,
             fingerprint: 0,
             strata: Strata::default(),
+            set_key: Keyed::new(seed, Purpose::Index).hash(b"sets"),
             live: 0,
             edges: 0,
             ring: Ring::new(own, ring),
@@ -89,6 +95,11 @@ impl Table {
     /// The wrapping sum of the hashes of all (node, version, beat).
     pub(crate) fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// The version of the change log.
+    pub(crate) fn version(&self) -> u64 {
+        self.log.version()
     }
 
     pub(crate) fn find(&self, node: &NodeId) -> Option<Slot> {
@@ -352,6 +363,7 @@ impl Table {
         self.index.insert_unique(hash, slot, |s| {
             entries.get(*s).map_or(0, |e| keyed.hash(e.node.as_bytes()))
         });
+        self.log.push(&mut self.entries, slot);
         if node == self.own {
             self.own_slot = Some(slot);
         } else {
@@ -368,6 +380,7 @@ impl Table {
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Entry> {
         let node = self.get(slot)?.node;
         self.deadlines.remove(&mut self.entries, slot);
+        self.log.unlink(&mut self.entries, slot);
         let hash = self.keyed.hash(node.as_bytes());
         if let Ok(found) = self.index.find_entry(hash, |s| *s == slot) {
             found.remove();
@@ -412,6 +425,7 @@ impl Table {
         self.overdue
             .check(overdue.map(|(slot, e)| (e.lifetime_s(), slot)));
         self.ring.check(self.live_peers());
+        self.log.check(&self.entries);
     }
 }
 

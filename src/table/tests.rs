@@ -12,11 +12,10 @@ use crate::record::{RecordError, Sequence, write_body};
 use crate::ring::RingKey;
 use crate::rng::{Purpose, Stream};
 use crate::time::Instant;
-use crate::wire::WireRecord;
+use crate::wire::{ShortIdScheme, ShortIds, WireRecord};
 
 mod down;
 mod edges;
-mod frontier;
 mod full;
 
 fn node(n: u64) -> NodeId {
@@ -281,9 +280,55 @@ fn a_version_far_above_the_known_one_is_refused() {
     assert!(matches!(w.put(1, first + 2 * step, 0, 900), Merged::New(_)));
 }
 
-/// R40: what two tables differ by, as the filter of one tells.
 #[test]
-fn a_filter_tells_both_ends_what_they_lack() {
+fn a_delta_is_what_changed_in_the_order_of_change() {
+    let mut w = writer(100);
+    for n in 0..20 {
+        w.put(n, 1, 0, 900);
+    }
+    let mark = w.table.version();
+    w.put(7, 2, 0, 900);
+    w.put(3, 2, 0, 900);
+    w.put(5, 1, 1, 900);
+    let listed = w.table.since(mark);
+    let nodes: Vec<_> = listed
+        .slots
+        .iter()
+        .filter_map(|s| w.table.get(*s))
+        .map(|e| e.node)
+        .collect();
+    assert_eq!(nodes, [node(7), node(3), node(5)], "a renewal is a change");
+    assert_eq!(w.table.since(0).slots.len(), 20);
+}
+
+/// R15: pages stay complete while the table changes underneath.
+#[test]
+fn pages_cover_everything_while_records_change() {
+    let mut w = writer(100);
+    for n in 0..50 {
+        w.put(n, 1, 0, 900);
+    }
+    let mut seen = Vec::new();
+    let (mut cursor, mut pages) = (0, 0);
+    while cursor < w.table.version() {
+        let listed = w.table.since(cursor);
+        let (page, to) = w.table.page_to(w.now, &listed, None, 300);
+        seen.extend(page.iter().map(|r| (r.node, r.sequence.version)));
+        assert!(to > cursor);
+        cursor = to;
+        pages += 1;
+        if pages < 5 {
+            w.put(pages, 2, 0, 900);
+        }
+    }
+    for entry in w.table.entries() {
+        assert!(seen.contains(&(entry.node, entry.sequence().version)));
+    }
+    assert!(pages > 5);
+}
+
+#[test]
+fn an_announcement_finds_exactly_what_is_missing() {
     let (mut a, mut b) = (writer(2_000), writer(2_000));
     for n in 0..1_000 {
         a.put(n, 1, 0, 900);
@@ -291,84 +336,16 @@ fn a_filter_tells_both_ends_what_they_lack() {
     for n in 300..1_100 {
         b.put(n, 1, 0, 900);
     }
-    // Another version and another beat are other records.
-    b.put(400, 2, 0, 900);
-    b.put(500, 1, 1, 900);
-    let shown = a.table.filter(77);
-    let told = b.table.filtered(&shown);
-    let around = |n: usize, expected: usize| (expected - 3..=expected).contains(&n);
-    assert!(
-        around(told.only_ours.len(), 102),
-        "{}",
-        told.only_ours.len()
+    let announced = a
+        .table
+        .announce(&a.table.since(0).slots, ShortIdScheme::plain(77, 4));
+    let want = ShortIds::of(announced.scheme(), b.table.missing(&announced).into_iter());
+    assert_eq!(want.len(), 300);
+    assert_eq!(a.table.wanted(&want).len(), 300);
+    assert_eq!(
+        b.table
+            .unannounced(&b.table.since(0).slots, &announced)
+            .len(),
+        100
     );
-    assert!(around(told.missing.len(), 302), "{}", told.missing.len());
-    assert!(told.complete);
-    let wanted = a.table.in_filter(&shown, &told.missing);
-    assert_eq!(wanted.len(), told.missing.len());
-    // What has come since is not among the places.
-    a.put(5_000, 1, 0, 900);
-    assert_eq!(a.table.in_filter(&shown, &told.missing).len(), wanted.len());
-}
-
-/// R40: who shows all that it has lacks the rest, and what is newer.
-#[test]
-fn all_but_what_was_shown() {
-    let (mut a, mut b) = (writer(100), writer(100));
-    for n in 0..10 {
-        a.put(n, 1 + n % 2, 0, 900);
-    }
-    for n in 0..4 {
-        b.put(n, 1, 0, 900);
-    }
-    let shown = b.table.page(b.now, &b.table.all(), None, 9_000).0;
-    let lacks = a.table.all_but(&shown);
-    let mut nodes: Vec<_> = lacks
-        .iter()
-        .filter_map(|s| a.table.get(*s))
-        .map(|e| e.node)
-        .collect();
-    nodes.sort_unstable();
-    let mut expected: Vec<_> = [1, 3, 4, 5, 6, 7, 8, 9].map(node).into();
-    expected.sort_unstable();
-    assert_eq!(nodes, expected);
-}
-
-/// R27: the same by a sketch, where few differ.
-#[test]
-fn a_sketch_tells_both_ends_what_they_lack() {
-    let (mut a, mut b) = (writer(2_000), writer(2_000));
-    for n in 0..1_000 {
-        a.put(n, 1, 0, 900);
-        b.put(n + 5, 1, 0, 900);
-    }
-    let sketch = a.table.sketch(77, crate::sketch::Plan::of(10));
-    let told = b.table.differences(77, &sketch);
-    assert!(told.complete);
-    assert_eq!((told.only_ours.len(), told.missing.len()), (5, 5));
-    let wanted = a.table.in_sketch(77, sketch.parts(), &told.missing);
-    let nodes: Vec<_> = wanted
-        .iter()
-        .filter_map(|s| a.table.get(*s))
-        .map(|e| e.node)
-        .collect();
-    assert_eq!(nodes, [0, 1, 2, 3, 4].map(node));
-}
-
-/// R15: a page says how far it has come.
-#[test]
-fn pages_cover_everything() {
-    let mut w = writer(100);
-    for n in 0..50 {
-        w.put(n, 1, 0, 900);
-    }
-    let (all, mut seen, mut pages) = (w.table.all(), 0, 0);
-    while seen < all.len() {
-        let (page, covered) = w.table.page(w.now, &all[seen..], None, 300);
-        assert_eq!(page.len(), covered);
-        assert!(covered > 0);
-        seen += covered;
-        pages += 1;
-    }
-    assert!(pages > 5);
 }

@@ -17,13 +17,12 @@ use crate::ring::Position;
 use crate::sketch::Strata;
 use crate::wire::accusations;
 use crate::wire::columns::Refusals;
-use crate::wire::filter::{Filter, Picks};
 use crate::wire::message::{
-    Ask, Beat, DialBack, Goodbye, GoodbyeReason, Hello, Message, News, Request, Response, Shows,
-    Update, Walk,
+    Ask, Beat, Brief, Content, Cursor, Delta, DialBack, Digest, Goodbye, GoodbyeReason, Hello,
+    Message, News, Request, Response, Update, Walk,
 };
 use crate::wire::page::{self, PageError, Records};
-use crate::wire::sets::{Nodes, Sketch};
+use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// What is wrong with bytes that are no protobuf message, to be shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,9 +57,12 @@ pub enum DecodeError {
     /// A path that is empty, longer than 64 nodes, or names a node twice.
     #[error("a path has 1 to {} distinct nodes", contract::HOPS)]
     Path,
-    /// A request that shows its table in more than one way.
-    #[error("a request has a filter, a sketch, or is partial")]
-    Shows,
+    /// A walk with only one of origin and path, or with another first node than its origin.
+    #[error("a forwarded request's path begins with its origin")]
+    Walk,
+    /// A delta with more than one of records, announcement and sketch, or that ends before it begins.
+    #[error("a delta has records, an announcement or a sketch, and ends after it begins")]
+    Delta,
     /// More accusations than a message may have, or of nodes that it does not name.
     #[error(
         "a message has at most {} accusations, of nodes that it names",
@@ -87,7 +89,8 @@ impl DecodeError {
             Self::Columns(_) => "columns",
             Self::Page(_) => "page",
             Self::Path => "path",
-            Self::Shows => "shows",
+            Self::Walk => "walk",
+            Self::Delta => "delta",
             Self::Accusations => "accusations",
             Self::Address => "address",
         }
@@ -142,12 +145,8 @@ fn hello(m: pb::Hello) -> Hello {
         seen,
     } = m;
     Hello {
-        min_version: min_version.max(1),
-        max_version: if max_version == 0 {
-            min_version.max(1)
-        } else {
-            max_version
-        },
+        min_version,
+        max_version,
         features,
         epoch,
         cluster,
@@ -168,6 +167,28 @@ fn socket(bytes: &[u8]) -> Option<SocketAddr> {
     ))
 }
 
+fn digest(m: pb::Digest) -> Digest {
+    let pb::Digest {
+        version,
+        count,
+        fingerprint,
+        partial,
+    } = m;
+    Digest {
+        version,
+        count,
+        fingerprint,
+        partial,
+    }
+}
+
+fn cursor(m: pb::Cursor) -> Cursor {
+    Cursor {
+        epoch: m.epoch,
+        version: m.version,
+    }
+}
+
 fn path(bytes: &Bytes) -> Result<Vec<NodeId>, DecodeError> {
     if bytes.len() % NodeId::LEN != 0 {
         return Err(DecodeError::NodeId("path"));
@@ -185,6 +206,20 @@ fn path(bytes: &Bytes) -> Result<Vec<NodeId>, DecodeError> {
         return Err(DecodeError::Path);
     }
     Ok(nodes)
+}
+
+fn walk(origin: &Bytes, path_bytes: &Bytes) -> Result<Option<Walk>, DecodeError> {
+    match (origin.is_empty(), path_bytes.is_empty()) {
+        (true, true) => return Ok(None),
+        (false, false) => {}
+        _ => return Err(DecodeError::Walk),
+    }
+    let origin = NodeId::from_slice(origin).ok_or(DecodeError::NodeId("origin"))?;
+    let path = path(path_bytes)?;
+    if path.first() != Some(&origin) {
+        return Err(DecodeError::Walk);
+    }
+    Ok(Some(Walk { origin, path }))
 }
 
 fn checked<T>(value: T, is_consistent: bool, what: &'static str) -> Result<T, DecodeError> {
@@ -212,9 +247,21 @@ pub(super) fn refusals(m: Option<pb::Refusals>) -> Result<Refusals, DecodeError>
     checked(refusals, ok, "refusals")
 }
 
+fn short_ids(m: pb::ShortIds) -> Result<ShortIds, DecodeError> {
+    let width = u8::try_from(m.width).unwrap_or(0);
+    let list = ShortIds {
+        salt: m.salt,
+        width,
+        parts: m.parts,
+        ids: m.ids,
+    };
+    let ok = list.is_consistent();
+    checked(list, ok, "short IDs")
+}
+
 fn sketch(m: pb::Sketch) -> Result<Sketch, DecodeError> {
-    let pb::Sketch { parts, sums } = m;
-    let sketch = Sketch { parts, sums };
+    let pb::Sketch { salt, parts, sums } = m;
+    let sketch = Sketch { salt, parts, sums };
     let ok = sketch.is_consistent();
     checked(sketch, ok, "sketch")
 }
@@ -226,42 +273,54 @@ fn nodes(m: pb::Nodes) -> Result<Nodes, DecodeError> {
     checked(nodes, ok, "nodes")
 }
 
+fn delta(m: pb::Delta) -> Result<Delta, DecodeError> {
+    let content = match (m.records, m.announced, m.sketch, m.nodes) {
+        (None, None, None, None) => Content::Empty,
+        (Some(r), None, None, None) => Content::Records(records(&r)?),
+        (None, Some(s), None, None) => Content::Announced(short_ids(s)?),
+        (None, None, Some(s), None) => Content::Sketch(sketch(s)?),
+        (None, None, None, Some(n)) => Content::Nodes(nodes(n)?),
+        _ => return Err(DecodeError::Delta),
+    };
+    if m.to < m.from {
+        return Err(DecodeError::Delta);
+    }
+    Ok(Delta {
+        from: m.from,
+        to: m.to,
+        content,
+    })
+}
+
 fn prefixes(bytes: Bytes, what: &'static str) -> Result<Bytes, DecodeError> {
     let ok = bytes.len() % Prefix::LEN == 0;
     checked(bytes, ok, what)
 }
 
-/// How the asker shows its table: in one way.
-fn shows(m: &mut pb::Request) -> Result<Shows, DecodeError> {
-    let (filter, set) = (core::mem::take(&mut m.filter), m.sketch.take());
-    match (m.partial, filter.is_empty(), set) {
-        (false, true, None) => Ok(Shows::All),
-        (true, true, None) => Ok(Shows::Partial),
-        (false, false, None) => Filter::decode(m.id, &filter)
-            .map(Shows::Filter)
-            .ok_or(DecodeError::Columns("filter")),
-        (false, true, Some(set)) => Ok(Shows::Sketch(sketch(set)?)),
-        _ => Err(DecodeError::Shows),
-    }
-}
-
-fn request(mut m: pb::Request) -> Result<Request, DecodeError> {
-    let walk = (!m.path.is_empty()).then(|| path(&m.path)).transpose()?;
-    let own = Sequence {
-        version: m.own_version,
-        beat: m.own_beat,
-    };
+fn request(m: pb::Request) -> Result<Request, DecodeError> {
     Ok(Request {
         id: RequestId::new(m.id),
-        state: m.state,
+        brief: m.state.map(|state| Brief { state, log: m.log }),
         hop_limit: m.hop_limit.min(contract::HOPS as u32) as u8,
-        walk: walk.and_then(Walk::of),
-        count: m.count,
-        shows: shows(&mut m)?,
-        records: records(&m.records)?,
-        own: (own, m.own_check as u16),
-        overdue: prefixes(m.overdue, "overdue")?,
+        walk: walk(&m.origin, &m.path)?,
+        digest: m.digest.map(digest).unwrap_or_default(),
+        cursor: m.cursor.map(cursor),
+        own: Sequence {
+            version: m.own_version,
+            beat: m.own_beat,
+        },
+        push: m.push.map(delta).transpose()?,
+        want: m.want.map(short_ids).transpose()?,
         fetch: prefixes(m.fetch, "fetch")?,
+        overdue: prefixes(m.overdue, "overdue")?,
+        own_check: m.own_check as u16,
+        // Of another length, it is a later version's.
+        strata: if m.strata.len() == Strata::LEN {
+            m.strata
+        } else {
+            Bytes::new()
+        },
+        plain: m.plain,
     })
 }
 
@@ -275,20 +334,9 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
     };
     Ok(Response {
         id: RequestId::new(m.id),
-        count: m.count,
-        same: m.same,
-        records: records(&m.records)?,
-        wants: Picks::decode(&m.wants).ok_or(DecodeError::Columns("wants"))?,
-        later: m.later,
-        cut: m.cut,
-        partial: m.partial,
-        nodes: m.nodes.map(nodes).transpose()?.unwrap_or_default(),
-        // Of another length, it is a later version's.
-        strata: if m.strata.len() == Strata::LEN {
-            m.strata
-        } else {
-            Bytes::new()
-        },
+        digest: m.digest.map(digest).unwrap_or_default(),
+        cursor: m.cursor.map(cursor),
+        delta: m.delta.map(delta).transpose()?,
         renewed: records(&m.renewed)?,
         refusals: refusals(m.refusals)?,
         busy,
@@ -297,16 +345,17 @@ fn response(m: pb::Response) -> Result<Response, DecodeError> {
 
 fn update(m: pb::Update) -> Result<Update, DecodeError> {
     let is_news = m.news.is_some() || m.accusations.is_some();
-    let news = m.news.as_ref().map(records).transpose()?;
+    let records = m.news.as_ref().map(records).transpose()?;
     let accusations = m.accusations.as_ref();
     let accusations = accusations.map(|m| accusations::decode(m).ok_or(DecodeError::Accusations));
     let accusations = accusations.transpose()?;
     Ok(Update {
         request: (m.request != 0).then_some(RequestId::new(m.request)),
-        records: records(&m.records)?,
+        digest: m.digest.map(digest),
+        delta: m.delta.map(delta).transpose()?,
         refusals: refusals(m.refusals)?,
         news: is_news.then(|| News {
-            records: news.unwrap_or_default(),
+            records: records.unwrap_or_default(),
             accusations: accusations.unwrap_or_default(),
             until: Position::new(m.until),
         }),

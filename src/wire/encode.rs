@@ -15,10 +15,11 @@ use crate::record::Sequence;
 use crate::wire::accusations;
 use crate::wire::columns::Refusals;
 use crate::wire::message::{
-    Ask, Beat, DialBack, Goodbye, GoodbyeReason, Hello, Message, Request, Response, Shows, Update,
+    Ask, Beat, Content, Cursor, Delta, DialBack, Digest, Goodbye, GoodbyeReason, Hello, Message,
+    Request, Response, Update,
 };
 use crate::wire::page::{self, Records};
-use crate::wire::sets::{Nodes, Sketch};
+use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// Encodes a message in its envelope.
 #[must_use]
@@ -91,12 +92,8 @@ fn hello(m: Hello) -> pb::Hello {
         seen,
     } = m;
     pb::Hello {
-        min_version: if min_version == 1 { 0 } else { min_version },
-        max_version: if max_version == min_version {
-            0
-        } else {
-            max_version
-        },
+        min_version,
+        max_version,
         features,
         epoch,
         cluster,
@@ -109,6 +106,33 @@ fn socket(at: SocketAddr) -> Bytes {
     match at.ip() {
         IpAddr::V4(ip) => [&ip.octets()[..], &port].concat().into(),
         IpAddr::V6(ip) => [&ip.octets()[..], &port].concat().into(),
+    }
+}
+
+fn digest(m: Digest) -> pb::Digest {
+    let Digest {
+        version,
+        count,
+        fingerprint,
+        partial,
+    } = m;
+    pb::Digest {
+        version,
+        count,
+        fingerprint,
+        partial,
+    }
+}
+
+/// Nothing of a digest that says nothing.
+fn shown(m: Digest) -> Option<pb::Digest> {
+    (m != Digest::default()).then(|| digest(m))
+}
+
+fn cursor(m: Cursor) -> pb::Cursor {
+    pb::Cursor {
+        epoch: m.epoch,
+        version: m.version,
     }
 }
 
@@ -130,9 +154,18 @@ pub(super) fn refusals(m: Refusals) -> Option<pb::Refusals> {
     })
 }
 
+fn short_ids(m: ShortIds) -> pb::ShortIds {
+    pb::ShortIds {
+        salt: m.salt,
+        width: u32::from(m.width),
+        ids: m.ids,
+        parts: m.parts,
+    }
+}
+
 fn sketch(m: Sketch) -> pb::Sketch {
-    let Sketch { parts, sums } = m;
-    pb::Sketch { parts, sums }
+    let Sketch { salt, parts, sums } = m;
+    pb::Sketch { salt, parts, sums }
 }
 
 fn nodes(m: Nodes) -> pb::Nodes {
@@ -140,52 +173,54 @@ fn nodes(m: Nodes) -> pb::Nodes {
     pb::Nodes { prefixes, versions }
 }
 
-fn request(m: Request) -> pb::Request {
-    let (Sequence { version, beat }, own_check) = m.own;
-    let mut out = pb::Request {
-        id: m.id.get(),
-        state: m.state,
-        hop_limit: u32::from(m.hop_limit),
-        path: m.walk.map(|walk| path(walk.path())).unwrap_or_default(),
-        count: m.count,
-        records: records(&m.records),
-        own_version: version,
-        own_beat: beat,
-        own_check: u32::from(own_check),
-        overdue: m.overdue,
-        fetch: m.fetch,
-        ..pb::Request::default()
+fn delta(m: Delta) -> pb::Delta {
+    let mut out = pb::Delta {
+        from: m.from,
+        to: m.to,
+        ..pb::Delta::default()
     };
-    match m.shows {
-        Shows::All => {}
-        Shows::Partial => out.partial = true,
-        Shows::Filter(filter) => out.filter = filter.encode().into(),
-        Shows::Sketch(s) => out.sketch = Some(sketch(s)),
+    match m.content {
+        Content::Empty => {}
+        Content::Records(r) => out.records = Some(records(&r)),
+        Content::Announced(s) => out.announced = Some(short_ids(s)),
+        Content::Sketch(s) => out.sketch = Some(sketch(s)),
+        Content::Nodes(n) => out.nodes = Some(nodes(n)),
     }
     out
 }
 
+fn request(m: Request) -> pb::Request {
+    let Sequence { version, beat } = m.own;
+    let (origin, path) = m.walk.map_or_else(Default::default, |w| {
+        (Bytes::copy_from_slice(w.origin.as_bytes()), path(&w.path))
+    });
+    pb::Request {
+        id: m.id.get(),
+        hop_limit: u32::from(m.hop_limit),
+        origin,
+        path,
+        digest: shown(m.digest),
+        cursor: m.cursor.map(cursor),
+        own_version: version,
+        own_beat: beat,
+        push: m.push.map(delta),
+        want: m.want.map(short_ids),
+        fetch: m.fetch,
+        overdue: m.overdue,
+        own_check: u32::from(m.own_check),
+        state: m.brief.map(|brief| brief.state),
+        log: m.brief.map_or(0, |brief| brief.log),
+        strata: m.strata,
+        plain: m.plain,
+    }
+}
+
 fn response(m: Response) -> pb::Response {
-    let Response {
-        same,
-        later,
-        cut,
-        partial,
-        count,
-        strata,
-        ..
-    } = m;
     pb::Response {
         id: m.id.get(),
-        count,
-        same,
-        records: records(&m.records),
-        wants: m.wants.encode().into(),
-        later,
-        cut,
-        partial,
-        nodes: (!m.nodes.is_empty()).then(|| nodes(m.nodes)),
-        strata,
+        digest: shown(m.digest),
+        cursor: m.cursor.map(cursor),
+        delta: m.delta.map(delta),
         renewed: records(&m.renewed),
         refusals: refusals(m.refusals),
         busy: m.busy.map(|(wait, sample)| pb::Busy {
@@ -196,18 +231,19 @@ fn response(m: Response) -> pb::Response {
 }
 
 fn update(m: Update) -> pb::Update {
-    let (mut news, mut accusations, mut until) = (None, None, 0);
-    if let Some(m) = m.news {
-        let silent = m.records.is_empty() && !m.accusations.is_empty();
-        news = (!silent).then(|| records(&m.records));
-        accusations = accusations::encode(&m.accusations);
-        until = m.until.get();
+    let (mut records, mut accusations, mut until) = (None, None, 0);
+    if let Some(news) = m.news {
+        let silent = news.records.is_empty() && !news.accusations.is_empty();
+        records = (!silent).then(|| self::records(&news.records));
+        accusations = accusations::encode(&news.accusations);
+        until = news.until.get();
     }
     pb::Update {
         request: m.request.map_or(0, |id| id.get()),
-        records: records(&m.records),
+        digest: m.digest.map(digest),
+        delta: m.delta.map(delta),
         refusals: refusals(m.refusals),
-        news,
+        news: records,
         until,
         accusations,
         same_key: m.same_key.map(socket_bytes),
@@ -216,7 +252,15 @@ fn update(m: Update) -> pb::Update {
 
 /// As `socket` reads it.
 fn socket_bytes(at: Option<SocketAddr>) -> Bytes {
-    at.map(socket).unwrap_or_default()
+    let mut bytes = Vec::new();
+    if let Some(at) = at {
+        match at.ip() {
+            IpAddr::V4(ip) => bytes.extend_from_slice(&ip.octets()),
+            IpAddr::V6(ip) => bytes.extend_from_slice(&ip.octets()),
+        }
+        bytes.extend_from_slice(&at.port().to_be_bytes());
+    }
+    bytes.into()
 }
 
 fn beat(m: Beat) -> pb::Beat {

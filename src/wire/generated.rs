@@ -4,7 +4,7 @@
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Envelope {
     /// A kind that the receiver does not know is counted and ignored.
-    #[prost(oneof = "envelope::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "envelope::Kind", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
     pub kind: ::core::option::Option<envelope::Kind>,
 }
 /// Nested message and enum types in `Envelope`.
@@ -12,40 +12,41 @@ pub mod envelope {
     /// A kind that the receiver does not know is counted and ignored.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
-        #[prost(message, tag = "1")]
-        Hello(super::Hello),
         #[prost(message, tag = "2")]
-        Request(super::Request),
+        Hello(super::Hello),
         #[prost(message, tag = "3")]
-        Response(super::Response),
+        Request(super::Request),
         #[prost(message, tag = "4")]
-        Update(super::Update),
+        Response(super::Response),
         #[prost(message, tag = "5")]
-        Goodbye(super::Goodbye),
+        Update(super::Update),
         #[prost(message, tag = "6")]
-        Beat(super::Beat),
+        Goodbye(super::Goodbye),
         #[prost(message, tag = "7")]
-        Ask(super::Ask),
+        Beat(super::Beat),
         #[prost(message, tag = "8")]
+        Ask(super::Ask),
+        #[prost(message, tag = "9")]
         DialBack(super::DialBack),
     }
 }
 /// The first message in both directions of a link.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Hello {
-    /// The range of versions that the sender understands; absent: 1, and the same
-    /// as the lowest.
+    /// The range of versions that the sender understands.
     #[prost(uint32, tag = "1")]
     pub min_version: u32,
     #[prost(uint32, tag = "2")]
     pub max_version: u32,
-    /// Bit set of abilities; a kind or field that needs a bit is not sent to a peer
-    /// that has not set it, but for 8. 1: signs its records. 2: takes none that is not signed.
-    /// 4: was dialled since nothing came over the link before, whose place it takes.
-    /// 8: takes no DialBack.
-    #[prost(uint32, tag = "3")]
-    pub features: u32,
-    /// Drawn at random at every start of the node.
+    /// Bit set of optional abilities; a kind or field that needs a bit is not sent
+    /// to a peer that has not set it. 1: takes sketches. 2: takes nodes in a delta.
+    /// 4: signs its records. 8: takes none that is not signed.
+    /// 16: was dialled since nothing came over the link before, whose place it takes.
+    /// 32: takes DialBack.
+    #[prost(uint64, tag = "3")]
+    pub features: u64,
+    /// Drawn at random at every start of the node. Cursors into the sender's log
+    /// are good for one epoch.
     #[prost(fixed64, tag = "4")]
     pub epoch: u64,
     /// SipHash-1-3 with a zero key of the cluster's name; 0 if that is empty.
@@ -56,20 +57,61 @@ pub struct Hello {
     #[prost(bytes = "bytes", tag = "6")]
     pub seen: ::prost::bytes::Bytes,
 }
+/// A summary of a node's table. In a Response, count and fingerprint are absent
+/// when they equal those in the Request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Digest {
+    /// The version of the sender's change log: it rises with every change.
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+    /// Number of records in the table, the sender's own included.
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
+    /// 64-bit fingerprint of the set of (node, version, beat).
+    #[prost(fixed64, tag = "3")]
+    pub fingerprint: u64,
+    /// The table is full: what it lacks says nothing.
+    #[prost(bool, tag = "4")]
+    pub partial: bool,
+}
+/// How much of a node's change log the receiver of its records has merged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Cursor {
+    #[prost(fixed64, tag = "1")]
+    pub epoch: u64,
+    #[prost(uint64, tag = "2")]
+    pub version: u64,
+}
 // A page of records is `bytes` in the format that ../../README.md describes:
-// sorted by node ID and packed. Empty: no records. Filters and lists of places
-// are `bytes`, too, and described there.
+// sorted by node ID and packed. Empty: no records.
 
+/// Short IDs of records: an announcement, or what is wanted of one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShortIds {
+    #[prost(fixed32, tag = "1")]
+    pub salt: u32,
+    /// Bytes of each short ID: 2 to 8.
+    #[prost(uint32, tag = "2")]
+    pub width: u32,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub ids: ::prost::bytes::Bytes,
+    /// As cut for a sketch of so many parts: 16 bits, and above them the part.
+    /// 0: plain.
+    #[prost(uint32, tag = "4")]
+    pub parts: u32,
+}
 /// A set, such that two of them tell what the sets differ by: the set is cut into
 /// parts, and of each part these are the sums of the powers 1, 3, 5, ... of its
 /// elements in GF(2^16).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Sketch {
+    #[prost(fixed32, tag = "1")]
+    pub salt: u32,
     /// 1 to 2,000.
-    #[prost(uint32, tag = "1")]
+    #[prost(uint32, tag = "2")]
     pub parts: u32,
     /// Two bytes a sum, little-endian; for each part the same number, 1 to 14.
-    #[prost(bytes = "bytes", tag = "2")]
+    #[prost(bytes = "bytes", tag = "3")]
     pub sums: ::prost::bytes::Bytes,
 }
 /// Records by the beginning of their node IDs: for a receiver whose table is
@@ -83,6 +125,27 @@ pub struct Nodes {
     #[prost(bytes = "bytes", tag = "2")]
     pub versions: ::prost::bytes::Bytes,
 }
+/// The changes of the sender's table after `from`, up to `to`. As records, as
+/// an announcement of which the receiver fetches what it lacks, as a sketch
+/// of the whole table, or as nodes: a sample of the changes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Delta {
+    #[prost(uint64, tag = "1")]
+    pub from: u64,
+    #[prost(uint64, tag = "2")]
+    pub to: u64,
+    /// A page.
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    pub records: ::core::option::Option<::prost::bytes::Bytes>,
+    #[prost(message, optional, tag = "4")]
+    pub announced: ::core::option::Option<ShortIds>,
+    /// In an answer to whoever takes sketches.
+    #[prost(message, optional, tag = "5")]
+    pub sketch: ::core::option::Option<Sketch>,
+    /// To whoever takes them and has a full table.
+    #[prost(message, optional, tag = "6")]
+    pub nodes: ::core::option::Option<Nodes>,
+}
 /// Node IDs with the sequence below or at which the sender refuses their
 /// records.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -94,96 +157,81 @@ pub struct Refusals {
     #[prost(uint32, repeated, tag = "3")]
     pub beats: ::prost::alloc::vec::Vec<u32>,
 }
-/// What goes along with `state` is not looked at but for `id`. Without filter and
-/// sketch, and unless `partial`, `records` is all that the asker has; where `count`
-/// is more, it has the answerer's own record, too.
+/// What goes along with `state` is not looked at but for `id`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
-    /// Random; the same on every hop of a walk. Salts its filter or sketch.
+    /// Random; the same on every hop of a walk.
     #[prost(fixed64, tag = "1")]
     pub id: u64,
-    /// At rest, in place of all the other fields: the fingerprint of the asker's
-    /// table, hashed with what the asker's own record is. Whoever has the same
-    /// says so; otherwise it answers without records, and is asked in full.
-    #[prost(fixed64, optional, tag = "2")]
-    pub state: ::core::option::Option<u64>,
     /// How many more times the request may be forwarded.
-    #[prost(uint32, tag = "3")]
+    #[prost(uint32, tag = "2")]
     pub hop_limit: u32,
-    /// Number of records in the asker's table.
-    #[prost(uint32, tag = "4")]
-    pub count: u32,
-    /// The asker's table is full: what it lacks says nothing. It is answered with
-    /// `nodes`.
-    #[prost(bool, tag = "5")]
-    pub partial: bool,
-    /// Records that the answerer may lack, or all that the asker has. A page.
-    #[prost(bytes = "bytes", tag = "6")]
-    pub records: ::prost::bytes::Bytes,
-    /// What the asker has.
-    #[prost(bytes = "bytes", tag = "7")]
-    pub filter: ::prost::bytes::Bytes,
-    #[prost(message, optional, tag = "8")]
-    pub sketch: ::core::option::Option<Sketch>,
-    /// The sequence of the asker's own record, and the lowest 16 bits of the hash
-    /// of its body; absent where it is among `records`.
-    #[prost(uint64, tag = "9")]
+    /// On a forwarded request: who asked first, and the nodes it has travelled,
+    /// 32 bytes each, the origin first and the sender last. Absent on a direct
+    /// request, where both are the link's own.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub origin: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub path: ::prost::bytes::Bytes,
+    /// The asker's table, its cursor into the answerer's log, and the sequence of
+    /// its own record.
+    #[prost(message, optional, tag = "5")]
+    pub digest: ::core::option::Option<Digest>,
+    #[prost(message, optional, tag = "6")]
+    pub cursor: ::core::option::Option<Cursor>,
+    #[prost(uint64, tag = "7")]
     pub own_version: u64,
-    #[prost(uint32, tag = "10")]
+    #[prost(uint32, tag = "8")]
     pub own_beat: u32,
-    #[prost(uint32, tag = "11")]
-    pub own_check: u32,
+    /// News for the answerer, when it is small.
+    #[prost(message, optional, tag = "9")]
+    pub push: ::core::option::Option<Delta>,
+    /// Fetch: records of the answerer's announcement. A request with `want` or
+    /// `fetch` is answered with those records and is never forwarded.
+    #[prost(message, optional, tag = "10")]
+    pub want: ::core::option::Option<ShortIds>,
+    /// Fetch by the first eight bytes of the node ID.
+    #[prost(bytes = "bytes", tag = "11")]
+    pub fetch: ::prost::bytes::Bytes,
     /// Records whose renewal is overdue at the asker, by the first eight bytes.
     #[prost(bytes = "bytes", tag = "12")]
     pub overdue: ::prost::bytes::Bytes,
-    /// On a forwarded request: the nodes it has travelled, 32 bytes each, who asked
-    /// first as the first, the sender as the last. Absent on a direct request.
-    #[prost(bytes = "bytes", tag = "13")]
-    pub path: ::prost::bytes::Bytes,
-    /// Fetch: records by the first eight bytes of their node IDs. Such a request is
-    /// answered with those and is never forwarded.
-    #[prost(bytes = "bytes", tag = "14")]
-    pub fetch: ::prost::bytes::Bytes,
+    /// The lowest 16 bits of the hash of the own record's body, so that another
+    /// content under the own sequence is noticed.
+    #[prost(uint32, tag = "13")]
+    pub own_check: u32,
+    /// At rest, in place of all the other fields: the fingerprint of the asker's
+    /// table, hashed with what the asker's own record is. Whoever has the same
+    /// says so; otherwise answers without a delta, and is asked in full.
+    #[prost(fixed64, optional, tag = "14")]
+    pub state: ::core::option::Option<u64>,
+    /// With `state`: the lowest 21 bits of the version of the asker's log.
+    #[prost(uint32, tag = "15")]
+    pub log: u32,
+    /// 40 bytes, to estimate how much the two tables differ; or absent.
+    #[prost(bytes = "bytes", tag = "16")]
+    pub strata: ::prost::bytes::Bytes,
+    /// No sketch: the last ones could not be told.
+    #[prost(bool, tag = "17")]
+    pub plain: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Response {
     #[prost(fixed64, tag = "1")]
     pub id: u64,
-    /// Number of records in the answerer's table.
-    #[prost(uint32, tag = "2")]
-    pub count: u32,
-    /// The table is that of the request.
-    #[prost(bool, tag = "3")]
-    pub same: bool,
-    /// What the asker lacks. A page.
-    #[prost(bytes = "bytes", tag = "4")]
-    pub records: ::prost::bytes::Bytes,
-    /// What the answerer lacks: places in the filter, or elements of the sketch. The
-    /// asker sends those in an Update.
-    #[prost(bytes = "bytes", tag = "5")]
-    pub wants: ::prost::bytes::Bytes,
-    /// The answerer is asking others itself: one Update comes when it has their answer.
-    #[prost(bool, tag = "6")]
-    pub later: bool,
-    /// There is more than fits, or than could be told: to be asked again.
-    #[prost(bool, tag = "7")]
-    pub cut: bool,
-    /// The answerer's table is full.
-    #[prost(bool, tag = "8")]
-    pub partial: bool,
-    /// To an asker whose table is full: a sample.
-    #[prost(message, optional, tag = "9")]
-    pub nodes: ::core::option::Option<Nodes>,
-    /// To a `state` that is another: 40 bytes, to estimate how much the two tables
-    /// differ; or absent.
-    #[prost(bytes = "bytes", tag = "10")]
-    pub strata: ::prost::bytes::Bytes,
+    #[prost(message, optional, tag = "2")]
+    pub digest: ::core::option::Option<Digest>,
+    /// The answerer's cursor into the asker's log.
+    #[prost(message, optional, tag = "3")]
+    pub cursor: ::core::option::Option<Cursor>,
+    #[prost(message, optional, tag = "4")]
+    pub delta: ::core::option::Option<Delta>,
     /// A page: of what the request says is overdue, what has been renewed.
-    #[prost(bytes = "bytes", tag = "11")]
+    #[prost(bytes = "bytes", tag = "5")]
     pub renewed: ::prost::bytes::Bytes,
-    #[prost(message, optional, tag = "12")]
+    #[prost(message, optional, tag = "6")]
     pub refusals: ::core::option::Option<Refusals>,
-    #[prost(message, optional, tag = "13")]
+    #[prost(message, optional, tag = "7")]
     pub busy: ::core::option::Option<Busy>,
 }
 /// The answerer will not answer now.
@@ -195,32 +243,32 @@ pub struct Busy {
     #[prost(bytes = "bytes", tag = "2")]
     pub sample: ::prost::bytes::Bytes,
 }
-/// Pushed.
+/// Pushed without being asked for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Update {
-    /// What the response to this request wanted, or has promised for later; absent
-    /// otherwise.
+    /// Late knowledge for this request; absent otherwise.
     #[prost(fixed64, tag = "1")]
     pub request: u64,
-    /// A page.
-    #[prost(bytes = "bytes", tag = "2")]
-    pub records: ::prost::bytes::Bytes,
+    #[prost(message, optional, tag = "2")]
+    pub digest: ::core::option::Option<Digest>,
     #[prost(message, optional, tag = "3")]
+    pub delta: ::core::option::Option<Delta>,
+    #[prost(message, optional, tag = "5")]
     pub refusals: ::core::option::Option<Refusals>,
     /// News on its way through the cluster: the receiver passes it on to the part
     /// of the ring between itself and `until`; if that is its own position, to
     /// all of it.
-    #[prost(bytes = "bytes", optional, tag = "4")]
+    #[prost(bytes = "bytes", optional, tag = "6")]
     pub news: ::core::option::Option<::prost::bytes::Bytes>,
-    #[prost(fixed64, tag = "5")]
+    #[prost(fixed64, tag = "7")]
     pub until: u64,
     /// On their way likewise; at most 64.
-    #[prost(message, optional, tag = "6")]
+    #[prost(message, optional, tag = "8")]
     pub accusations: ::core::option::Option<Accusations>,
     /// Another node has the receiver's key, and the sender has met it: its IP
     /// address and, big-endian, its port, in 6 or 18 bytes; none where the sender
     /// does not know them (R36).
-    #[prost(bytes = "bytes", optional, tag = "7")]
+    #[prost(bytes = "bytes", optional, tag = "9")]
     pub same_key: ::core::option::Option<::prost::bytes::Bytes>,
 }
 /// Nodes have not heard others, though they watch them.

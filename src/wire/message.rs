@@ -12,9 +12,8 @@ use crate::record::{Sequence, Signature};
 use crate::ring::Position;
 use crate::wire::Kind;
 use crate::wire::columns::Refusals;
-use crate::wire::filter::{Filter, Picks};
-use crate::wire::page::{Records, WireRecord};
-use crate::wire::sets::{Nodes, Sketch};
+use crate::wire::page::Records;
+use crate::wire::sets::{Nodes, ShortIds, Sketch};
 
 /// Any message.
 #[derive(Clone, PartialEq, Debug)]
@@ -56,17 +55,6 @@ impl Message {
             Self::DialBack(_) => Kind::DialBack,
         }
     }
-
-    /// The records that the two ends exchange in it: not the news on its way.
-    pub(crate) fn records(&self) -> impl Iterator<Item = WireRecord<'_>> {
-        let records = match self {
-            Self::Request(m) => Some(&m.records),
-            Self::Response(m) => Some(&m.records),
-            Self::Update(m) => Some(&m.records),
-            _ => None,
-        };
-        records.into_iter().flat_map(Records::iter)
-    }
 }
 
 /// The first message in both directions of a link.
@@ -76,9 +64,10 @@ pub struct Hello {
     pub min_version: u32,
     /// The highest.
     pub max_version: u32,
-    /// What is done about signatures: [`SIGNS`](super::SIGNS), [`SIGNED_ONLY`](super::SIGNED_ONLY). Of
-    /// this link: [`REPLACES`](super::REPLACES).
-    pub features: u32,
+    /// Optional abilities: [`SKETCHES`](super::SKETCHES), [`NODES`](super::NODES); and what is done
+    /// about signatures: [`SIGNS`](super::SIGNS), [`SIGNED_ONLY`](super::SIGNED_ONLY). Of this
+    /// link: [`REPLACES`](super::REPLACES). [`DIAL_BACKS`](super::DIAL_BACKS).
+    pub features: u64,
     /// Redrawn at every start.
     pub epoch: u64,
     /// A hash of the cluster's name.
@@ -87,52 +76,101 @@ pub struct Hello {
     pub seen: Option<SocketAddr>,
 }
 
-/// The way of a forwarded request (R8): the nodes that it has travelled, who asked first as the first
-/// and the sender as the last; at least one, at most 64.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Walk(Vec<NodeId>);
+/// A summary of a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Digest {
+    /// The version of the change log.
+    pub version: u64,
+    /// Number of records.
+    pub count: u32,
+    /// Fingerprint of the set of (node, version, beat).
+    pub fingerprint: u64,
+    /// More is known of than there is room for: what it lacks says nothing.
+    pub partial: bool,
+}
 
-impl Walk {
-    /// Along these nodes; none if there is none.
-    #[must_use]
-    pub fn of(path: Vec<NodeId>) -> Option<Self> {
-        (!path.is_empty()).then_some(Self(path))
-    }
+/// A place in another node's change log (R15).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cursor {
+    /// That node's epoch.
+    pub epoch: u64,
+    /// The version of its log up to which its records have been merged.
+    pub version: u64,
+}
 
-    /// Who asked first.
-    #[must_use]
-    pub fn origin(&self) -> NodeId {
-        self.0
-            .first()
-            .copied()
-            .unwrap_or_else(|| NodeId::new([0; NodeId::LEN]))
-    }
+/// What a delta carries.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub enum Content {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// Records.
+    Records(Records),
+    /// Short IDs, of which the receiver fetches what it lacks (R27).
+    Announced(ShortIds),
+    /// The whole table, so that the receiver can tell what it lacks, and what the sender lacks.
+    Sketch(Sketch),
+    /// A sample of the changes, for a receiver whose table is full (R22).
+    Nodes(Nodes),
+}
 
-    /// The nodes it has travelled.
-    #[must_use]
-    pub fn path(&self) -> &[NodeId] {
-        &self.0
-    }
+/// Changes of the sender's table, after `from` and up to `to`; outside its log if `to` is 0.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Delta {
+    /// The version of the sender's log after which it begins.
+    pub from: u64,
+    /// The version up to which it is complete.
+    pub to: u64,
+    /// The changes.
+    pub content: Content,
+}
 
-    /// One node further.
-    pub(crate) fn through(mut self, node: NodeId) -> Self {
-        self.0.push(node);
-        self
+impl Delta {
+    /// Records outside the log, which move no cursor.
+    pub(crate) fn unlogged(records: Records) -> Self {
+        Self {
+            from: 0,
+            to: 0,
+            content: Content::Records(records),
+        }
     }
 }
 
-/// How an asker shows what it has.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub enum Shows {
-    /// The records of the request are all that it has.
-    #[default]
-    All,
-    /// What it lacks says nothing, since its table is full (R22).
-    Partial,
-    /// A filter of its table (R40).
-    Filter(Filter),
-    /// A sketch of it (R27).
-    Sketch(Sketch),
+/// The way of a forwarded request (R8).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Walk {
+    /// Who asked first.
+    pub origin: NodeId,
+    /// The nodes it has travelled, the origin first and the sender last; at most 64.
+    pub path: Vec<NodeId>,
+}
+
+/// What a request at rest says in place of all else (R45).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Brief {
+    /// The fingerprint of the asker's table, hashed with what the asker's own record is.
+    pub state: u64,
+    /// The lowest 21 bits of the version of the asker's log.
+    pub log: u32,
+}
+
+impl Brief {
+    const LOG: u64 = (1 << 21) - 1;
+
+    pub(crate) const fn new(state: u64, log: u64) -> Self {
+        let log = (log & Self::LOG) as u32;
+        Self { state, log }
+    }
+
+    /// The version of the asker's log, of which this one was known; `None` if that is newer.
+    pub(crate) const fn log_after(self, known: u64) -> Option<u64> {
+        let ahead = (self.log as u64).wrapping_sub(known) & Self::LOG;
+        if ahead <= Self::LOG / 2 {
+            known.checked_add(ahead)
+        } else {
+            None
+        }
+    }
 }
 
 /// A request.
@@ -140,49 +178,39 @@ pub enum Shows {
 pub struct Request {
     /// The same on every hop of a walk.
     pub id: RequestId,
-    /// At rest, in place of all else: the fingerprint of the asker's table, hashed with what the
-    /// asker's own record is (R45).
-    pub state: Option<u64>,
+    /// At rest: nothing else is looked at.
+    pub brief: Option<Brief>,
     /// How many more times it may be forwarded; clamped to 64.
     pub hop_limit: u8,
     /// On a forwarded request only.
     pub walk: Option<Walk>,
-    /// Number of records in the asker's table.
-    pub count: u32,
-    /// What the asker has.
-    pub shows: Shows,
-    /// Records that the answerer may lack.
-    pub records: Records,
-    /// The sequence of the asker's own record, and a check of its body.
-    pub own: (Sequence, u16),
-    /// Records whose renewal is overdue, by the first eight bytes of the node ID, concatenated.
-    pub overdue: Bytes,
-    /// Records wanted, likewise; then nothing else is looked at.
+    /// The asker's table.
+    pub digest: Digest,
+    /// The asker's cursor into the answerer's log.
+    pub cursor: Option<Cursor>,
+    /// The sequence of the asker's own record.
+    pub own: Sequence,
+    /// A check of that record's body.
+    pub own_check: u16,
+    /// News for the answerer.
+    pub push: Option<Delta>,
+    /// Records wanted of an announcement.
+    pub want: Option<ShortIds>,
+    /// Records wanted by the first eight bytes of the node ID, concatenated.
     pub fetch: Bytes,
+    /// Records whose renewal is overdue, likewise.
+    pub overdue: Bytes,
+    /// To estimate how much the tables differ: 40 bytes or none.
+    pub strata: Bytes,
+    /// No sketch, please.
+    pub plain: bool,
 }
 
 impl Request {
-    /// With nothing but its ID.
-    #[must_use]
-    pub fn new(id: RequestId) -> Self {
-        Self {
-            id,
-            state: None,
-            hop_limit: 0,
-            walk: None,
-            count: 0,
-            shows: Shows::All,
-            records: Records::default(),
-            own: Default::default(),
-            overdue: Bytes::new(),
-            fetch: Bytes::new(),
-        }
-    }
-
     /// Whether it fetches certain records, and so is no exchange of its own.
     #[must_use]
     pub fn is_fetch(&self) -> bool {
-        !self.fetch.is_empty()
+        self.want.is_some() || !self.fetch.is_empty()
     }
 }
 
@@ -191,24 +219,12 @@ impl Request {
 pub struct Response {
     /// That of the request.
     pub id: RequestId,
-    /// Number of records in the answerer's table.
-    pub count: u32,
-    /// That table is the asker's.
-    pub same: bool,
-    /// What the asker lacks.
-    pub records: Records,
-    /// What the answerer lacks: places in the filter, or elements of the sketch.
-    pub wants: Picks,
-    /// The answerer asks others itself, and an update comes when it has their answer (R41).
-    pub later: bool,
-    /// There is more than fits, or than could be told.
-    pub cut: bool,
-    /// The answerer's table is full.
-    pub partial: bool,
-    /// A sample, for an asker whose table is full (R22).
-    pub nodes: Nodes,
-    /// To estimate how much the tables differ: 40 bytes or none.
-    pub strata: Bytes,
+    /// The answerer's table. Count and fingerprint 0: the same set as in the request.
+    pub digest: Digest,
+    /// The answerer's cursor into the asker's log.
+    pub cursor: Option<Cursor>,
+    /// What has changed since the asker's cursor.
+    pub delta: Option<Delta>,
     /// Of what is overdue at the asker, what has been renewed.
     pub renewed: Records,
     /// What the answerer refuses, and below which sequence.
@@ -217,35 +233,15 @@ pub struct Response {
     pub busy: Option<(Duration, Records)>,
 }
 
-impl Response {
-    /// To this request, with nothing in it.
-    #[must_use]
-    pub fn to(id: RequestId) -> Self {
-        Self {
-            id,
-            count: 0,
-            same: false,
-            records: Records::default(),
-            wants: Picks::default(),
-            later: false,
-            cut: false,
-            partial: false,
-            nodes: Nodes::default(),
-            strata: Bytes::new(),
-            renewed: Records::default(),
-            refusals: Refusals::default(),
-            busy: None,
-        }
-    }
-}
-
-/// Pushed records, and news.
+/// Pushed records, announcements, news.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Update {
-    /// The request whose response has wanted this, or promised it for later.
+    /// The request that this is late knowledge for (R9).
     pub request: Option<RequestId>,
-    /// Records.
-    pub records: Records,
+    /// The sender's table.
+    pub digest: Option<Digest>,
+    /// Records or an announcement.
+    pub delta: Option<Delta>,
     /// What the sender refuses.
     pub refusals: Refusals,
     /// What is on its way through the cluster.
@@ -363,4 +359,21 @@ pub struct Goodbye {
     pub reason: GoodbyeReason,
     /// Come back after this long; zero: not said.
     pub retry_after: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R45: the low bits tell the version from the one that was known, and never lead back.
+    #[test]
+    fn the_version_of_a_log_is_told_by_its_lowest_bits() {
+        let brief = |log| Brief::new(0, log);
+        for (known, log) in [(0, 0), (7, 7), (7, 9), (2_000_000, 2_500_000), (3, 1 << 20)] {
+            assert_eq!(brief(log).log_after(known), Some(log), "{known} {log}");
+        }
+        assert_eq!(brief(1 << 20).log_after(0), None, "half of the range");
+        assert_eq!(brief(8).log_after(9), None, "an old one");
+        assert_eq!(brief(5).log_after(u64::MAX), None);
+    }
 }

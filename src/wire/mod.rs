@@ -10,11 +10,9 @@
 //! checked, and what remains for the state machine is what only it can judge.
 
 mod accusations;
-mod bits;
 mod columns;
 mod decode;
 mod encode;
-mod filter;
 #[allow(
     dead_code,
     missing_docs,
@@ -35,15 +33,14 @@ pub use columns::{Refusals, RefusalsBuilder};
 pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub(crate) use encode::Encoder;
 pub use encode::encode;
-pub(crate) use filter::Members;
-pub use filter::{Filter, Picks};
 pub use kind::Kind;
 pub use message::{
-    Accusation, Ask, Beat, DialBack, Goodbye, GoodbyeReason, Hello, Message, News, Request,
-    Response, Shows, Update, Walk,
+    Accusation, Ask, Beat, Brief, Content, Cursor, Delta, DialBack, Digest, Goodbye, GoodbyeReason,
+    Hello, Message, News, Request, Response, Update, Walk,
 };
 pub use page::{PageError, Records, RecordsBuilder, WireRecord};
-pub use sets::{Nodes, Sketch};
+pub(crate) use sets::ShortIdScheme;
+pub use sets::{Nodes, ShortIds, Sketch};
 pub use snapshot::SnapshotError;
 pub(crate) use snapshot::{SavedDown, Snapshot};
 
@@ -51,22 +48,28 @@ pub(crate) use snapshot::{SavedDown, Snapshot};
 #[cfg(feature = "testing")]
 #[must_use]
 pub fn is_request(bytes: &[u8]) -> bool {
-    // The key of field 2.
-    matches!(bytes, [0x12, ..])
+    // The key of field 3.
+    matches!(bytes, [0x1a, ..])
 }
 
+/// The bit of `Hello.features` of whoever takes sketches.
+pub const SKETCHES: u64 = 1;
+
+/// The bit of `Hello.features` of whoever takes [`Nodes`] in a delta.
+pub const NODES: u64 = 2;
+
 /// The bit of `Hello.features` of whoever signs its records.
-pub const SIGNS: u32 = 1;
+pub const SIGNS: u64 = 4;
 
 /// The bit of `Hello.features` of whoever takes no record that is not signed.
-pub const SIGNED_ONLY: u32 = 2;
+pub const SIGNED_ONLY: u64 = 8;
 
 /// The bit of `Hello.features` of a link that its sender has dialled since nothing came over the one
 /// before: it is to take its place.
-pub const REPLACES: u32 = 4;
+pub const REPLACES: u64 = 16;
 
-/// The bit of `Hello.features` of whoever takes no [`DialBack`].
-pub const NO_DIAL_BACKS: u32 = 8;
+/// The bit of `Hello.features` of whoever takes [`DialBack`].
+pub const DIAL_BACKS: u64 = 32;
 
 /// The version of the wire contract.
 pub const VERSION: u32 = 1;

@@ -239,7 +239,7 @@ fn forgeries_do_not_silence_whom_they_name() {
 fn what_accusations_cost_is_bounded() {
     let (mut rig, link) = knowing(Signing::Require);
     let subjects: Vec<_> = (100..200).map(|n| undialled(n).signed()).collect();
-    rig.message(link, push(&subjects));
+    rig.message(link, push(1, &subjects));
     rig.pass_s(1);
     let at = |n, by| signed(accusation(n, by));
     let of_one: Vec<_> = (100..164).map(|n| at(n, 3)).collect();
@@ -260,7 +260,7 @@ fn what_accusations_cost_is_bounded() {
     rig.credits = false;
     let records: Vec<_> = (300..700).map(|n| undialled(n).signed()).collect();
     let other = member(&mut rig, 7);
-    rig.message(other, push(&records));
+    rig.message(other, push(1, &records));
     let by_many: Vec<_> = (100..164).map(|n| at(n, n + 1)).collect();
     let before = rig.node.stats();
     rig.message(link, accusing(&by_many));

@@ -159,7 +159,7 @@ fn what_was_lost_with_the_other_link_is_no_failure() {
 fn a_dial_that_leads_to_a_refused_node_does_not_stop_the_round() {
     let mut rig = Rig::new(10, config(|_| {}));
     let (bad, teller) = (rig.link(20), rig.link(30));
-    rig.message(teller, push(&[rec(20), rec(30)]));
+    rig.message(teller, push(1, &[rec(20), rec(30)]));
     for _ in 0..3 {
         rig.raw(bad, &b"\xff"[..]);
     }

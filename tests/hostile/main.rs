@@ -5,6 +5,7 @@ mod support;
 
 mod accusers;
 mod addresses;
+mod announcers;
 mod floods;
 mod forged;
 mod liars;

@@ -1,6 +1,6 @@
 //! Bytes that are no message, and messages out of bounds.
 
-use peer_exchange::wire::{self, DecodeError, Message, Request, Update, Walk};
+use peer_exchange::wire::{self, DecodeError, Digest, Message, Request, Update, Walk};
 use peer_exchange::{CloseReason, Event, PeerFault, RecordError};
 
 use crate::support::build::*;
@@ -26,11 +26,11 @@ fn envelope(kind: u32, content: &[u8]) -> Vec<u8> {
     out
 }
 
-const REQUEST: u32 = 2;
+const REQUEST: u32 = 3;
 
 #[test]
 fn no_truncation_panics_or_is_taken_for_the_whole() {
-    let whole = wire::encode(push(&[rec(2), rec(3)]));
+    let whole = wire::encode(push(9, &[rec(2), rec(3)]));
     for cut in 0..whole.len() {
         let mut rig = rig();
         let link = rig.link(2);
@@ -131,7 +131,7 @@ fn a_hop_limit_of_4_billion_is_clamped_to_64() {
     rig.pass_answering(2);
     let asker = rig.link(5);
     let mut content = vec![0x09, 1, 2, 3, 4, 5, 6, 7, 8];
-    varint_field(3, u64::from(u32::MAX), &mut content);
+    varint_field(2, u64::from(u32::MAX), &mut content);
     rig.take(upstream);
     rig.raw(asker, envelope(REQUEST, &content));
     let forwarded = rig.take_requests(upstream);
@@ -142,8 +142,9 @@ fn a_hop_limit_of_4_billion_is_clamped_to_64() {
 fn walk_of(rig: &mut Rig, path: &[peer_exchange::NodeId]) -> Vec<PeerFault> {
     let link = rig.link(2);
     let mut content = vec![0x09, 1, 2, 3, 4, 5, 6, 7, 8];
+    bytes_field(3, path[0].as_bytes(), &mut content);
     let flat: Vec<u8> = path.iter().flat_map(|n| *n.as_bytes()).collect();
-    bytes_field(13, &flat, &mut content);
+    bytes_field(4, &flat, &mut content);
     rig.take(link);
     rig.raw(link, envelope(REQUEST, &content));
     assert!(rig.take_responses(link).is_empty());
@@ -175,10 +176,13 @@ fn a_path_of_64_is_answered_and_goes_no_further() {
     rig.pass_answering(2);
     let asker = rig.link(5);
     let path: Vec<_> = (100..163).map(id).chain([id(5)]).collect();
-    let walk = Walk::of(path);
+    let walk = Walk {
+        origin: path[0],
+        path: path.clone(),
+    };
     rig.take(upstream);
     let asked = Request {
-        walk,
+        walk: Some(walk),
         ..request(77)
     };
     rig.ask(asker, asked);
@@ -207,17 +211,19 @@ fn a_full_page_of_nothing_makes_no_records() {
 fn a_page_in_another_form_has_no_effect() {
     let mut rig = rig();
     let link = rig.link(2);
-    let update = Update {
-        records: page(&[rec(3), rec(4)]),
+    let unlogged = Update {
+        delta: Some(delta(0, 0, &[rec(3), rec(4)])),
         ..Update::default()
     };
-    let whole = wire::encode(Message::Update(update)).to_vec();
+    let whole = wire::encode(Message::Update(unlogged)).to_vec();
     // A padded count: the same records.
-    let keys = [whole[0], whole[2], whole[4]];
-    assert_eq!(keys, [0x22, 0x12, 2], "update, page, count");
+    let keys = [whole[0], whole[2], whole[4], whole[6]];
+    assert_eq!(keys, [0x2a, 0x1a, 0x1a, 2], "update, delta, page, count");
+    let mut padded = Vec::new();
+    bytes_field(3, &[&[0x82, 0], &whole[7..]].concat(), &mut padded);
     let mut update = Vec::new();
-    bytes_field(2, &[&[0x82, 0], &whole[5..]].concat(), &mut update);
-    rig.raw(link, envelope(4, &update));
+    bytes_field(3, &padded, &mut update);
+    rig.raw(link, envelope(5, &update));
     let blamed = faults(&mut rig);
     assert!(
         matches!(blamed[..], [PeerFault::Message(DecodeError::Page(_))]),
@@ -229,15 +235,25 @@ fn a_page_in_another_form_has_no_effect() {
 }
 
 #[test]
-fn a_count_that_lies_changes_nothing_but_the_answer() {
+fn a_head_that_lies_changes_nothing_but_the_answer() {
     let mut rig = rig();
     let link = rig.link(2);
     rig.message(link, rumour(&[rec(3)]));
-    let asked = Request {
+    let lies = Digest {
+        version: u64::MAX,
         count: u32::MAX,
-        own: (seq(u64::MAX, u32::MAX), 1),
+        fingerprint: u64::MAX,
+        partial: true,
+    };
+    let asked = Request {
+        digest: lies,
+        cursor: Some(wire::Cursor {
+            epoch: 1,
+            version: u64::MAX,
+        }),
         ..request(1)
     };
-    assert!(!rig.ask(link, asked).records.is_empty());
+    let answer = rig.ask(link, asked);
+    assert!(answer.delta.is_some());
     rig.pass_s(60);
 }

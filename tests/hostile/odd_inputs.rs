@@ -140,12 +140,12 @@ fn time_never_runs_backwards() {
 fn a_jump_of_years_and_the_end_of_time_are_survived() {
     let mut rig = rig();
     let link = rig.link(2);
-    rig.message(link, push(&[rec(3), rec(4)]));
+    rig.message(link, push(3, &[rec(3), rec(4)]));
     for years in [1, 30, 500] {
         rig.now = Instant::from_duration(Duration::from_secs(years * 31_556_952));
         rig.input(Input::Wake);
         assert!(!rig.knows(3));
-        rig.message(link, push(&[rec(5).version(years)]));
+        rig.message(link, push(4 + years, &[rec(5).version(years)]));
         assert!(rig.knows(5));
     }
     for _ in 0..3 {

@@ -29,6 +29,19 @@ fn a_retry_after_is_honoured_on_a_link_that_has_held_for_long() {
 }
 
 #[test]
+fn a_retry_after_holds_for_fetches_too() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(2);
+    rig.take(link);
+    rig.message(link, crate::forged::announce(1, 1));
+    let fetch = rig.take_requests(link).into_iter().find(|r| r.is_fetch());
+    rig.message(link, busy(fetch.unwrap().id, Duration::from_secs(90)));
+    // Neither another fetch nor an exchange.
+    rig.message(link, crate::forged::announce(2, 2));
+    leaves_alone(&mut rig, link);
+}
+
+#[test]
 fn a_goodbye_with_a_time_is_honoured_after_a_long_link() {
     let mut rig = Rig::new(1, below(9));
     let upstream = rig.upstream(9);
@@ -52,7 +65,7 @@ fn a_table_of_dead_peers_does_not_starve_the_live_link() {
     let mut rig = Rig::new(1, config(|c| c.burst = 0));
     let link = rig.link(2);
     let dead: Vec<_> = (1_000..2_000).map(rec).collect();
-    rig.message(link, push(&dead));
+    rig.message(link, push(1, &dead));
     rig.take(link);
     let mut asked = 0;
     for step in 0..2_000 {
@@ -75,7 +88,7 @@ fn a_dial_that_hangs_does_not_hold_up_the_round() {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(2);
     let dead: Vec<_> = (1_000..1_200).map(rec).collect();
-    rig.message(link, push(&dead));
+    rig.message(link, push(1, &dead));
     rig.take(link);
     let mut asked = 0;
     for _ in 0..6_000 {

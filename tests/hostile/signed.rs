@@ -74,7 +74,10 @@ fn whatever_a_relay_alters_is_refused_and_counted() {
         let mut rig = rig();
         let (link, _other) = (member(&mut rig, 2), member(&mut rig, 7));
         told(&mut rig);
-        for (i, carry) in [rumour([&record]), push([&record])].into_iter().enumerate() {
+        for (i, carry) in [rumour([&record]), push(1, [&record])]
+            .into_iter()
+            .enumerate()
+        {
             rig.message(link, carry);
             assert_eq!(rig.node.stats().records_unproven, 1 + i as u64, "{what}");
         }
@@ -177,7 +180,7 @@ fn a_record_is_checked_once() {
     let mut rig = rig();
     for n in 10..20 {
         let link = member(&mut rig, n);
-        rig.message(link, push([&rec(3).signed()]));
+        rig.message(link, push(1, [&rec(3).signed()]));
     }
     assert_eq!(rig.node.stats().signatures_checked, 1);
     assert!(rig.knows(3));
@@ -249,7 +252,7 @@ fn a_large_page_is_checked_in_turns() {
     let mut rig = rig();
     let (big, small) = (member(&mut rig, 2), member(&mut rig, 3));
     let records = many(400);
-    rig.message(big, push(&records));
+    rig.message(big, push(1, &records));
     rig.message(
         big,
         rumour([&undialled(100).version(2).body(Vec::new()).signed()]),
@@ -290,7 +293,7 @@ fn a_large_page_is_checked_in_turns() {
 fn what_waits_behind_a_page_is_bounded() {
     let mut rig = rig();
     let link = member(&mut rig, 2);
-    let pages: Vec<_> = many(2_000).chunks(400).map(push).collect();
+    let pages: Vec<_> = many(2_000).chunks(400).map(|c| push(1, c)).collect();
     for page in &pages {
         rig.message(link, page.clone());
     }
@@ -313,7 +316,7 @@ fn a_leaving_behind_a_page_outlives_its_link() {
     let mut rig = rig();
     let link = member(&mut rig, 2);
     rig.message(link, rumour([&rec(2).signed()]));
-    rig.message(link, push(&many(400)));
+    rig.message(link, push(1, &many(400)));
     rig.message(link, rumour([&rec(2).version(2).body(Vec::new()).signed()]));
     assert!(rig.knows(2));
     rig.input(Input::LinkDown {
@@ -443,7 +446,7 @@ fn a_full_table_passes_on_only_what_is_proven() {
         }),
     );
     let (link, _other) = (member(&mut rig, 2), member(&mut rig, 7));
-    rig.message(link, push(&many(200)));
+    rig.message(link, push(1, &many(200)));
     rig.pass_s(5);
     told(&mut rig);
     let forged: Vec<_> = (1_000..1_100)

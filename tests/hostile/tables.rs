@@ -15,7 +15,7 @@ fn rig() -> Rig {
 
 fn tell(rig: &mut Rig, link: LinkId, records: &[Rec]) {
     for page in records.chunks(500) {
-        rig.message(link, push(page));
+        rig.message(link, push(1, page));
         rig.check();
     }
 }

@@ -28,6 +28,7 @@ fn heap() -> usize {
 fn memory_is_bounded() {
     what_a_record_costs();
     a_record_pins_no_message();
+    announcements_that_wait_pin_little();
     a_list_of_one_prefix_costs_no_product();
     floods_leave_little_behind();
     a_transport_that_never_reports();
@@ -196,7 +197,7 @@ fn what_a_record_costs() {
     let before = heap();
     for first in (0..RECORDS).step_by(1_000) {
         let page: Vec<_> = (first..first + 1_000).map(|n| rec(100_000 + n)).collect();
-        node.message(link, push(&page));
+        node.message(link, push(u64::from(first) + 1, &page));
     }
     assert_eq!(node.0.peer_count(), RECORDS as usize);
     let each = (heap() - before) / RECORDS as usize;
@@ -220,7 +221,7 @@ fn a_record_pins_no_message() {
         // long to be kept in place.
         let mut metadata = body_of(1_000 + n);
         bytes_field(2, &[7; 200], &mut metadata);
-        let mut bytes = wire::encode(push(&[rec(1_000 + n).body(metadata)])).to_vec();
+        let mut bytes = wire::encode(push(9, &[rec(1_000 + n).body(metadata)])).to_vec();
         bytes_field(1_000, &vec![0; 60_000], &mut bytes);
         node.input(Input::Message {
             link,
@@ -230,6 +231,28 @@ fn a_record_pins_no_message() {
     assert_eq!(node.0.peer_count(), 200);
     let kept = heap() - before;
     assert!(kept < 200 * 1_000, "{kept} bytes for 200 records");
+}
+
+/// Eight announcements wait at most, each within its message.
+fn announcements_that_wait_pin_little() {
+    let mut node = Plain::new(Config::default());
+    let link = node.link(2);
+    let before = heap();
+    for n in 0..100_u8 {
+        let mut list = vec![0x0d, n, 0, 0, 0, 0x10, 8];
+        bytes_field(3, &[n; 8], &mut list);
+        let (mut delta, mut update, mut out) = (vec![0x10, 9], Vec::new(), Vec::new());
+        bytes_field(4, &list, &mut delta);
+        bytes_field(3, &delta, &mut update);
+        bytes_field(5, &update, &mut out);
+        bytes_field(1_000, &vec![0; 60_000], &mut out);
+        node.input(Input::Message {
+            link,
+            bytes: Bytes::from(out),
+        });
+    }
+    let kept = heap() - before;
+    assert!(kept < 10 * 65_536, "{kept} bytes");
 }
 
 /// 8,000 prefixes, all the same, against 10,000 nodes with that prefix.
@@ -246,7 +269,7 @@ fn a_list_of_one_prefix_costs_no_product() {
     };
     for first in (0..10_000).step_by(1_000) {
         let page: Vec<_> = (first..first + 1_000).map(twin).collect();
-        node.message(link, push(&page));
+        node.message(link, push(u64::from(first) + 1, &page));
     }
     assert_eq!(node.0.peer_count(), 10_000);
     let asked = Request {
@@ -311,7 +334,7 @@ fn floods_leave_little_behind() {
 fn flood(rig: &mut Rig, link: LinkId, n: u32) {
     let records: Vec<_> = (0..200).map(|k| rec(1_000_000 + n * 200 + k)).collect();
     rig.message(link, rumour(&records));
-    rig.message(link, push(&records));
+    rig.message(link, push(u64::from(n), &records));
     let dying: Vec<_> = (0..200)
         .map(|k| rec(9_000_000 + n * 200 + k).life(2))
         .collect();

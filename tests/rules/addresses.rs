@@ -54,7 +54,7 @@ fn what_leads_nowhere_is_not_reported() {
 fn what_leads_nowhere_is_relayed_as_it_was_authored() {
     let mut rig = Rig::new(9, config(|_| {}));
     let (teller, asker) = (rig.link(2), rig.link(3));
-    rig.message(teller, push(&[rec(7).body(body(&mixed()))]));
+    rig.message(teller, push(1, &[rec(7).body(body(&mixed()))]));
     let message = Message::Response(rig.ask(asker, request(1)));
     let records = records_in(&message).unwrap();
     let relayed = records.iter().find(|r| r.node == id(7)).unwrap();
@@ -95,7 +95,7 @@ fn a_peer_that_the_policy_excludes_is_never_dialled_not_even_as_a_hint() {
     for (policy, dialled) in [(None, true), (Some(not_node_7 as fn(&_, &_) -> _), false)] {
         let mut rig = Rig::new(1, config(|c| c.address_policy = policy));
         let link = rig.link(2);
-        rig.message(link, push(&[rec(7).life(60)]));
+        rig.message(link, push(1, &[rec(7).life(60)]));
         let before = dials_of_7(&mut rig, 70);
         assert!(!rig.knows(7));
         let after = dials_of_7(&mut rig, 600);

@@ -19,7 +19,7 @@ fn half_heard() -> Rig {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(9);
     let records: Vec<_> = (2..6).map(|n| rec(n).body(body(&both(n)))).collect();
-    rig.message(link, push(&records));
+    rig.message(link, push(4, &records));
     rig.pass_s(1);
     let (dial, target) = dial_of(&mut rig, 2);
     let addresses = target.addresses();

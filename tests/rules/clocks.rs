@@ -21,7 +21,7 @@ fn knowing(wall: u64) -> (Rig, LinkId) {
         rec(4).life(2 * HOUR as u32),
         rec(5).life(HOUR as u32),
     ];
-    rig.message(link, push(&records));
+    rig.message(link, push(4, &records));
     rig.events.clear();
     (rig, link)
 }

@@ -1,7 +1,7 @@
 //! A full table (R22): what it is told, what it wants, and what it passes on without room for it.
 
 use peer_exchange::limits::caps;
-use peer_exchange::wire::{Message, Nodes, Request, Response, Shows};
+use peer_exchange::wire::{Content, Delta, Digest, Message, Nodes, Request, Response, Update};
 use peer_exchange::{LinkId, NodeId};
 
 use crate::support::build::*;
@@ -27,7 +27,7 @@ fn crowded() -> (Rig, Vec<LinkId>) {
     for (i, link) in links.iter().enumerate() {
         let first = OTHERS + 100 * i as u32;
         let records: Vec<_> = (first..first + 20).map(far).collect();
-        rig.message(*link, push(&records));
+        rig.message(*link, push(1, &records));
     }
     rig.pass_answering(200);
     assert_eq!(rig.node.peer_count(), ROOM - 1);
@@ -39,8 +39,12 @@ fn crowded() -> (Rig, Vec<LinkId>) {
 /// A request of a node that knows as many others.
 fn full_asker(id: u64) -> Request {
     Request {
-        count: 500,
-        shows: Shows::Partial,
+        digest: Digest {
+            version: 1,
+            count: 500,
+            fingerprint: 7,
+            partial: true,
+        },
         ..request(id)
     }
 }
@@ -53,43 +57,59 @@ fn prefix(node: &NodeId) -> [u8; 8] {
     node.as_bytes()[..8].try_into().unwrap()
 }
 
-/// The beginnings of the nodes that are fetched when an answer names these.
-fn wanted(
-    rig: &mut Rig,
-    link: LinkId,
-    nodes: impl IntoIterator<Item = (NodeId, u64)>,
-) -> Vec<Vec<u8>> {
-    let asked = rig.asked(link);
+/// An announcement by node.
+fn names(nodes: impl IntoIterator<Item = (NodeId, u64)>) -> Message {
     let nodes: Vec<_> = nodes.into_iter().collect();
-    let answer = Response {
-        count: 500,
-        nodes: Nodes::of(nodes.into_iter()),
-        ..Response::to(asked.id)
-    };
-    rig.message(link, Message::Response(answer));
-    let mut fetch = rig.take_requests(link);
-    fetch.retain(Request::is_fetch);
-    let bytes = fetch.pop().map(|f| f.fetch).unwrap_or_default();
+    Message::Update(Update {
+        delta: Some(Delta {
+            from: 0,
+            to: 9,
+            content: Content::Nodes(Nodes::of(nodes.into_iter())),
+        }),
+        ..Update::default()
+    })
+}
+
+/// The first four bytes of the nodes that a fetch asks for.
+fn wanted(rig: &mut Rig, link: LinkId) -> Vec<Vec<u8>> {
+    let fetch = rig.take_requests(link).pop();
+    let bytes = fetch.map(|f| f.fetch).unwrap_or_default();
     bytes.chunks(8).map(<[u8]>::to_vec).collect()
 }
 
 #[test]
-fn a_full_asker_is_told_nodes() {
-    let mut rig = Rig::new(1, config(|_| {}));
-    let link = rig.link(5);
-    rig.message(link, push(&(100..300).map(rec).collect::<Vec<_>>()));
-    let answer = rig.ask(link, full_asker(1));
-    assert!(answer.records.is_empty() && !answer.nodes.is_empty());
-    let answer = rig.ask(link, request(2));
-    assert!(!answer.records.is_empty() && answer.nodes.is_empty());
+fn a_full_asker_is_told_nodes_if_it_takes_them() {
+    for (features, partial, by_node) in [
+        (2, true, true),
+        (3, true, true),
+        (1, true, false),
+        (3, false, false),
+    ] {
+        let mut rig = Rig::new(1, config(|_| {}));
+        let link = rig.link(5);
+        rig.message(link, push(1, &(100..300).map(rec).collect::<Vec<_>>()));
+        rig.message(link, hello_with(features, 6));
+        let mut asked = full_asker(1);
+        asked.digest.partial = partial;
+        let content = rig.ask(link, asked).delta.expect("a delta").content;
+        assert_eq!(
+            matches!(content, Content::Nodes(_)),
+            by_node,
+            "{features} {content:?}"
+        );
+    }
 }
 
 #[test]
 fn a_sample_has_a_bounded_size_and_the_own_record() {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(5);
-    rig.message(link, push(&(100..1_200).map(rec).collect::<Vec<_>>()));
-    let first = rig.ask(link, full_asker(1)).nodes;
+    rig.message(link, push(1, &(100..1_200).map(rec).collect::<Vec<_>>()));
+    rig.message(link, hello_with(2, 6));
+    let delta = rig.ask(link, full_asker(1)).delta.unwrap();
+    let Content::Nodes(first) = delta.content else {
+        panic!("{delta:?}")
+    };
     // Some are drawn twice.
     assert!(
         (caps::SAMPLE * 3 / 4..=caps::SAMPLE).contains(&first.len()),
@@ -97,7 +117,9 @@ fn a_sample_has_a_bounded_size_and_the_own_record() {
         first.len()
     );
     assert!(named(&first).contains(&prefix(&id(1))));
-    let second = rig.ask(link, full_asker(2)).nodes;
+    let Some(Content::Nodes(second)) = rig.ask(link, full_asker(2)).delta.map(|d| d.content) else {
+        panic!()
+    };
     assert_ne!(first, second, "another sample each time");
 }
 
@@ -115,7 +137,8 @@ fn of_nodes_that_are_named_a_full_table_wants_those_it_would_keep() {
     next.sort_unstable();
     let offered = (20_000..20_200).filter(|n| distance(&far_id(*n)) > next[7]);
     let offered: Vec<u32> = offered.collect();
-    let wanted = wanted(&mut rig, link, offered.iter().map(|n| (far_id(*n), 1)));
+    rig.message(link, names(offered.iter().map(|n| (far_id(*n), 1))));
+    let wanted = wanted(&mut rig, link);
     assert!(
         !wanted.is_empty() && wanted.len() < offered.len() / 2,
         "{}",
@@ -129,7 +152,7 @@ fn of_nodes_that_are_named_a_full_table_wants_those_it_would_keep() {
     let stays = |rig: &Rig, n: u32| rig.node.peer(&far_id(n)).is_some();
     for n in &offered {
         if !fetched.contains(&n) {
-            rig.message(link, push(&[far(*n)]));
+            rig.message(link, push(0, &[far(*n)]));
             assert!(!stays(&rig, *n), "{n} would have been kept");
         }
     }
@@ -148,7 +171,8 @@ fn of_known_nodes_a_newer_version_is_wanted() {
         .collect();
     // The lowest byte of the version is compared round the clock: 129 may be 1 less 128.
     let versions = [1, 2, 0, 100, 128, 200];
-    let wanted = wanted(&mut rig, link, known.iter().copied().zip(versions));
+    rig.message(link, names(known.iter().copied().zip(versions)));
+    let wanted = wanted(&mut rig, link);
     let expected: Vec<_> = [1, 3, 4]
         .map(|i: usize| known[i].as_bytes()[..8].to_vec())
         .into();
@@ -162,7 +186,7 @@ fn of_known_nodes_a_newer_version_is_wanted() {
 /// Those of these that find no room.
 fn without_room(rig: &mut Rig, link: LinkId, some: std::ops::Range<u32>) -> Vec<u32> {
     let refused = some.filter(|n| {
-        rig.message(link, push([&far(*n)]));
+        rig.message(link, push(1, [&far(*n)]));
         rig.node.peer(&far_id(*n)).is_none()
     });
     refused.collect()
@@ -208,7 +232,7 @@ fn who_comes_next_stays_and_is_told() {
     some.reverse();
     for part in some.chunks(50) {
         let page: Vec<_> = part.iter().map(|n| rec(*n)).collect();
-        rig.message(links[2], push(&page));
+        rig.message(links[2], push(1, &page));
     }
     some.reverse();
     for n in &some[..8] {
@@ -255,7 +279,7 @@ fn what_goes_on_without_room_is_limited() {
 fn a_leaver_for_whom_there_was_no_room_stays_dead() {
     let (mut rig, links) = crowded();
     let refused = (30_000..30_100).find(|n| {
-        rig.message(links[2], push([&far(*n)]));
+        rig.message(links[2], push(1, [&far(*n)]));
         rig.node.peer(&far_id(*n)).is_none()
     });
     let n = refused.expect("most find no room");
@@ -266,7 +290,7 @@ fn a_leaver_for_whom_there_was_no_room_stays_dead() {
     );
     assert_eq!(rig.node.stats().certificates, before + 1);
     let refusals = rig.node.stats().records_refused;
-    rig.message(links[4], push([&far(n)]));
+    rig.message(links[4], push(2, [&far(n)]));
     assert_eq!(rig.node.stats().records_refused, refusals + 1);
 }
 
@@ -291,7 +315,7 @@ fn a_few_that_take_the_place_of_others_are_no_news() {
     for record in &better {
         rig.message(
             links[(record.node.as_bytes()[2] % 10) as usize],
-            push([record]),
+            push(3, [record]),
         );
         few += usize::from(rig.node.peer(&record.node).is_some());
         assert_eq!(rig.node.pace(), calm);
@@ -304,7 +328,40 @@ fn the_own_record_goes_along_with_a_first_request() {
     let (mut rig, _) = crowded();
     let link = rig.link(700);
     let asked = rig.asked(link);
-    assert_eq!(asked.shows, Shows::Partial);
-    let pushed: Vec<_> = asked.records.iter().map(|r| r.node).collect();
-    assert_eq!(pushed, [id(1)]);
+    let pushed = asked.push.expect("a push");
+    assert_eq!(pushed.to, 0);
+    let Content::Records(records) = pushed.content else {
+        panic!()
+    };
+    assert_eq!(records.iter().map(|r| r.node).collect::<Vec<_>>(), [id(1)]);
+}
+
+/// The answerer names an old version of what this node knows.
+#[test]
+fn a_newer_version_than_the_one_named_goes_back() {
+    let mut rig = Rig::new(1, config(|_| {}));
+    let link = rig.link(5);
+    rig.message(link, hello_with(2, 6));
+    let known: Vec<_> = (100..110).map(|n| rec(n).version(3)).collect();
+    rig.message(link, push(1, &known));
+    let asked = rig.asked(link);
+    let nodes = Nodes::of((100..110).map(|n| (id(n), if n == 104 { 2 } else { 3 })));
+    let answer = Response {
+        digest: full_asker(0).digest,
+        delta: Some(Delta {
+            from: 0,
+            to: 1,
+            content: Content::Nodes(nodes),
+        }),
+        ..response(asked.id)
+    };
+    rig.message(link, Message::Response(answer));
+    let told: Vec<_> = rig
+        .take_updates(link)
+        .into_iter()
+        .map(Message::Update)
+        .collect();
+    let records = told.iter().filter_map(records_in).flat_map(|r| r.iter());
+    let told: Vec<_> = records.map(|r| r.node).filter(|n| *n != id(1)).collect();
+    assert_eq!(told, [id(104)]);
 }

@@ -26,7 +26,7 @@ fn run(seed: [u8; 32]) -> Vec<String> {
             },
             2 | 3 => Input::Message {
                 link,
-                bytes: wire::encode(push(&[rec(100 + step as u32).life(60)])),
+                bytes: wire::encode(push(step, &[rec(100 + step as u32).life(60)])),
             },
             4 | 5 => Input::Message {
                 link,

@@ -1,14 +1,14 @@
-//! One exchange per link, crossing requests, late answers (R14), filters and what is wanted of them
-//! (R40), what is told later (R41, R42), pages and reconciliation (R15).
+//! One exchange per link, crossing requests, late answers (R14), cursors, deltas, pages and
+//! reconciliation (R15).
 
 use std::time::Duration;
 
-use peer_exchange::wire::{Message, Records, Request, Shows};
-use peer_exchange::{Event, LinkId, NodeId, RequestId};
+use peer_exchange::wire::{Content, Cursor, Digest, Message, Request};
+use peer_exchange::{Event, LinkId, RequestId};
 
 use crate::support::build::*;
 use crate::support::pair::Pair;
-use crate::support::rig::{Rig, below, config, records_in};
+use crate::support::rig::{Rig, config, records_in};
 
 fn blamed(rig: &mut Rig) -> usize {
     rig.take_events(|e| matches!(e, Event::Blamed { .. })).len()
@@ -26,7 +26,7 @@ fn of_two_requests_that_cross_the_smaller_ids_proceeds() {
         assert_eq!(answers.is_empty(), proceeds, "node {own}");
         assert_eq!(rig.node.stats().requests_crossed, u64::from(proceeds));
         // An answer that comes all the same is merged, and nobody is blamed.
-        rig.message(link, answer(asked.id, &[rec(6)]));
+        rig.message(link, answer(asked.id, 3, &[rec(6)]));
         assert!(rig.knows(6));
         assert_eq!(blamed(&mut rig), 0);
     }
@@ -44,7 +44,7 @@ fn one_exchange_is_under_way_on_a_link() {
 }
 
 #[test]
-fn late_and_repeated_answers_are_merged_without_blame() {
+fn late_and_repeated_answers_are_merged_without_blame_or_cursor() {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(5);
     let asked = rig.asked(link);
@@ -52,199 +52,141 @@ fn late_and_repeated_answers_are_merged_without_blame() {
     rig.pass(Duration::from_millis(500));
     assert_eq!(rig.node.stats().timeouts, 1);
     for n in [6, 7] {
-        rig.message(link, answer(asked.id, &[rec(n)]));
+        rig.message(link, answer(asked.id, 30, &[rec(n)]));
         assert!(rig.knows(n));
     }
     assert_eq!(rig.node.stats().late_responses, 2);
     assert_eq!(blamed(&mut rig), 0);
+    rig.pass_s(1);
+    rig.take(link);
+    let next = rig.asked(link);
+    assert_eq!(next.cursor, None);
 }
 
-fn nodes(records: &Records) -> Vec<NodeId> {
-    records.iter().map(|r| r.node).collect()
+/// The cursor in the node's next request, which is answered.
+fn shown(rig: &mut Rig, link: LinkId) -> Option<Cursor> {
+    let asked = rig.asked(link);
+    rig.message(link, Message::Response(response(asked.id)));
+    asked.cursor
 }
 
-/// The records of node 9 that knows these of others.
-fn knowing(others: impl Iterator<Item = u32>) -> (Rig, LinkId, Vec<Rec>) {
-    let mut rig = Rig::new(9, config(|_| {}));
-    let (asker, teller) = (rig.link(5), rig.link(6));
-    let mut records: Vec<_> = others.map(undialled).collect();
-    rig.message(teller, push(&records));
-    records.push(rec(9).version(rig.node.sequence().version));
-    (rig, asker, records)
-}
-
-/// R40: who shows all that it has is told the rest, and with it who it lacks nothing of, nothing.
 #[test]
-fn what_an_asker_has_not_shown_it_is_told() {
-    let (mut rig, asker, _) = knowing(20..23);
-    let mut ask = |id, records: &[Rec], count| {
-        let asked = Request {
-            records: page(records),
-            count,
-            ..request(id)
-        };
-        nodes(&rig.ask(asker, asked).records)
-    };
-    assert_eq!(ask(1, &[], 0), [id(9), id(20), id(21), id(22)]);
-    assert_eq!(ask(2, &[undialled(21)], 1), [id(9), id(20), id(22)]);
-    // The one that it has and does not show is the answerer's own.
-    assert_eq!(ask(3, &[undialled(21)], 2), [id(20), id(22)]);
-    let newer = undialled(20).version(2);
-    assert_eq!(ask(4, &[newer], 2), [id(21), id(22)]);
-}
-
-/// R40: whoever shows a filter is told what is not in it, and is asked for what is not here.
-#[test]
-fn a_filter_tells_what_either_end_lacks() {
-    let (mut rig, asker, ours) = knowing(100..150);
-    let mut theirs: Vec<_> = ours.iter().skip(3).cloned().collect();
-    theirs.extend((300..304).map(undialled));
-    let asked = Request {
-        shows: filter(7, &theirs),
-        count: theirs.len() as u32,
-        ..request(7)
-    };
-    let answer = rig.ask(asker, asked);
-    assert_eq!(nodes(&answer.records), [id(100), id(101), id(102)]);
-    // One in a thousand seems to be here.
-    assert!((3..=4).contains(&answer.wants.len()), "{:?}", answer.wants);
-    assert!(!answer.cut);
-    // Those that it wants are its due, and with them the tables are the same.
-    rig.message(asker, for_request(answer.id, &theirs[48..]));
-    assert!((300..304).all(|n| rig.knows(n)));
-}
-
-/// R40: an asker gives what is wanted of its filter, and nothing else.
-#[test]
-fn what_is_wanted_of_a_filter_is_sent() {
+fn a_cursor_moves_with_records_and_only_in_their_epoch() {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(5);
-    let records: Vec<_> = (100..120).map(undialled).collect();
-    rig.message(link, push(&records));
     let asked = rig.asked(link);
-    let Shows::Filter(shown) = &asked.shows else {
-        panic!("{:?}", asked.shows)
+    assert_eq!(asked.cursor, None);
+    rig.message(link, answer(asked.id, 30, &[rec(6)]));
+    let cursor = shown(&mut rig, link);
+    let expected = Cursor {
+        epoch: 6,
+        version: 30,
     };
-    assert_eq!(shown.len(), 21);
-    // Places 0, 5 and 20, and two that there are not.
-    let mut response = vec![0x09];
-    response.extend(asked.id.get().to_le_bytes());
-    bytes_field(5, &wants(&[0, 5, 20, 21, 90]), &mut response);
-    let mut envelope = Vec::new();
-    bytes_field(3, &response, &mut envelope);
-    rig.raw(link, envelope);
-    let updates = rig.take_updates(link);
-    let [update] = &updates[..] else {
-        panic!("{updates:?}")
-    };
-    assert_eq!(update.request, Some(asked.id));
-    assert_eq!(update.records.len(), 3);
-}
-
-/// As proto/README.md has it, with no low bits.
-fn wants(places: &[usize]) -> Vec<u8> {
-    let mut bits = "00000".to_owned();
-    let mut next = 0;
-    for place in places {
-        bits += &"0".repeat(place - next);
-        bits.push('1');
-        next = place + 1;
-    }
-    while bits.len() % 8 != 0 {
-        bits.push('0');
-    }
-    let bytes = (0..bits.len() / 8).map(|i| u8::from_str_radix(&bits[8 * i..8 * i + 8], 2));
-    bytes.map(Result::unwrap).collect()
-}
-
-/// R41: who is asked while it asks says so, and tells what came of it, once.
-#[test]
-fn who_is_asking_itself_tells_later() {
-    let mut rig = Rig::new(9, below(5));
-    let upstream = rig.upstream(5);
-    let asked = rig.take_requests(upstream).pop().expect("it asks");
-    let asker = rig.link(7);
-    let first = rig.ask(asker, request(1));
-    assert!(first.later);
-    assert_eq!(nodes(&first.records), [id(9)]);
-    rig.message(upstream, answer(asked.id, &[rec(5), rec(20)]));
-    let told = rig.take_updates(asker);
-    let told: Vec<_> = told.iter().filter(|u| u.request.is_some()).collect();
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].request.map(RequestId::get), Some(1));
-    assert_eq!(nodes(&told[0].records), [id(5), id(20)]);
-    rig.message(upstream, push(&[rec(21)]));
-    let later = rig.take_updates(asker);
-    assert!(later.iter().all(|u| u.request.is_none()), "{later:?}");
-}
-
-/// R41: an update that is promised is waited for, four hops and no longer.
-#[test]
-fn a_promise_is_waited_for_and_not_for_ever() {
-    let mut rig = Rig::new(9, below(5));
-    let upstream = rig.upstream(5);
-    let asked = rig.take_requests(upstream).pop().expect("it asks");
-    let other = rig.link(7);
-    rig.message(other, push(&[rec(7)]));
-    rig.pass(Duration::from_millis(10));
-    let Message::Response(mut promised) = answer(asked.id, &[rec(5), rec(7)]) else {
+    assert_eq!(cursor, Some(expected));
+    // A delta that begins after what is known leaves a gap, and the cursor where it is.
+    let Message::Update(mut gap) = push(90, &[rec(7)]) else {
         unreachable!()
     };
-    promised.later = true;
-    rig.message(upstream, Message::Response(promised));
-    assert_eq!(rig.take_requests(other), []);
-    rig.message(upstream, for_request(asked.id, &[rec(8)]));
-    rig.fail_dials();
-    rig.pass(Duration::from_millis(1_000));
-    assert!(rig.knows(8));
-    assert_ne!(rig.take_requests(other), [], "it asks others");
+    gap.delta.as_mut().unwrap().from = 60;
+    rig.message(link, Message::Update(gap));
+    assert!(rig.knows(7));
+    assert_eq!(shown(&mut rig, link), Some(expected));
+    // After a restart of the other end it is of no use.
+    rig.message(link, hello(99));
+    assert_eq!(shown(&mut rig, link), None);
 }
 
-/// A star: those that come one after the other are told of one another by the one in the middle.
 #[test]
-fn a_hub_tells_each_of_those_that_come_after() {
-    let mut rig = Rig::new(1, config(|_| {}));
-    let links: Vec<_> = (10..30).map(|n| rig.link(n)).collect();
-    for (n, link) in (10..).zip(&links) {
+fn answers_are_deltas() {
+    let mut rig = Rig::new(9, config(|_| {}));
+    let (asker, teller) = (rig.link(5), rig.link(6));
+    rig.message(teller, push(1, &[rec(20), rec(21)]));
+    let first = rig.ask(asker, request(1));
+    let epoch = epoch_of(&mut rig);
+    let mut cursor = Cursor {
+        epoch,
+        version: first.digest.version,
+    };
+    let ask = |rig: &mut Rig, cursor, n| {
         let asked = Request {
-            records: page(&[undialled(n)]),
-            count: 1,
-            ..request(u64::from(n))
+            cursor: Some(cursor),
+            ..request(n)
         };
-        let answer = rig.ask(*link, asked);
-        assert_eq!(answer.records.len() as u32, n - 10 + 1);
-        // The first of them cannot know that others come.
-        assert_eq!(answer.later, n > 10, "{n}");
-    }
-    rig.pass(Duration::from_millis(20));
-    for (n, link) in (10..).zip(&links) {
-        let told = rig.take_updates(*link).into_iter();
-        let told: usize = told.map(|u| u.records.len()).sum();
-        assert_eq!(told, 29 - n, "{n}");
-        assert_eq!(rig.take_requests(*link), [], "it asks none of them");
-    }
+        let answer = rig.ask(asker, asked);
+        let delta = answer.delta.clone().unwrap();
+        let message = Message::Response(answer);
+        let records = records_in(&message).map(|r| r.iter().map(|r| r.node).collect::<Vec<_>>());
+        (delta.from, records)
+    };
+    rig.message(teller, push(2, &[rec(22)]));
+    assert_eq!(
+        ask(&mut rig, cursor, 2),
+        (cursor.version, Some(vec![id(22)]))
+    );
+    // A cursor ahead of the table, or of another epoch, is unknown: everything.
+    cursor.version += 1_000;
+    let all = Some(vec![id(9), id(20), id(21), id(22)]);
+    assert_eq!(ask(&mut rig, cursor, 3), (0, all.clone()));
+    cursor = Cursor {
+        epoch: epoch ^ 1,
+        version: 1,
+    };
+    assert_eq!(ask(&mut rig, cursor, 4), (0, all));
 }
 
-/// R42: with three records, everybody who is linked is told at once.
+/// Both cursors are current and yet the sets differ: a push was lost, and a delta would not tell
+/// which (R15).
 #[test]
-fn in_a_tiny_cluster_news_goes_to_all() {
-    let mut rig = Rig::new(9, below(5));
-    let upstream = rig.upstream(5);
-    let asked = rig.take_requests(upstream).pop().expect("it asks");
-    rig.message(upstream, answer(asked.id, &[rec(5)]));
-    let other = rig.link(7);
-    rig.take(upstream);
-    rig.ask(
-        other,
+fn current_cursors_with_other_sets_are_told_everything() {
+    let mut rig = Rig::new(9, config(|_| {}));
+    let asker = rig.link(5);
+    let asked = rig.asked(asker);
+    rig.message(asker, answer(asked.id, 30, &[rec(20), rec(21)]));
+    let digest = |fingerprint| Digest {
+        version: 30,
+        count: 3,
+        fingerprint,
+        partial: false,
+    };
+    let first = rig.ask(
+        asker,
         Request {
-            records: page(&[rec(7)]),
-            count: 1,
+            digest: digest(1),
             ..request(1)
         },
     );
-    let told = rig.take(upstream);
-    let has = |m: &Message| records_in(m).is_some_and(|r| nodes(r).contains(&id(7)));
-    assert_eq!(told.iter().filter(|m| has(m)).count(), 1, "{told:?}");
+    let epoch = epoch_of(&mut rig);
+    let cursor = Some(Cursor {
+        epoch,
+        version: first.digest.version,
+    });
+    let mut ask = |id, fingerprint| {
+        let asked = Request {
+            cursor,
+            digest: digest(fingerprint),
+            ..request(id)
+        };
+        let answer = rig.ask(asker, asked);
+        let from = answer.delta.as_ref().map(|d| d.from);
+        (
+            from,
+            records_in(&Message::Response(answer)).map(|r| r.len()),
+        )
+    };
+    assert_eq!(ask(2, 1), (Some(0), Some(3)));
+    // With equal sets there is nothing to tell.
+    assert_eq!(ask(3, first.digest.fingerprint), (None, None));
+}
+
+/// What the node says in its Hello.
+fn epoch_of(rig: &mut Rig) -> u64 {
+    let probe = rig.mute_link(4_000);
+    let sent = rig.take(probe);
+    let epoch = sent.iter().find_map(|m| match m {
+        Message::Hello(h) => Some(h.epoch),
+        _ => None,
+    });
+    epoch.expect("Hello comes first")
 }
 
 #[test]
@@ -252,7 +194,7 @@ fn an_unchanged_exchange_is_small_both_ways() {
     let mut pair = Pair::new(Rig::new(1, config(|_| {})), Rig::new(2, config(|_| {})));
     let records: Vec<_> = (100..1_000).map(undialled).collect();
     let teller = pair.a.link(5);
-    pair.a.message(teller, push(&records));
+    pair.a.message(teller, push(1, &records));
     pair.pass(Duration::from_secs(120));
     assert_eq!(pair.a.node.fingerprint(), pair.b.node.fingerprint());
     let before = (pair.a.node.stats(), pair.b.node.stats());
@@ -274,7 +216,7 @@ fn a_table_larger_than_a_message_goes_in_pages() {
         let page: Vec<_> = (first..first + 900)
             .map(|n| undialled(10_000 + n))
             .collect();
-        teller.message(link, push(&page));
+        teller.message(link, push(u64::from(first) + 1, &page));
     }
     let mut asker = Rig::new(2, config(|_| {}));
     asker.checks = false;
@@ -282,24 +224,33 @@ fn a_table_larger_than_a_message_goes_in_pages() {
     pair.pass(Duration::from_secs(10));
     assert_eq!(pair.b.node.peer_count(), 9_001);
     assert_eq!(pair.a.node.fingerprint(), pair.b.node.fingerprint());
-    let pages = pair.b.node.stats().responses_received;
-    assert!((7..=20).contains(&pages), "{pages}");
-    let twice = pair.b.node.stats().records_known;
-    assert!(twice <= 2, "{twice} are sent twice");
+    // They are announced in one message and fetched in several.
+    let stats = pair.b.node.stats();
+    let pages = stats.responses_received + stats.fetches_sent;
+    assert!(pages >= 7, "{pages}");
+    assert_eq!(
+        pair.b.node.stats().records_known,
+        0,
+        "nothing is sent twice"
+    );
 }
 
-/// R15, R27: a change that the other end has missed is found by comparing tables.
 #[test]
 fn a_lost_push_is_reconciled() {
     let mut pair = Pair::new(Rig::new(1, config(|_| {})), Rig::new(2, config(|_| {})));
     let link = pair.a.link(5);
     let records: Vec<_> = (100..400).map(undialled).collect();
-    pair.a.message(link, push(&records));
+    pair.a.message(link, push(1, &records));
     pair.pass(Duration::from_secs(30));
     assert_eq!(pair.a.node.fingerprint(), pair.b.node.fingerprint());
+    // Node 2 is told of a change by an answer that claims more than it brings: its cursor passes
+    // over a record that it never gets.
     let link = pair.a.link(6);
-    pair.a.message(link, rumour(&[undialled(500)]));
+    pair.a.message(link, push(2, &[undialled(500)]));
     pair.a.sent.clear();
+    let claimed = push(pair.a.node.stats().records + 10, &[] as &[Rec]);
+    let on_b = pair.b.node.links().next().unwrap().link;
+    pair.b.message(on_b, claimed);
     assert!(!pair.b.knows(500));
     pair.pass(Duration::from_secs(200));
     assert!(pair.b.knows(500));
@@ -310,26 +261,34 @@ fn a_node_that_asks_pushes_what_the_other_lacks() {
     let mut pair = Pair::new(Rig::new(1, config(|_| {})), Rig::new(2, config(|_| {})));
     let (a, b) = (pair.a.link(5), pair.b.link(6));
     pair.a
-        .message(a, push(&(100..200).map(undialled).collect::<Vec<_>>()));
+        .message(a, push(1, &(100..200).map(undialled).collect::<Vec<_>>()));
     pair.b
-        .message(b, push(&(150..250).map(undialled).collect::<Vec<_>>()));
-    pair.pass(Duration::from_secs(10));
+        .message(b, push(1, &(150..250).map(undialled).collect::<Vec<_>>()));
+    pair.pass(Duration::from_secs(3));
     assert_eq!(pair.a.node.fingerprint(), pair.b.node.fingerprint());
     assert_eq!(pair.a.node.peer_count(), 151);
 }
 
 #[test]
-fn a_fetch_is_answered_with_those_records_and_never_forwarded() {
-    let (mut rig, asker, _) = knowing(20..60);
+fn want_and_fetch_are_answered_with_those_records_and_never_forwarded() {
+    let mut rig = Rig::new(9, config(|_| {}));
+    let (asker, teller) = (rig.link(5), rig.link(6));
+    rig.message(teller, push(1, &(20..60).map(rec).collect::<Vec<_>>()));
     let prefixes: Vec<u8> = [21_u32, 33, 999]
         .iter()
         .flat_map(|n| id(*n).as_bytes()[..8].to_vec())
         .collect();
     let asked = Request {
         fetch: prefixes.into(),
+        digest: Digest::default(),
         ..request(1)
     };
-    assert_eq!(nodes(&rig.ask(asker, asked).records), [id(21), id(33)]);
+    let answer = rig.ask(asker, asked);
+    let Some(Content::Records(records)) = answer.delta.map(|d| d.content) else {
+        panic!()
+    };
+    let nodes: Vec<_> = records.iter().map(|r| r.node).collect();
+    assert_eq!(nodes, [id(21), id(33)]);
     assert_eq!(rig.node.stats().requests_forwarded, 0);
 }
 

@@ -14,7 +14,7 @@ const DAY: u64 = 86_400;
 fn told(config: Config, records: &[Rec]) -> Rig {
     let mut rig = Rig::new(1, config);
     let link = rig.link(2);
-    rig.message(link, push(records));
+    rig.message(link, push(1, records));
     let orderly = false;
     rig.input(Input::LinkDown { link, orderly });
     rig
@@ -107,7 +107,7 @@ fn a_new_identity_retires_what_claimed_its_address() {
             dial: None,
         });
         rig.message(link, hello(51));
-        rig.message(link, push(&[rec(50).body(body_of(100))]));
+        rig.message(link, push(1, &[rec(50).body(body_of(100))]));
     };
     let by_being_dialled: fn(&mut Rig) = |rig| {
         rig.dials.clear();
@@ -137,7 +137,7 @@ fn a_new_identity_retires_what_claimed_its_address() {
     let mut rig = told(config(|_| {}), &[rec(100).life(30)]);
     rig.pass_s(40);
     let link = rig.link(50);
-    rig.message(link, push(&[rec(50).body(body_of(100))]));
+    rig.message(link, push(1, &[rec(50).body(body_of(100))]));
     assert_eq!(rig.node.stats().hints, 1);
 }
 

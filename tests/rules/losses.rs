@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peer_exchange::wire::{Message, Request};
+use peer_exchange::wire::{Content, Digest, Message, Request, Update};
 
 use crate::support::build::*;
 use crate::support::rig::{Rig, config};
@@ -13,7 +13,10 @@ const SOON: Duration = Duration::from_millis(250);
 fn rested() -> (Rig, Vec<peer_exchange::LinkId>) {
     let mut rig = Rig::new(1, config(|_| {}));
     let links: Vec<_> = (5..8).map(|n| rig.link(n)).collect();
-    rig.message(links[0], push(&(5..40).map(undialled).collect::<Vec<_>>()));
+    rig.message(
+        links[0],
+        push(1, &(5..40).map(undialled).collect::<Vec<_>>()),
+    );
     rig.pass_answering(600);
     rig.take_events(|_| true);
     rig.sent.clear();
@@ -29,21 +32,27 @@ fn asks_within(rig: &mut Rig, time: Duration) -> usize {
         .count()
 }
 
-/// R40: what it has wanted of an asker may be lost on its way.
+/// Shows a table of so many records.
+fn shows(id: u64, count: u32, partial: bool) -> Request {
+    Request {
+        digest: Digest {
+            version: 90,
+            count,
+            fingerprint: 77,
+            partial,
+        },
+        ..request(id)
+    }
+}
+
 #[test]
-fn who_has_wanted_something_does_not_rest_before_it_comes() {
-    for unknown in [0, 3] {
+fn who_was_shown_a_larger_table_does_not_rest() {
+    for (count, partial, asks) in [(90, false, true), (20, false, false), (90, true, false)] {
         let (mut rig, links) = rested();
         assert_eq!(asks_within(&mut rig, SOON), 0);
-        let theirs: Vec<_> = (900..900 + unknown).map(rec).collect();
-        let asked = Request {
-            shows: filter(3, &theirs),
-            ..request(3)
-        };
-        let answer = rig.ask(links[1], asked);
-        assert_eq!(answer.wants.is_empty(), unknown == 0);
-        let asks = asks_within(&mut rig, SOON);
-        assert_eq!(asks > 0, unknown > 0, "{unknown}");
+        // The other half of this exchange is lost.
+        rig.ask(links[1], shows(3, count, partial));
+        assert_eq!(asks_within(&mut rig, SOON) > 0, asks, "{count} {partial}");
     }
 }
 
@@ -62,6 +71,36 @@ fn a_second_request_that_crosses_is_answered() {
     rig.message(link, Message::Request(request(78)));
     assert_eq!(rig.take_responses(link).len(), 1);
     assert_eq!(rig.node.stats().requests_crossed, 2);
-    rig.message(link, answer(asked.id, &[rec(6)]));
+    rig.message(link, answer(asked.id, 3, &[rec(6)]));
     assert!(rig.knows(6), "a late answer is merged");
+}
+
+/// An announcement of 200 records that nobody here knows.
+fn announcement() -> Message {
+    let mut other = Rig::new(7, config(|_| {}));
+    let link = other.link(1);
+    let records: Vec<_> = (300..500).map(rec).collect();
+    other.message(link, push(1, &records));
+    let delta = other.ask(link, shows(3, 100, false)).delta;
+    let content = delta.as_ref().map(|d| &d.content);
+    assert!(matches!(content, Some(Content::Announced(_))));
+    Message::Update(Update {
+        delta,
+        ..Update::default()
+    })
+}
+
+#[test]
+fn after_a_fetch_in_vain_another_is_asked_soon_but_not_for_ever() {
+    let (mut rig, links) = rested();
+    let mut soon = 0;
+    for _ in 0..12 {
+        rig.message(links[2], announcement());
+        assert!(rig.take_requests(links[2]).iter().any(Request::is_fetch));
+        // It is lost; and so is whatever else is asked in that time.
+        rig.pass(Duration::from_millis(40));
+        soon += usize::from(asks_within(&mut rig, SOON) > 0);
+        rig.pass_answering(600);
+    }
+    assert_eq!(soon, 8);
 }

@@ -33,7 +33,7 @@ impl Ring {
         let mut rig = Rig::new(1, config(|_| {}));
         let teller = rig.link(5_000);
         let records: Vec<_> = order.iter().map(|n| rec(*n)).collect();
-        rig.message(teller, push(&records));
+        rig.message(teller, push(1, &records));
         let mut links = Vec::new();
         for (i, n) in order.iter().enumerate() {
             links.push(if linked(i + 1) {
@@ -280,12 +280,13 @@ fn a_page_of_news_goes_on_as_a_page() {
 /// R46: the ranks of the ring are linked once it is calm.
 #[test]
 fn the_ranks_are_dialled_once_the_ring_is_calm() {
-    let mut rig = Rig::new(1, config(|c| c.link_idle = Duration::from_secs(5)));
+    let mut rig = Rig::new(1, config(|_| {}));
     let teller = rig.link(5_000);
     let order = in_order(10..110);
     for some in order.chunks(20) {
         let records: Vec<_> = some.iter().map(|n| rec(*n)).collect();
-        rig.message(teller, push(&records));
+        rig.message(teller, push(1, &records));
+        rig.dials.clear();
         rig.pass(Duration::from_millis(150));
     }
     let ranks = [1, 2, 4, 8, 16, 32, 64].map(|rank: usize| id(order[rank - 1]));
@@ -305,13 +306,10 @@ fn the_ranks_are_dialled_once_the_ring_is_calm() {
         (standing.wanted, standing.linked, standing.left_out),
         (7, 7, 0)
     );
-    // Rounds go to other links too: each is unused for longer than a link may be, and stays.
-    for n in 9_000..9_020 {
-        rig.link(n);
-    }
+    // Unused, they stay, and the others go.
     rig.pass_answering(400);
-    let idle = rig.closed.iter().any(|(_, r)| *r == CloseReason::Idle);
-    assert!(!idle, "{:?}", rig.closed);
+    let closed = rig.closed.iter().filter(|(_, r)| *r == CloseReason::Idle);
+    assert!(closed.count() > 0, "others were idle");
     assert_eq!(rig.node.standing().linked, 7);
 }
 
@@ -321,7 +319,7 @@ fn with_few_links_the_nearest_ranks_are_kept() {
     let mut rig = Rig::new(1, config(|c| c.max_links = 4));
     let teller = rig.link(5_000);
     let records: Vec<_> = (10..110).map(rec).collect();
-    rig.message(teller, push(&records));
+    rig.message(teller, push(1, &records));
     rig.pass(Duration::from_secs(2));
     let standing = rig.node.standing();
     assert_eq!((standing.wanted, standing.left_out), (2, 5));

@@ -40,7 +40,6 @@ fn whoever_leaves_asks_nobody_any_more() {
     let is_request = |(_, m): &(LinkId, Message)| matches!(m, Message::Request(_));
     let mut rig = rig(1);
     let busy = rig.link(2);
-    rig.message(busy, push(&[rec(2)]));
     rig.pass(Duration::from_millis(50));
     assert!(rig.sent.iter().any(is_request), "a round is under way");
     let idle = rig.link(3);
@@ -174,7 +173,7 @@ fn a_refusal_names_the_refusing_sequence() {
     assert_eq!(refused, [(id(2), seq(9, 0))]);
     // An answer says it too, whatever else it leaves out.
     let asked = Request {
-        own: (seq(1, 0), 0),
+        own: seq(1, 0),
         ..request(5)
     };
     let answer = rig.ask(subject, asked);

@@ -246,7 +246,7 @@ fn what_a_record_lists_is_tried_for_its_node() {
         address(77),
         "/dns/localhost/tcp/1".parse().unwrap(),
     ];
-    rig.message(link, push(&[rec(2).body(body(&listed))]));
+    rig.message(link, push(1, &[rec(2).body(body(&listed))]));
     for _ in 0..10 {
         rig.message(link, Message::DialBack(DialBack::Listed));
     }
@@ -268,7 +268,7 @@ fn where_a_peer_was_found_is_dialled_first() {
     let mut rig = Rig::new(1, config(|_| {}));
     let teller = rig.link(2);
     let listed = [address(77), address(7)];
-    rig.message(teller, push(&[rec(7).body(body(&listed))]));
+    rig.message(teller, push(1, &[rec(7).body(body(&listed))]));
     let dialled = |rig: &mut Rig| {
         for _ in 0..600 {
             let of_7 = |(_, t): &(DialId, Target)| t.node() == Some(id(7));

@@ -98,7 +98,7 @@ fn whoever_was_linked_and_knows_others_is_an_island() {
     assert_eq!(state(&rig), Readiness::Alone, "nobody is there");
     let link = rig.link(2);
     assert_eq!(state(&rig), Readiness::Ready);
-    rig.message(link, push(&[rec(2)]));
+    rig.message(link, push(1, &[rec(2)]));
     let orderly = true;
     rig.input(Input::LinkDown { link, orderly });
     rig.fail_dials();
@@ -211,7 +211,7 @@ fn who_starts_again_and_again_is_one_node() {
 fn who_is_told_of_another_with_its_key_reports_it() {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(2);
-    rig.message(link, push(&[rec(2)]));
+    rig.message(link, push(1, &[rec(2)]));
     let at = Some("10.9.8.7:5001".parse().unwrap());
     for _ in 0..3 {
         rig.message(

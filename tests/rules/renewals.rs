@@ -73,7 +73,7 @@ fn a_renewal_is_the_whole_record_in_the_last_quarter_of_its_life() {
 fn whoever_had_not_known_a_renewal_passes_it_on_and_keeps_calm() {
     let mut rig = rig(1);
     let (teller, other) = (rig.link(2), rig.link(3));
-    rig.message(teller, push(&[rec(2), rec(3), rec(7)]));
+    rig.message(teller, push(1, &[rec(2), rec(3), rec(7)]));
     rig.pass_answering(3_600);
     rig.take(other);
     let asked = rig.node.stats().requests_sent;
@@ -100,7 +100,7 @@ fn a_renewal_is_for_its_content_alone() {
 fn what_is_overdue_is_listed_in_pulls_and_answered_by_whoever_has_it() {
     let mut rig = rig(1);
     let link = rig.link(2);
-    rig.message(link, push(&[rec(2), rec(7), rec(8)]));
+    rig.message(link, push(1, &[rec(2), rec(7), rec(8)]));
     rig.pass_answering(DAY * 7 / 8 - 100);
     assert!(rig.asked(link).overdue.is_empty());
     rig.message(link, rumour(&[rec(2).beat(1)]));
@@ -128,7 +128,7 @@ fn what_is_overdue_is_listed_in_pulls_and_answered_by_whoever_has_it() {
 fn a_renewal_in_an_answer_is_taken() {
     let mut rig = rig(1);
     let link = rig.link(2);
-    rig.message(link, push(&[rec(2), rec(7)]));
+    rig.message(link, push(1, &[rec(2), rec(7)]));
     rig.pass_answering(DAY * 7 / 8 + 200);
     let asked = rig.asked(link);
     let response = Response {
@@ -146,7 +146,7 @@ fn a_short_life_that_is_overdue_is_asked_for_sooner() {
     let link = rig.link(2);
     let mut short = body_of(7);
     varint_field(3, 600, &mut short);
-    rig.message(link, push(&[rec(2), rec(7).body(short)]));
+    rig.message(link, push(1, &[rec(2), rec(7).body(short)]));
     rig.pass_answering(524);
     let asked = rig.node.stats().requests_sent;
     rig.pass_answering(76);
@@ -176,7 +176,7 @@ fn a_life_shrinks_by_a_second_at_every_hop() {
     // Node 1 tells node 2 tells node 1 for ever: it ends when it would have ended.
     let mut pair = Pair::new(rig(1), rig(2));
     let link = pair.a.link(5);
-    pair.a.message(link, push(&[rec(7).life(300)]));
+    pair.a.message(link, push(1, &[rec(7).life(300)]));
     pair.a.input(Input::LinkDown {
         link,
         orderly: true,
@@ -197,7 +197,7 @@ fn a_life_shrinks_by_a_second_at_every_hop() {
 fn nothing_is_relayed_in_its_last_moments() {
     let mut rig = rig(9);
     let (teller, asker) = (rig.link(2), rig.link(3));
-    rig.message(teller, push(&[rec(7).life(272)]));
+    rig.message(teller, push(1, &[rec(7).life(272)]));
     let has_7 = |rig: &mut Rig| {
         let message = Message::Response(rig.ask(asker, request(1)));
         records_in(&message).is_some_and(|r| r.iter().any(|r| r.node == id(7)))

@@ -1,97 +1,74 @@
-//! Sketches (R27): when one is made, what it tells, and what happens when it tells nothing.
+//! Sketches (R27): who gets one, what it tells, and what happens when it tells nothing.
 
 use bytes::Bytes;
-use peer_exchange::wire::{Message, Request, Response, Shows};
-use peer_exchange::{Input, LinkId};
+use peer_exchange::wire::{Content, Digest, Request, Response, SIGNED_ONLY};
+use peer_exchange::{LinkId, RequestId};
 
 use crate::support::build::*;
-use crate::support::pair::Pair;
-use crate::support::rig::{Rig, config};
+use crate::support::rig::{Rig, below, config};
 
 const RECORDS: u32 = 200;
 
-/// Node 9, which knows many, at rest, and its request on a link to node 5.
-fn rested() -> (Rig, LinkId, Request) {
-    let mut rig = Rig::new(9, config(|_| {}));
+/// A node that knows many, and a link to one that knows two less.
+fn rich() -> (Rig, LinkId) {
+    let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(5);
-    let records: Vec<_> = (100..100 + RECORDS).map(undialled).collect();
-    rig.message(link, push(&[&records[..], &[rec(5)]].concat()));
-    for _ in 0..50_000 {
-        for request in rig.take_requests(link) {
-            if request.state.is_some() {
-                return (rig, link, request);
-            }
-            rig.message(link, Message::Response(response(request.id)));
-        }
-        rig.fail_dials();
-        rig.pass(core::time::Duration::from_millis(10));
-    }
-    panic!("it never asks in brief");
+    let records: Vec<_> = (100..100 + RECORDS).map(rec).collect();
+    rig.message(link, push(1, &records));
+    assert_eq!(rig.node.peer_count(), RECORDS as usize);
+    (rig, link)
 }
 
-/// It is told that the tables differ, and asks again.
-fn asks_again(strata: &[u8]) -> (Rig, LinkId, Request) {
-    let (mut rig, link, asked) = rested();
-    let differs = Response {
-        count: RECORDS + 2,
-        strata: Bytes::copy_from_slice(strata),
-        ..Response::to(asked.id)
-    };
-    rig.message(link, Message::Response(differs));
-    let again = rig.take_requests(link).pop().expect("it asks again");
-    (rig, link, again)
-}
-
-/// R27: of two tables that are known to differ by little, one is sketched; a filter otherwise.
-#[test]
-fn a_table_that_differs_by_little_is_sketched() {
-    let (mut rig, link, _) = rested();
-    // Its own are those of a table that does not differ at all.
-    let strata = rig.ask(link, brief(77)).strata;
-    assert_eq!(strata.len(), 40);
-    let (_, _, again) = asks_again(&strata);
-    let Shows::Sketch(sketch) = &again.shows else {
-        panic!("{:?}", again.shows)
-    };
-    assert!(2 * sketch.parts() * sketch.capacity() < RECORDS as usize / 2);
-    for far in [&[][..], &[0; 40]] {
-        let (_, _, again) = asks_again(far);
-        assert!(matches!(again.shows, Shows::Filter(_)), "{:?}", again.shows);
-    }
-}
-
-fn brief(id: u64) -> Request {
+fn nearly_the_same(id: u64) -> Request {
     Request {
-        state: Some(1),
+        digest: Digest {
+            version: 1,
+            count: RECORDS - 1,
+            fingerprint: 7,
+            partial: false,
+        },
         ..request(id)
     }
 }
 
-/// R27: what either lacks is told by the sketch of one.
+fn content(answer: Response) -> Content {
+    answer.delta.expect("a delta").content
+}
+
 #[test]
-fn two_that_differ_by_little_find_out_by_what() {
-    let mut pair = Pair::new(Rig::new(1, config(|_| {})), Rig::new(2, config(|_| {})));
-    let link = pair.a.link(5);
-    let records: Vec<_> = (100..400).map(undialled).collect();
-    pair.a.message(link, push(&records));
-    pair.a.input(Input::LinkDown {
-        link,
-        orderly: true,
-    });
-    pair.pass(std::time::Duration::from_secs(60));
-    let before = (pair.a.node.stats(), pair.b.node.stats());
-    for (rig, n) in [(&mut pair.a, 500), (&mut pair.b, 600)] {
-        let link = rig.link(6);
-        rig.message(link, rumour(&[undialled(n), undialled(n + 1)]));
-        rig.sent.clear();
-        let orderly = true;
-        rig.input(Input::LinkDown { link, orderly });
+fn only_who_takes_sketches_gets_one() {
+    for (features, sketched) in [(0, false), (1, true), (!SIGNED_ONLY, true), (2, false)] {
+        let (mut rig, link) = rich();
+        rig.message(link, hello_with(features, 6));
+        let answer = content(rig.ask(link, nearly_the_same(1)));
+        assert_eq!(matches!(answer, Content::Sketch(_)), sketched, "{features}");
+        assert_eq!(matches!(answer, Content::Announced(_)), !sketched);
     }
-    pair.pass(std::time::Duration::from_secs(150));
-    assert_eq!(pair.a.node.fingerprint(), pair.b.node.fingerprint());
-    let (a, b) = (pair.a.node.stats(), pair.b.node.stats());
-    let bytes = a.bytes_sent + b.bytes_sent - before.0.bytes_sent - before.1.bytes_sent;
-    assert!(bytes < 1_000, "{bytes} bytes for four records");
+}
+
+#[test]
+fn a_sketch_is_shorter_than_an_announcement_or_there_is_none() {
+    let (mut rig, link) = rich();
+    rig.message(link, hello_with(1, 6));
+    let Content::Sketch(sketch) = content(rig.ask(link, nearly_the_same(1))) else {
+        panic!("no sketch for a small difference");
+    };
+    assert!(2 * sketch.parts() * sketch.capacity() < RECORDS as usize / 2);
+    let plain = Request {
+        plain: true,
+        ..nearly_the_same(2)
+    };
+    // Samples of nothing: all records differ.
+    let far = Request {
+        strata: Bytes::from_static(&[0; 40]),
+        ..nearly_the_same(3)
+    };
+    let mut full = nearly_the_same(4);
+    full.digest.partial = true;
+    for asked in [plain, far, full] {
+        let answer = content(rig.ask(link, asked));
+        assert!(matches!(answer, Content::Announced(_)), "{answer:?}");
+    }
 }
 
 /// The sums of a part of which nothing can be told.
@@ -99,49 +76,77 @@ fn garbage() -> Vec<u8> {
     (0..28_u8).map(|i| i.wrapping_mul(89) ^ 0x5c).collect()
 }
 
-/// A request with a sketch of so many parts.
-fn sketched(id: u64, parts: u64, sums: &[u8]) -> Bytes {
-    let (mut sketch, mut request, mut envelope) = (Vec::new(), vec![0x09], Vec::new());
-    varint_field(1, parts, &mut sketch);
-    bytes_field(2, sums, &mut sketch);
-    request.extend(id.to_le_bytes());
-    varint_field(4, 90, &mut request);
-    bytes_field(8, &sketch, &mut request);
-    bytes_field(2, &request, &mut envelope);
+/// An answer with a sketch of so many parts.
+fn sketched(id: RequestId, parts: u64, sums: &[u8]) -> Bytes {
+    let (mut sketch, mut digest, mut delta) = (vec![0x0d, 1, 2, 3, 4], Vec::new(), Vec::new());
+    varint_field(2, parts, &mut sketch);
+    bytes_field(3, sums, &mut sketch);
+    varint_field(1, 50, &mut digest);
+    varint_field(2, 90, &mut digest);
+    varint_field(2, 50, &mut delta);
+    bytes_field(5, &sketch, &mut delta);
+    let mut response = vec![0x09];
+    response.extend(id.get().to_le_bytes());
+    bytes_field(2, &digest, &mut response);
+    bytes_field(4, &delta, &mut response);
+    let mut envelope = Vec::new();
+    bytes_field(4, &response, &mut envelope);
     envelope.into()
 }
 
-/// R27: an answerer says that a sketch tells it nothing.
 #[test]
-fn a_sketch_that_tells_nothing_is_answered_so() {
-    let mut rig = Rig::new(9, config(|_| {}));
-    let link = rig.link(5);
-    rig.message(link, push(&[rec(20)]));
-    rig.take(link);
-    rig.raw(link, sketched(3, 1, &garbage()));
-    let answer = rig.take_responses(link).pop().expect("an answer");
-    assert!(answer.cut && answer.records.is_empty() && answer.wants.is_empty());
-    // Syndromes of too many elements may look like those of a few, which nobody has.
-    let one = [1, 0].repeat(14);
-    rig.raw(link, sketched(4, 2, &[one, garbage()].concat()));
-    let answer = rig.take_responses(link).pop().expect("an answer");
-    assert!(answer.cut && answer.wants.len() <= 1);
+fn after_two_that_tell_nothing_an_announcement_is_asked_for() {
+    let mut rig = Rig::new(1, below(5));
+    let link = rig.upstream(5);
+    for n in 1..=2 {
+        let asked = rig.asked(link);
+        assert!(!asked.plain);
+        assert_eq!(asked.cursor, None, "no cursor moves");
+        rig.raw(link, sketched(asked.id, 1, &garbage()));
+        assert_eq!(rig.node.stats().sketches_untold, n);
+    }
+    let asked = rig.asked(link);
+    assert!(asked.plain);
+    rig.message(link, answer(asked.id, 60, &[rec(6)]));
+    assert!(!rig.asked(link).plain);
 }
 
-/// R27: then a filter follows, and no exchange was completed before it.
+/// Syndromes of too many elements may look like those of a few, which nobody has. An exchange in which
+/// that was all is none: else an upstream of which nothing is known is never asked again.
 #[test]
-fn after_a_sketch_that_has_told_nothing_a_filter_follows() {
-    let (mut rig, link, _) = rested();
-    let strata = rig.ask(link, brief(77)).strata;
-    let (mut rig, link, again) = asks_again(&strata);
-    assert!(matches!(again.shows, Shows::Sketch(_)));
-    let cut = Response {
-        count: RECORDS,
-        cut: true,
-        ..Response::to(again.id)
-    };
-    rig.message(link, Message::Response(cut));
-    assert_eq!(rig.node.stats().sketches_untold, 1);
-    let last = rig.take_requests(link).pop().expect("it asks once more");
-    assert!(matches!(last.shows, Shows::Filter(_)), "{:?}", last.shows);
+fn a_sketch_that_tells_what_nobody_has_tells_nothing() {
+    let mut rig = Rig::new(1, below(5));
+    let link = rig.upstream(5);
+    for n in 1..=2 {
+        let asked = rig.asked(link);
+        assert!(!asked.plain);
+        // All powers of one are one.
+        let one = [1, 0].repeat(14);
+        rig.raw(link, sketched(asked.id, 2, &[one, garbage()].concat()));
+        let fetch = rig.take_requests(link).pop().expect("it asks for it");
+        assert_eq!(fetch.want.map(|w| w.len()), Some(1));
+        rig.message(link, answer(fetch.id, 0, &[]));
+        assert_eq!(rig.node.stats().sketches_untold, n);
+    }
+    let asked = rig.asked(link);
+    assert!(asked.plain && asked.cursor.is_none());
+}
+
+/// A sketch that was not asked for has no effect, and is no fault either.
+#[test]
+fn a_pushed_sketch_is_ignored() {
+    let (mut rig, link) = rich();
+    let before = rig.node.fingerprint();
+    let mut sketch = vec![0x0d, 1, 2, 3, 4];
+    varint_field(2, 1, &mut sketch);
+    bytes_field(3, &[9; 28], &mut sketch);
+    let (mut delta, mut update, mut envelope) = (Vec::new(), Vec::new(), Vec::new());
+    varint_field(2, 50, &mut delta);
+    bytes_field(5, &sketch, &mut delta);
+    bytes_field(3, &delta, &mut update);
+    bytes_field(5, &update, &mut envelope);
+    rig.raw(link, envelope);
+    assert_eq!(rig.node.fingerprint(), before);
+    assert!(rig.take_requests(link).iter().all(|r| !r.is_fetch()));
+    assert!(rig.is_up(link));
 }

@@ -31,7 +31,7 @@ fn snapshot() -> Vec<u8> {
         rec(9).version(3).body(Vec::new()).life(3_800),
         rec(10).life(10),
     ];
-    rig.message(link, push(&list));
+    rig.message(link, push(1, &list));
     rig.input(Input::SetMetadata(b"a".to_vec()));
     rig.pass_answering(20);
     rig.node.snapshot(rig.now)
@@ -206,7 +206,7 @@ fn other_bytes_are_refused() {
 fn a_snapshot_is_as_of_its_own_time_and_not_of_the_last_input() {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(2);
-    rig.message(link, push(&[rec(7), rec(8).life(60)]));
+    rig.message(link, push(1, &[rec(7), rec(8).life(60)]));
     // Nobody wakes the node for a hundred seconds.
     let later = rig.now + Duration::from_secs(100);
     let mut rig = restored(&rig.node.snapshot(later), S(0)).unwrap();
@@ -224,7 +224,7 @@ fn a_snapshot_is_as_of_its_own_time_and_not_of_the_last_input() {
 fn a_snapshot_of_an_earlier_time_is_as_of_the_last_input() {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(2);
-    rig.message(link, push(&[rec(7)]));
+    rig.message(link, push(1, &[rec(7)]));
     rig.pass_s(100);
     let earlier = rig.node.snapshot(Instant::ZERO);
     assert_eq!(earlier, rig.node.snapshot(rig.now));

@@ -11,14 +11,14 @@ fn a_full_table_says_that_it_is_partial() {
     let (link, asker) = (rig.link(2), rig.link(3));
     rig.message(
         link,
-        push(&(0..14).map(|n| rec(n * 256 + 9)).collect::<Vec<_>>()),
+        push(1, &(0..14).map(|n| rec(n * 256 + 9)).collect::<Vec<_>>()),
     );
-    assert!(!rig.ask(asker, request(1)).partial);
+    assert!(!rig.ask(asker, request(1)).digest.partial);
     rig.message(
         link,
-        push(&(14..16).map(|n| rec(n * 256 + 9)).collect::<Vec<_>>()),
+        push(1, &(14..16).map(|n| rec(n * 256 + 9)).collect::<Vec<_>>()),
     );
-    assert!(rig.ask(asker, request(2)).partial);
+    assert!(rig.ask(asker, request(2)).digest.partial);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn an_evicted_peer_is_reported() {
     let link = rig.link(2);
     rig.message(
         link,
-        push(&(0..200).map(|n| rec(n * 256 + 9)).collect::<Vec<_>>()),
+        push(1, &(0..200).map(|n| rec(n * 256 + 9)).collect::<Vec<_>>()),
     );
     let up = |e: &Event| matches!(e, Event::PeerUp { .. });
     let count = rig.events.iter().filter(|e| up(e)).count();

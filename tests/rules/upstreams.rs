@@ -96,17 +96,20 @@ fn a_cold_node_answers_at_once_forwards_once_and_tells_later() {
     let forwarded = walks(&sent);
     assert_eq!(forwarded.len(), 1);
     let walk = forwarded[0].walk.as_ref().unwrap();
-    assert_eq!((walk.origin(), walk.path()), (id(2), &[id(2), id(50)][..]));
+    assert_eq!((walk.origin, &walk.path[..]), (id(2), &[id(2), id(50)][..]));
     assert_eq!((forwarded[0].id.get(), forwarded[0].hop_limit), (77, 15));
     // The same walk by another way is answered and not forwarded.
     let again = Request {
-        walk: Walk::of(vec![id(2), id(3)]),
+        walk: Some(Walk {
+            origin: id(2),
+            path: vec![id(2), id(3)],
+        }),
         ..request(77)
     };
     rig.message(other, Message::Request(again));
     assert!(!rig.take_responses(other).is_empty());
     // Late knowledge goes to who asked.
-    rig.message(upstream, answer(forwarded[0].id, &[rec(100)]));
+    rig.message(upstream, answer(forwarded[0].id, 4, &[rec(100)]));
     assert!(walks(&rig.take(upstream)).is_empty());
     let late = rig.take_updates(asker);
     let late: Vec<_> = late.iter().filter(|u| u.request.is_some()).collect();
@@ -206,7 +209,10 @@ fn a_request_that_meets_itself_reports_the_cycle_and_is_answered() {
     let peer = rig.link(2);
     rig.sent.clear();
     let asked = Request {
-        walk: Walk::of(vec![id(50), id(9), id(2)]),
+        walk: Some(Walk {
+            origin: id(50),
+            path: vec![id(50), id(9), id(2)],
+        }),
         ..request(77)
     };
     rig.ask(peer, asked);

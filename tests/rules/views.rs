@@ -142,7 +142,8 @@ fn every_fault_has_its_place_among_the_reasons() {
         DecodeError::Columns(""),
         DecodeError::Page(PageError::Truncated),
         DecodeError::Path,
-        DecodeError::Shows,
+        DecodeError::Walk,
+        DecodeError::Delta,
         DecodeError::Accusations,
         DecodeError::Address,
     ];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use peer_exchange::wire::{
-    Message, News, Records, RecordsBuilder, Request, Response, Update, WireRecord,
+    Content, Delta, Message, News, Records, RecordsBuilder, Request, Response, Update, WireRecord,
 };
 use peer_exchange::{Instant, LinkId, NodeId, Position, RequestId, Sequence, Signature, Stats};
 use peer_exchange_memory::HostId;
@@ -195,6 +195,11 @@ fn page_with(
     page.finish()
 }
 
+pub(crate) fn delta(from: u64, to: u64, records: Records) -> Delta {
+    let content = Content::Records(records);
+    Delta { from, to, content }
+}
+
 /// A rumour of one record.
 pub(crate) fn rumour(host: usize, sequence: Sequence, remaining_s: u32) -> Message {
     rumour_of(page(host, sequence, remaining_s, &body(1)))
@@ -213,14 +218,33 @@ pub(crate) fn rumour_of(records: Records) -> Message {
 
 pub(crate) fn request(number: u64) -> Request {
     Request {
+        id: RequestId::new(number),
+        brief: None,
         hop_limit: 16,
-        own: (seq(1, 0), 0),
-        ..Request::new(RequestId::new(number))
+        walk: None,
+        digest: Default::default(),
+        cursor: None,
+        own: seq(1, 0),
+        own_check: 0,
+        push: None,
+        want: None,
+        fetch: Default::default(),
+        overdue: Default::default(),
+        strata: Default::default(),
+        plain: false,
     }
 }
 
 pub(crate) fn response(number: u64) -> Response {
-    Response::to(RequestId::new(number))
+    Response {
+        id: RequestId::new(number),
+        digest: Default::default(),
+        cursor: None,
+        delta: None,
+        renewed: Default::default(),
+        refusals: Default::default(),
+        busy: None,
+    }
 }
 
 /// Asserts that something was said, and that it names the rule.

@@ -19,7 +19,7 @@ const UNKNOWN: [u8; 30] = [
     0x3e, 1, 2, 3, 4, 5, 6, 7, 8, 0xc0, 0x3e, 0,
 ];
 /// Kind 11; and an envelope without a kind, with a field that is none.
-const OTHERS: [&[u8]; 2] = [b"\x5a\x04late", b"\x78\x02"];
+const OTHERS: [&[u8]; 2] = [b"\x5a\x04late", b"\x08\x02"];
 
 /// Which hosts are of the later version: a bit each.
 type Newer = Arc<AtomicU64>;

@@ -117,10 +117,10 @@ struct Sizes {
 impl Observer for Sizes {
     fn sent(&mut self, _: Duration, _: HostId, _: HostId, bytes: &Bytes) {
         match World::decode(bytes) {
-            Message::Request(m) if m.records.is_empty() && !m.is_fetch() => {
+            Message::Request(m) if m.push.is_none() && !m.is_fetch() => {
                 self.requests.push(bytes.len());
             }
-            Message::Response(m) if m.records.is_empty() && m.busy.is_none() => {
+            Message::Response(m) if m.delta.is_none() && m.busy.is_none() => {
                 self.responses.push(bytes.len());
             }
             _ => self.others += 1,

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use peer_exchange::wire::{self, Decoded, Message, Records, RecordsBuilder, WireRecord};
+use peer_exchange::wire::{
+    self, Content, Decoded, Delta, Message, Records, RecordsBuilder, WireRecord,
+};
 use peer_exchange::{Config, Signing};
 use peer_exchange_memory::{Faults, HostId, Network, Quiet, Restart, Setup};
 
@@ -35,13 +37,17 @@ fn falsify(bytes: Bytes) -> Bytes {
     let Ok(Decoded::Message(mut message)) = wire::decode(bytes) else {
         panic!("no message");
     };
-    let records = match &mut message {
-        Message::Request(m) => Some(&mut m.records),
-        Message::Response(m) => Some(&mut m.records),
-        Message::Update(m) => Some(&mut m.records),
+    let delta = match &mut message {
+        Message::Request(m) => m.push.as_mut(),
+        Message::Response(m) => m.delta.as_mut(),
+        Message::Update(m) => m.delta.as_mut(),
         _ => None,
     };
-    if let Some(records) = records {
+    if let Some(Delta {
+        content: Content::Records(records),
+        ..
+    }) = delta
+    {
         *records = falsified(records);
     }
     wire::encode(message)

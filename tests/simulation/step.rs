@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peer_exchange::wire::{Message, Records, WireRecord};
+use peer_exchange::wire::{Content, Message, Records, WireRecord};
 use peer_exchange::{Event, Input, Instant, LinkId, Node, NodeId, Sequence, Stats};
 use peer_exchange_memory::HostId;
 
@@ -95,16 +95,20 @@ impl Facts for Node {
 
 /// Every page of records in a message.
 pub(crate) fn pages(message: &Message) -> impl Iterator<Item = &Records> {
-    let (main, news, response) = match message {
-        Message::Request(m) => (Some(&m.records), None, None),
-        Message::Response(m) => (Some(&m.records), None, Some(m)),
-        Message::Update(m) => (Some(&m.records), m.news.as_ref(), None),
+    let (delta, news, response) = match message {
+        Message::Request(m) => (m.push.as_ref(), None, None),
+        Message::Response(m) => (m.delta.as_ref(), None, Some(m)),
+        Message::Update(m) => (m.delta.as_ref(), m.news.as_ref(), None),
         _ => (None, None, None),
     };
     let sample = response.and_then(|m| m.busy.as_ref()).map(|(_, r)| r);
     let renewed = response.map(|m| &m.renewed);
+    let delta = delta.and_then(|d| match &d.content {
+        Content::Records(records) => Some(records),
+        _ => None,
+    });
     let news = news.map(|news| &news.records);
-    main.into_iter().chain(sample).chain(renewed).chain(news)
+    delta.into_iter().chain(sample).chain(renewed).chain(news)
 }
 
 /// Every record in a message.

@@ -12,7 +12,7 @@ use peer_exchange::{
 };
 use peer_exchange_memory::HostId;
 
-use crate::forge::{body, id, page, request, response, rumour, rumour_of, seq};
+use crate::forge::{body, delta, id, page, request, response, rumour, rumour_of, seq};
 use crate::step::records;
 use crate::world::World;
 
@@ -205,8 +205,9 @@ fn r4_what_an_answer_has_buried_does_not_go_back_with_the_push() {
     bench.connect(2, None);
     bench.hears(2, rumour(3, seq(1, 0), 1_000));
     let mut answer = response(number);
-    answer.count = 1;
-    answer.records = page(3, seq(2, 0), 3_800, &[]);
+    answer.digest.version = 5;
+    answer.digest.count = 1;
+    answer.delta = Some(delta(0, 5, page(3, seq(2, 0), 3_800, &[])));
     bench.hears(1, Message::Response(answer));
     assert!(!bench.knows(id(3)), "it has left");
     let live = |r: WireRecord<'_>| r.node == id(3) && r.sequence.version == 1;

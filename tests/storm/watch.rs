@@ -59,7 +59,7 @@ impl Watch {
         self.requests += 1;
         if let Some(walk) = &m.walk {
             self.forwarded += 1;
-            *self.depth.entry((walk.origin(), m.id)).or_default() += 1;
+            *self.depth.entry((walk.origin, m.id)).or_default() += 1;
         }
         let Some((peer, under_way)) = self.links.get_mut(&(host, link)) else {
             return;

@@ -1,17 +1,16 @@
 //! IDs, addresses, records and messages, well-formed and not.
 
-use std::hash::Hasher;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use peer_exchange::wire::{
-    self, Accusation, Hello, Message, News, Records, RecordsBuilder, Refusals, RefusalsBuilder,
-    Request, Response, Shows, Update, WireRecord,
+    self, Accusation, Content, Delta, Digest, Hello, Message, News, Records, RecordsBuilder,
+    Refusals, RefusalsBuilder, Request, Response, Update, WireRecord,
 };
 use peer_exchange::{Multiaddr, NodeId, Position, RequestId, RingKey, Seal, Sequence, Signature};
 use peer_exchange_memory::MockSeal;
 use prost::encoding::{WireType, encode_key, encode_varint};
-use siphasher::sip::SipHasher13;
 
 /// The 32-byte ID that begins with `n`, so that IDs sort as their numbers do.
 pub(crate) fn id(n: u32) -> NodeId {
@@ -201,22 +200,10 @@ pub(crate) fn page<'a>(records: impl IntoIterator<Item = &'a Rec>) -> Records {
     page.finish()
 }
 
-/// A push of these records.
-pub(crate) fn push<'a>(records: impl IntoIterator<Item = &'a Rec>) -> Message {
+/// A push of these records that ends at version `to` of the sender's log; outside it if that is 0.
+pub(crate) fn push<'a>(to: u64, records: impl IntoIterator<Item = &'a Rec>) -> Message {
     Message::Update(Update {
-        records: page(records),
-        ..Update::default()
-    })
-}
-
-/// These records, as they were wanted or promised.
-pub(crate) fn for_request<'a>(
-    id: RequestId,
-    records: impl IntoIterator<Item = &'a Rec>,
-) -> Message {
-    Message::Update(Update {
-        request: Some(id),
-        records: page(records),
+        delta: Some(delta(0, to, records)),
         ..Update::default()
     })
 }
@@ -244,6 +231,14 @@ pub(crate) fn place(n: u32) -> Position {
     RingKey::new("").position(&id(n))
 }
 
+pub(crate) fn delta<'a>(from: u64, to: u64, records: impl IntoIterator<Item = &'a Rec>) -> Delta {
+    Delta {
+        from,
+        to,
+        content: Content::Records(page(records)),
+    }
+}
+
 pub(crate) fn refusals(list: &[(NodeId, Sequence)]) -> Refusals {
     let mut out = RefusalsBuilder::default();
     list.iter().for_each(|(n, s)| out.push(n, *s));
@@ -257,13 +252,12 @@ pub(crate) fn refuse(list: &[(NodeId, Sequence)]) -> Message {
     })
 }
 
-/// The Hello of a node that takes nothing about addresses.
 pub(crate) fn hello(epoch: u64) -> Message {
-    hello_with(wire::NO_DIAL_BACKS, epoch)
+    hello_with(0, epoch)
 }
 
-/// The Hello of a node with these features.
-pub(crate) fn hello_with(features: u32, epoch: u64) -> Message {
+/// The Hello of a node with these optional abilities.
+pub(crate) fn hello_with(features: u64, epoch: u64) -> Message {
     Message::Hello(Hello {
         min_version: 1,
         max_version: 1,
@@ -276,7 +270,7 @@ pub(crate) fn hello_with(features: u32, epoch: u64) -> Message {
 
 /// The Hello of a node that sees the receiver there, and takes what is about addresses.
 pub(crate) fn hello_seeing(epoch: u64, seen: Option<SocketAddr>) -> Message {
-    let Message::Hello(hello) = hello_with(0, epoch) else {
+    let Message::Hello(hello) = hello_with(wire::DIAL_BACKS, epoch) else {
         unreachable!("a Hello");
     };
     Message::Hello(Hello { seen, ..hello })
@@ -285,73 +279,33 @@ pub(crate) fn hello_seeing(epoch: u64, seen: Option<SocketAddr>) -> Message {
 /// A request that shows an empty table and no record of its own.
 pub(crate) fn request(id: u64) -> Request {
     Request {
+        id: RequestId::new(id),
+        brief: None,
         hop_limit: 16,
-        ..Request::new(RequestId::new(id))
+        walk: None,
+        digest: Digest::default(),
+        cursor: None,
+        own: Sequence::default(),
+        own_check: 0,
+        push: None,
+        want: None,
+        fetch: Bytes::new(),
+        overdue: Bytes::new(),
+        strata: Bytes::new(),
+        plain: false,
     }
 }
 
-/// The filter of a table with these records under this request's salt, as proto/README.md has it.
-pub(crate) fn filter<'a>(id: u64, records: impl IntoIterator<Item = &'a Rec>) -> Shows {
-    let mixed = records.into_iter().map(|r| mix(record_hash(r), id));
-    let mixed: Vec<u64> = mixed.collect();
-    let end = (mixed.len() as u128) << 10;
-    let mut values: Vec<u64> = mixed
-        .iter()
-        .map(|m| ((u128::from(*m) * end) >> 64) as u64)
-        .collect();
-    values.sort_unstable();
-    let mut bits = String::from("00000");
-    let count = values.len();
-    let len = (usize::BITS - count.leading_zeros()) as usize;
-    bits += &format!("{len:05b}");
-    if len > 0 {
-        bits += &format!("{count:0len$b}");
-    }
-    let mut last = 0;
-    for value in values {
-        let distance = value - last;
-        bits += &"0".repeat((distance >> 10) as usize);
-        bits += &format!("1{:010b}", distance & 0x3ff);
-        last = value;
-    }
-    while bits.len() % 8 != 0 {
-        bits.push('0');
-    }
-    let bytes: Vec<u8> = (0..bits.len() / 8)
-        .map(|i| u8::from_str_radix(&bits[8 * i..8 * i + 8], 2).unwrap())
-        .collect();
-    let (mut request, mut envelope) = (vec![0x09], Vec::new());
-    request.extend(id.to_le_bytes());
-    bytes_field(7, &bytes, &mut request);
-    bytes_field(2, &request, &mut envelope);
-    match wire::decode(envelope.into()) {
-        Ok(wire::Decoded::Message(Message::Request(request))) => request.shows,
-        other => panic!("no filter: {other:?}"),
-    }
-}
-
-/// What fingerprints are made of.
-pub(crate) fn record_hash(r: &Rec) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(0, 0);
-    hasher.write(r.node.as_bytes());
-    hasher.write(&r.sequence.version.to_le_bytes());
-    hasher.write(&r.sequence.beat.to_le_bytes());
-    hasher.finish()
-}
-
-/// The finaliser of MurmurHash3 over a hash and a salt.
-fn mix(hash: u64, salt: u64) -> u64 {
-    let mut x = hash ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    x = (x ^ (x >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    x ^ (x >> 33)
-}
-
-/// A response that says: the same table as yours.
+/// A response that says: the same set as yours.
 pub(crate) fn response(id: RequestId) -> Response {
     Response {
-        same: true,
-        ..Response::to(id)
+        id,
+        digest: Digest::default(),
+        cursor: None,
+        delta: None,
+        renewed: Default::default(),
+        refusals: Default::default(),
+        busy: None,
     }
 }
 
@@ -363,12 +317,21 @@ pub(crate) fn busy(id: RequestId, wait: Duration) -> Message {
     })
 }
 
-/// An answer with these records, of a node that has no others but itself.
-pub(crate) fn answer<'a>(id: RequestId, records: impl IntoIterator<Item = &'a Rec>) -> Message {
-    let records = page(records);
+/// An answer with these records, whose sender's log stands at `to`.
+pub(crate) fn answer<'a>(
+    id: RequestId,
+    to: u64,
+    records: impl IntoIterator<Item = &'a Rec>,
+) -> Message {
+    let records: Vec<_> = records.into_iter().collect();
     Message::Response(Response {
-        count: records.len() as u32 + 1,
-        records,
-        ..Response::to(id)
+        digest: Digest {
+            version: to,
+            count: records.len() as u32 + 1,
+            fingerprint: 1,
+            partial: false,
+        },
+        delta: Some(delta(0, to, records)),
+        ..response(id)
     })
 }

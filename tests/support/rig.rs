@@ -275,33 +275,19 @@ impl Rig {
     /// Makes the node ask now, and returns its request on this link.
     pub(crate) fn asked(&mut self, link: LinkId) -> Request {
         self.take(link);
-        for _ in 0..2_500 {
+        for _ in 0..50 {
             self.input(Input::Discover);
             if let Some(request) = self.take_requests(link).pop() {
                 return request;
             }
-            self.answer_others(link);
             self.fail_dials();
-            self.pass(Duration::from_millis(4));
+            self.pass(Duration::from_millis(200));
         }
         let (up, stats) = (self.is_up(link), self.node.stats());
         panic!(
             "no request on {link:?}, up: {up}, {:?} {stats:?}",
             self.closed
         );
-    }
-
-    /// Whatever is asked on other links is answered, with nothing new.
-    fn answer_others(&mut self, link: LinkId) {
-        let asked = |(l, m): &(LinkId, Message)| match m {
-            Message::Request(request) if *l != link => Some((*l, request.id)),
-            _ => None,
-        };
-        let all: Vec<_> = self.sent.iter().filter_map(asked).collect();
-        self.sent.retain(|message| asked(message).is_none());
-        for (other, id) in &all {
-            self.message(*other, Message::Response(response(*id)));
-        }
     }
 
     /// Whoever is being dialled is not there.
@@ -335,16 +321,19 @@ impl Rig {
 
 /// The records that a message carries.
 pub(crate) fn records_in(message: &Message) -> Option<&Records> {
-    let records = match message {
-        Message::Request(r) => &r.records,
-        Message::Response(r) => &r.records,
+    let delta = match message {
+        Message::Request(r) => r.push.as_ref(),
+        Message::Response(r) => r.delta.as_ref(),
         Message::Update(u) => match &u.news {
             Some(news) => return Some(&news.records),
-            None => &u.records,
+            None => u.delta.as_ref(),
         },
-        _ => return None,
+        _ => None,
     };
-    (!records.is_empty()).then_some(records)
+    match &delta?.content {
+        wire::Content::Records(records) => Some(records),
+        _ => None,
+    }
 }
 
 /// What this message refuses.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use peer_exchange::addr::Protocol;
 use peer_exchange::wire::{
-    self, Accusation, Ask, Beat, Decoded, DialBack, Goodbye, GoodbyeReason, Hello, Message,
-    Records, Request, Response, Shows,
+    self, Accusation, Ask, Beat, Brief, Content, Cursor, Decoded, Delta, DialBack, Digest, Goodbye,
+    GoodbyeReason, Hello, Message, Records,
 };
 use peer_exchange::{Config, Instant, Kind, Node, NodeId, Position, RequestId, contract};
 
@@ -15,6 +15,16 @@ use crate::support::rig::{SEED, identity};
 
 const GOLDEN: &str = include_str!("golden.txt");
 const EPOCH: u64 = 0xfedc_ba98_7654_3211;
+const HEAD: Digest = Digest {
+    version: 300,
+    count: 1_000,
+    fingerprint: 0x0123_4567_89ab_cdef,
+    partial: true,
+};
+const CURSOR: Cursor = Cursor {
+    epoch: EPOCH,
+    version: 299,
+};
 const WALK: RequestId = RequestId::new(0x1122_3344_5566_7788);
 
 pub(crate) fn golden(name: &str) -> Bytes {
@@ -65,6 +75,14 @@ fn assert_records(records: &Records) {
     assert_eq!(full, expected);
 }
 
+fn assert_delta(delta: &Delta) {
+    assert_eq!((delta.from, delta.to), (5, 300));
+    let Content::Records(records) = &delta.content else {
+        panic!("no records");
+    };
+    assert_records(records);
+}
+
 fn assert_refusals(refusals: &wire::Refusals) {
     let read: Vec<_> = refusals.iter().collect();
     assert_eq!(read, [(id(5), seq(70, 8)), (id(6), seq(71, 9))]);
@@ -89,101 +107,38 @@ fn hello() {
         let expected = Hello { seen, ..expected };
         assert_eq!(decoded_as(line, "hello"), Message::Hello(expected));
     }
-    for (line, versions) in [("hello_plain", (1, 1)), ("hello_later", (2, 7))] {
-        let expected = Hello {
-            min_version: versions.0,
-            max_version: versions.1,
-            features: 0,
-            ..expected
-        };
-        assert_eq!(decoded_as(line, "hello"), Message::Hello(expected));
-    }
-}
-
-fn request_of(line: &str) -> Request {
-    match decoded_as(line, "request") {
-        Message::Request(m) => m,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]
 fn request() {
-    let m = request_of("request");
-    assert_eq!((m.id, m.hop_limit, m.count), (WALK, 16, 1_000));
+    let Message::Request(m) = decoded("request") else {
+        panic!()
+    };
+    assert_eq!((m.id, m.hop_limit, m.digest), (WALK, 16, HEAD));
     let walk = m.walk.unwrap();
-    assert_eq!((walk.origin(), walk.path()), (id(2), &[id(2), id(3)][..]));
-    assert_eq!(m.own, (seq(12, 34), 0xffff));
-    assert_records(&m.records);
-    assert_eq!(m.shows, Shows::All);
+    assert_eq!((walk.origin, walk.path), (id(2), vec![id(2), id(3)]));
+    assert_eq!(m.cursor, Some(CURSOR));
+    assert_eq!((m.own, m.own_check), (seq(12, 34), 0xffff));
+    assert_delta(&m.push.unwrap());
+    let want = m.want.unwrap();
+    assert_eq!((want.salt(), want.width()), (7, 8));
+    assert_eq!(want.iter().collect::<Vec<_>>(), [1, u64::MAX]);
+    assert_eq!(&m.fetch[..], b"fetcfet2");
     assert_eq!(&m.overdue[..], b"overdue1");
-}
-
-/// R22, R27, R40: the ways in which a table is shown.
-#[test]
-fn how_a_table_is_shown() {
-    let m = request_of("filter");
-    let Shows::Filter(filter) = m.shows else {
-        panic!("{m:?}")
-    };
-    assert_eq!((m.id, m.count, filter.len()), (WALK, 3, 3));
-    let m = request_of("sketch");
-    let Shows::Sketch(sketch) = m.shows else {
-        panic!("{m:?}")
-    };
-    assert_eq!((sketch.parts(), sketch.capacity()), (2, 3));
-    assert_eq!(request_of("partial").shows, Shows::Partial);
-}
-
-#[test]
-fn fetch() {
-    let m = request_of("fetch");
-    assert_eq!((m.id, &m.fetch[..]), (WALK, &b"fetcfet2"[..]));
-}
-
-/// R45, N3: a request at rest, and its answer.
-#[test]
-fn brief() {
-    let m = request_of("brief");
-    assert!(golden("brief").len() <= 24);
-    assert_eq!((m.id, m.state), (WALK, Some(0x0123_4567_89ab_cdef)));
-    assert!(response_of("same").same);
-    let differs = response_of("differs");
-    assert_eq!((differs.count, differs.strata.len()), (90, 40));
-}
-
-fn response_of(line: &str) -> Response {
-    match decoded_as(line, "response") {
-        Message::Response(m) => m,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]
 fn response() {
-    let m = response_of("response");
-    assert_eq!((m.id, m.count), (WALK, 1_000));
-    assert_eq!(
-        (m.later, m.cut, m.partial, m.same),
-        (true, true, false, false)
-    );
-    assert_records(&m.records);
-    assert_eq!(m.wants.iter().collect::<Vec<_>>(), [0, 1, 5, 40]);
+    let Message::Response(m) = decoded("response") else {
+        panic!()
+    };
+    assert_eq!((m.id, m.digest, m.cursor), (WALK, HEAD, Some(CURSOR)));
+    assert_delta(&m.delta.unwrap());
     assert_records(&m.renewed);
     assert_refusals(&m.refusals);
-    let (wait, sample) = response_of("busy").busy.unwrap();
+    let (wait, sample) = m.busy.unwrap();
     assert_eq!(wait, Duration::from_secs(60));
     assert_records(&sample);
-}
-
-/// Nodes named to a full table.
-#[test]
-fn nodes() {
-    let m = response_of("nodes");
-    assert!(m.partial);
-    let beginning = |n: u8| [0, 0, 0, n, 0x5a, 0x5a, 0x5a, 0x5a];
-    let named: Vec<_> = m.nodes.iter().collect();
-    assert_eq!(named, [(beginning(2), 7), (beginning(3), 255)]);
 }
 
 #[test]
@@ -191,8 +146,13 @@ fn update() {
     let Message::Update(m) = decoded("update") else {
         panic!()
     };
-    assert_eq!(m.request, Some(WALK));
-    assert_records(&m.records);
+    assert_eq!((m.request, m.digest), (Some(WALK), Some(HEAD)));
+    let delta = m.delta.unwrap();
+    let Content::Announced(ids) = delta.content else {
+        panic!()
+    };
+    assert_eq!((ids.salt(), ids.width(), ids.len()), (0xdead_beef, 3, 2));
+    assert_eq!(ids.iter().collect::<Vec<_>>(), [1, 0x00ab_cdef]);
     assert_refusals(&m.refusals);
 }
 
@@ -204,7 +164,60 @@ fn news() {
     };
     let news = m.news.unwrap();
     assert_eq!(news.until, Position::new(0x1122_3344_5566_7788));
-    assert!(news.records.is_empty() && m.records.is_empty());
+    assert!(news.records.is_empty());
+    assert_eq!(m.delta, None);
+}
+
+/// A sketch, and what is fetched by it: fields that came after the first golden bytes.
+#[test]
+fn sketches() {
+    let Message::Response(m) = decoded_as("sketch", "response") else {
+        panic!()
+    };
+    let delta = m.delta.unwrap();
+    let Content::Sketch(sketch) = delta.content else {
+        panic!()
+    };
+    assert_eq!((delta.from, delta.to), (0, 300));
+    assert_eq!((sketch.parts(), sketch.capacity()), (2, 3));
+    let Message::Request(m) = decoded_as("sketch_fetch", "request") else {
+        panic!()
+    };
+    assert_eq!((m.strata.len(), m.plain), (40, true));
+    let want = m.want.unwrap();
+    assert_eq!((want.salt(), want.width()), (7, 3));
+    assert_eq!(want.iter().collect::<Vec<_>>(), [0x01_1234, 0x00_ffff]);
+}
+
+/// R45, N3: a request at rest.
+#[test]
+fn brief() {
+    let Message::Request(m) = decoded_as("brief", "request") else {
+        panic!()
+    };
+    assert!(golden("brief").len() <= 24);
+    let brief = Brief {
+        state: 0x0123_4567_89ab_cdef,
+        log: 300,
+    };
+    assert_eq!((m.id, m.brief), (WALK, Some(brief)));
+    assert_eq!(m.digest, Digest::default());
+}
+
+/// Nodes named to a full table, later still.
+#[test]
+fn nodes() {
+    let Message::Response(m) = decoded_as("nodes", "response") else {
+        panic!()
+    };
+    let delta = m.delta.unwrap();
+    let Content::Nodes(nodes) = delta.content else {
+        panic!()
+    };
+    assert_eq!((delta.from, delta.to, nodes.len()), (0, 300, 2));
+    let beginning = |n: u8| [0, 0, 0, n, 0x5a, 0x5a, 0x5a, 0x5a];
+    let named: Vec<_> = nodes.iter().collect();
+    assert_eq!(named, [(beginning(2), 7), (beginning(3), 255)]);
 }
 
 /// Where another with the receiver's key is, if that is known (R36).

@@ -1,14 +1,11 @@
 //! Every limit of the contract: the largest that is allowed passes, one more does not.
 
 use bytes::Bytes;
-use peer_exchange::wire::{self, DecodeError, Decoded, Message, PageError};
+use peer_exchange::wire::{self, DecodeError, Decoded, Message, PageError, Update};
 use peer_exchange::{Event, Multiaddr, PeerFault, RecordError, contract};
 
 use crate::support::build::*;
 use crate::support::rig::{Rig, config};
-
-const REQUEST: u32 = 2;
-const RESPONSE: u32 = 3;
 
 fn envelope(kind: u32, content: &[u8]) -> Bytes {
     with(kind, content).into()
@@ -54,18 +51,17 @@ fn a_message_has_64_kib() {
 
 #[test]
 fn a_path_has_1_to_64_distinct_nodes_of_32_bytes() {
-    let walk = |path: &[u8]| error(REQUEST, &with(13, path));
+    let walk = |path: &[u8]| error(3, &[with(3, &ids(1)), with(4, path)].concat());
     assert_eq!(walk(&ids(1)), None);
     assert_eq!(walk(&ids(64)), None);
     assert_eq!(walk(&ids(65)), Some(DecodeError::Path));
     assert_eq!(walk(&[ids(2), ids(1)].concat()), Some(DecodeError::Path));
     assert_eq!(walk(&ids(2)[1..]), Some(DecodeError::NodeId("path")));
-    assert_eq!(walk(&[]), None, "a direct one");
 }
 
 #[test]
 fn a_dial_back_is_at_a_port_over_a_transport_or_tells_of_an_address() {
-    const DIAL_BACK: u32 = 8;
+    const DIAL_BACK: u32 = 9;
     let ask = |port: u64, over: u64| {
         let mut out = Vec::new();
         varint_field(1, port, &mut out);
@@ -87,14 +83,14 @@ fn a_dial_back_is_at_a_port_over_a_transport_or_tells_of_an_address() {
 
 #[test]
 fn accusations_are_64_and_of_nodes_that_are_named() {
-    const UPDATE: u32 = 4;
+    const UPDATE: u32 = 5;
     let said = |nodes: usize, numbers: &[u64], signatures: usize| {
         let mut out = with(1, &vec![7; nodes]);
         for number in numbers {
             varint_field(2, *number, &mut out);
         }
         (0..signatures).for_each(|_| out.extend(with(3, &[1; 64])));
-        error(UPDATE, &with(6, &out))
+        error(UPDATE, &with(8, &out))
     };
     let wrong = Some(DecodeError::Accusations);
     assert_eq!(said(64, &[0, 1, 9, 9], 1), None);
@@ -112,7 +108,7 @@ fn accusations_are_64_and_of_nodes_that_are_named() {
 /// One of another length is a later version's, and no fault.
 #[test]
 fn where_a_node_is_seen_has_6_or_18_bytes() {
-    const HELLO: u32 = 1;
+    const HELLO: u32 = 2;
     for len in 0..40 {
         let message = decode(HELLO, &with(6, &vec![1; len]));
         let Ok(Message::Hello(hello)) = message else {
@@ -123,11 +119,29 @@ fn where_a_node_is_seen_has_6_or_18_bytes() {
 }
 
 #[test]
+fn a_walk_has_both_origin_and_path_and_begins_with_its_origin() {
+    const REQUEST: u32 = 3;
+    let request =
+        |origin: &[u8], path: &[u8]| error(REQUEST, &[with(3, origin), with(4, path)].concat());
+    assert_eq!(request(&ids(1), &ids(64)), None);
+    assert_eq!(request(&ids(1), &ids(65)), Some(DecodeError::Path));
+    assert_eq!(request(&ids(1), &[]), Some(DecodeError::Walk));
+    assert_eq!(request(&[], &ids(1)), Some(DecodeError::Walk));
+    assert_eq!(
+        request(&ids(2)[32..], &ids(2)),
+        Some(DecodeError::Walk),
+        "another first node"
+    );
+    let short = &ids(1)[1..];
+    assert_eq!(request(short, &ids(1)), Some(DecodeError::NodeId("origin")));
+}
+
+#[test]
 fn hop_limits_are_clamped_to_64() {
     for (given, read) in [(0, 0), (64, 64), (65, 64), (u64::from(u32::MAX), 64)] {
         let mut content = Vec::new();
-        varint_field(3, given, &mut content);
-        let Ok(Message::Request(m)) = decode(REQUEST, &content) else {
+        varint_field(2, given, &mut content);
+        let Ok(Message::Request(m)) = decode(3, &content) else {
             panic!()
         };
         assert_eq!(m.hop_limit, read);
@@ -136,7 +150,7 @@ fn hop_limits_are_clamped_to_64() {
 
 /// A response with this part.
 fn part(field: u32, content: &[u8]) -> Option<DecodeError> {
-    error(RESPONSE, &with(field, content))
+    error(4, &with(field, content))
 }
 
 fn packed(field: u32, values: &[u64]) -> Vec<u8> {
@@ -153,12 +167,16 @@ const PAGE: usize = 48;
 /// R45: a page is in its one form, or the whole message is refused.
 #[test]
 fn a_page_is_whole_and_in_its_one_form() {
-    let page = |bytes: &[u8]| part(4, bytes);
+    let page = |bytes: &[u8]| part(4, &with(3, bytes));
     let refused = |error| Some(DecodeError::Page(error));
     // One record, of node 1, as it is in an update.
-    let update = wire::encode(push(&[rec(1)]));
+    let unlogged = Update {
+        delta: Some(delta(0, 0, &[rec(1)])),
+        ..Update::default()
+    };
+    let update = wire::encode(Message::Update(unlogged));
     let whole = &update[update.len() - PAGE..];
-    assert_eq!(update[update.len() - PAGE - 2..][..2], [0x12, PAGE as u8]);
+    assert_eq!(update[update.len() - PAGE - 2..][..2], [0x1a, PAGE as u8]);
     assert_eq!(page(whole), None);
     assert_eq!(page(&[]), None, "no records");
     assert_eq!(page(&whole[..PAGE - 1]), refused(PageError::Truncated));
@@ -175,7 +193,7 @@ fn a_page_is_whole_and_in_its_one_form() {
 #[test]
 fn what_a_short_column_means() {
     let refusals = [with(1, &ids(4)), packed(2, &[5, 7])].concat();
-    let Ok(Message::Response(m)) = decode(RESPONSE, &with(12, &refusals)) else {
+    let Ok(Message::Response(m)) = decode(4, &with(6, &refusals)) else {
         panic!()
     };
     let read: Vec<_> = m.refusals.iter().collect();
@@ -185,12 +203,28 @@ fn what_a_short_column_means() {
 
 #[test]
 fn refusals_fit_together() {
-    let refusals = |extra: &[u8]| part(12, &[&with(1, &ids(2)), extra].concat());
+    let refusals = |extra: &[u8]| part(6, &[&with(1, &ids(2)), extra].concat());
     let bad = Some(DecodeError::Columns("refusals"));
     assert_eq!(refusals(&packed(2, &[1, 2])), None);
     assert_eq!(refusals(&packed(2, &[1, 2, 3])), bad);
     assert_eq!(refusals(&packed(3, &[1, 2, 3])), bad);
-    assert_eq!(part(12, &with(1, &ids(1)[1..])), bad);
+    assert_eq!(part(6, &with(1, &ids(1)[1..])), bad);
+}
+
+#[test]
+fn short_ids_have_2_to_8_bytes() {
+    let list = |width: u64, len: usize| {
+        let mut content = Vec::new();
+        varint_field(2, width, &mut content);
+        bytes_field(3, &vec![1; len], &mut content);
+        part(4, &with(4, &content))
+    };
+    let bad = Some(DecodeError::Columns("short IDs"));
+    assert_eq!(list(2, 6), None);
+    assert_eq!(list(8, 16), None);
+    for (width, len) in [(0, 0), (1, 3), (9, 18), (258, 4), (2, 3), (8, 15)] {
+        assert_eq!(list(width, len), bad, "{width} {len}");
+    }
 }
 
 #[test]
@@ -199,7 +233,7 @@ fn nodes_have_eight_bytes_and_a_version_each() {
         let mut content = Vec::new();
         bytes_field(1, &vec![1; prefixes], &mut content);
         bytes_field(2, &vec![2; versions], &mut content);
-        part(9, &content)
+        part(4, &with(6, &content))
     };
     for (prefixes, versions) in [(0, 0), (8, 1), (8_000, 1_000)] {
         assert_eq!(nodes(prefixes, versions), None, "{prefixes} {versions}");
@@ -214,9 +248,9 @@ fn nodes_have_eight_bytes_and_a_version_each() {
 fn a_sketch_has_1_to_2000_parts_of_1_to_14_sums() {
     let sketch = |parts: u64, len: usize| {
         let mut content = Vec::new();
-        varint_field(1, parts, &mut content);
-        bytes_field(2, &vec![1; len], &mut content);
-        error(REQUEST, &with(8, &content))
+        varint_field(2, parts, &mut content);
+        bytes_field(3, &vec![1; len], &mut content);
+        part(4, &with(5, &content))
     };
     let bad = Some(DecodeError::Columns("sketch"));
     for (parts, len) in [(1, 2), (1, 28), (2, 4), (2_000, 4_000)] {
@@ -226,53 +260,40 @@ fn a_sketch_has_1_to_2000_parts_of_1_to_14_sums() {
     for (parts, len) in others.into_iter().chain([(2_001, 4_002), (1 << 32, 2)]) {
         assert_eq!(sketch(parts, len), bad, "{parts} {len}");
     }
+    let list = |parts: u64| {
+        let mut content = Vec::new();
+        varint_field(2, 4, &mut content);
+        varint_field(4, parts, &mut content);
+        part(4, &with(4, &content))
+    };
+    assert_eq!(list(2_000), None);
+    assert_eq!(list(2_001), Some(DecodeError::Columns("short IDs")));
 }
 
 #[test]
-fn a_table_is_shown_in_one_way() {
-    let filter = with(7, &[0, 0]);
-    let sketch = with(8, &[0x08, 1, 0x12, 2, 0, 0]);
-    let partial = vec![0x28, 1];
-    for one in [&filter, &sketch, &partial] {
-        assert_eq!(error(REQUEST, one), None);
-    }
-    for two in [[&filter, &sketch], [&filter, &partial], [&sketch, &partial]] {
-        let both = [&two[0][..], two[1]].concat();
-        assert_eq!(error(REQUEST, &both), Some(DecodeError::Shows));
-    }
-}
-
-/// R40: 32,768 records at most, and no more than there are bytes for.
-#[test]
-fn a_filter_is_whole() {
-    let bad = Some(DecodeError::Columns("filter"));
-    let filter = |bytes: &[u8]| error(REQUEST, &with(7, bytes));
-    // One record, at 5: slice 0, one bit of a count, 1, no multiples, 5; filled up with zeros.
-    let whole = [0b0000_0000, 0b0111_0000, 0b0001_0100];
-    assert_eq!(filter(&whole), None);
-    assert_eq!(filter(&whole[..2]), bad);
-    assert_eq!(filter(&[&whole[..], &[0]].concat()), bad);
-    assert_eq!(filter(&[0, 0b0111_0000, 0b0001_0101]), bad, "not filled up");
-    // 1,024 and more are beyond one record's.
-    assert_eq!(filter(&[0, 0b0110_1000, 0b0000_1010, 0]), bad);
-    let many = [&[0b0000_0111, 0b1111_1111, 0xff][..], &[0xff; 60_000]].concat();
-    assert_eq!(filter(&many), bad);
-}
-
-/// R40: as many as a filter has places.
-#[test]
-fn what_is_wanted_is_bounded() {
-    let wants = |bytes: usize| part(5, &[&[0b0000_0111][..], &vec![0xff; bytes]].concat());
-    assert_eq!(wants(4_095), None);
-    assert_eq!(wants(4_096), Some(DecodeError::Columns("wants")));
+fn a_delta_has_one_content_and_ends_after_it_begins() {
+    let delta = |from, to| {
+        let mut content = Vec::new();
+        varint_field(1, from, &mut content);
+        varint_field(2, to, &mut content);
+        content
+    };
+    assert_eq!(part(4, &delta(5, 5)), None);
+    assert_eq!(part(4, &delta(6, 5)), Some(DecodeError::Delta));
+    let mut both = with(3, &[]);
+    bytes_field(4, &[0x10, 8], &mut both);
+    assert_eq!(part(4, &both), Some(DecodeError::Delta));
+    let mut both = with(4, &[0x10, 8]);
+    bytes_field(5, &[0x10, 1, 0x1a, 2, 0, 0], &mut both);
+    assert_eq!(part(4, &both), Some(DecodeError::Delta));
 }
 
 #[test]
 fn prefixes_have_eight_bytes() {
-    for (field, name) in [(14, "fetch"), (12, "overdue")] {
-        assert_eq!(error(REQUEST, &with(field, &[1; 16])), None);
+    for (field, name) in [(11, "fetch"), (12, "overdue")] {
+        assert_eq!(error(3, &with(field, &[1; 16])), None);
         let bad = Some(DecodeError::Columns(name));
-        assert_eq!(error(REQUEST, &with(field, &[1; 12])), bad);
+        assert_eq!(error(3, &with(field, &[1; 12])), bad);
     }
 }
 

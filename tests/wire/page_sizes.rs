@@ -78,7 +78,7 @@ fn plain(records: &[Rec]) -> usize {
 
 fn packed(records: &[Rec]) -> usize {
     wire::encode(Message::Update(wire::Update {
-        records: page(records),
+        delta: Some(delta(0, 0, records)),
         ..Default::default()
     }))
     .len()

@@ -1,7 +1,7 @@
 //! What is signed, as proto/README.md has it.
 
 use peer_exchange::bytes::Bytes;
-use peer_exchange::wire::{self, Decoded, Message};
+use peer_exchange::wire::{self, Content, Decoded, Message};
 use peer_exchange::{
     Config, Effect, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId, Signing,
 };
@@ -83,11 +83,13 @@ fn a_node_signs_what_the_contract_says() {
     let mut bodies = Vec::new();
     for message in found {
         let page = match message {
-            Message::Response(r) => Some(r.records),
-            Message::Update(u) => u.news.map(|news| news.records),
+            Message::Response(r) => r.delta.map(|d| d.content),
+            Message::Update(u) => u.news.map(|news| Content::Records(news.records)),
             _ => None,
         };
-        let Some(page) = page else { continue };
+        let Some(Content::Records(page)) = page else {
+            continue;
+        };
         for record in page.iter() {
             let (version, beat) = (record.sequence.version, record.sequence.beat);
             let bytes = signed(&key.node(), version, beat, record.body);

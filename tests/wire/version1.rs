@@ -8,6 +8,7 @@ use crate::page1::{self, Record};
 enum Value<'a> {
     Varint(u64),
     Fixed64(u64),
+    Fixed32(u32),
     Bytes(&'a [u8]),
 }
 
@@ -18,7 +19,7 @@ pub(crate) struct Fields<'a>(Vec<(u64, Value<'a>)>);
 /// A message of version 1.
 #[derive(Debug)]
 pub(crate) struct Envelope<'a> {
-    /// 1 Hello, 2 Request, 3 Response, 4 Update, 5 Goodbye, 6 Beat, 7 Ask.
+    /// 2 Hello, 3 Request, 4 Response, 5 Update, 6 Goodbye, 7 Beat, 8 Ask.
     pub(crate) kind: u64,
     pub(crate) content: Fields<'a>,
 }
@@ -50,10 +51,7 @@ impl<'a> Fields<'a> {
             let value = match key & 7 {
                 0 => Value::Varint(varint(&mut bytes)?),
                 1 => Value::Fixed64(u64::from_le_bytes(take(&mut bytes, 8)?.try_into().ok()?)),
-                5 => {
-                    take(&mut bytes, 4)?;
-                    continue;
-                }
+                5 => Value::Fixed32(u32::from_le_bytes(take(&mut bytes, 4)?.try_into().ok()?)),
                 2 => {
                     let length = usize::try_from(varint(&mut bytes)?).ok()?;
                     Value::Bytes(take(&mut bytes, length)?)
@@ -110,6 +108,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    pub(crate) fn fixed32(&self, number: u64) -> u32 {
+        match self.last(number) {
+            Some(Value::Fixed32(value)) => value,
+            None => 0,
+            other => panic!("field {number} has not 32 bits: {other:?}"),
+        }
+    }
+
     pub(crate) fn bytes(&self, number: u64) -> &'a [u8] {
         match self.last(number) {
             Some(Value::Bytes(bytes)) => bytes,
@@ -135,7 +141,7 @@ impl<'a> Envelope<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         assert!(bytes.len() <= 65_536);
         let fields = Fields::read(bytes).expect("an envelope");
-        let kind = (1..=7).find(|kind| fields.last(*kind).is_some())?;
+        let kind = (2..=8).find(|kind| fields.last(*kind).is_some())?;
         let content = fields.message(kind)?;
         Some(Self { kind, content })
     }

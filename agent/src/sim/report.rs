@@ -52,7 +52,7 @@ pub(crate) struct Report {
 #[derive(Serialize, Clone, Copy, Default, Debug)]
 pub(super) struct ByKind {
     pub(super) records: u64,
-    pub(super) filters: u64,
+    pub(super) announcements: u64,
     pub(super) sketches: u64,
     pub(super) fetches: u64,
     pub(super) requests: u64,
@@ -225,15 +225,15 @@ impl Report {
         )?;
         let ByKind {
             records,
-            filters,
+            announcements,
             sketches,
             fetches,
             ..
         } = self.bytes_by_kind;
-        let told = filters + sketches + fetches;
+        let told = announcements + sketches + fetches;
         writeln!(
             out,
-            "  of these          {} records, {} filters, sketches and fetches, {} the rest",
+            "  of these          {} records, {} announcements, sketches and fetches, {} the rest",
             bytes(records as f64),
             bytes(told as f64),
             bytes(self.bytes.saturating_sub(records + told) as f64)

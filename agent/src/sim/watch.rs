@@ -2,7 +2,7 @@
 
 use super::report::ByKind;
 use bytes::Bytes;
-use peer_exchange::wire::{self, Decoded, Message, Shows};
+use peer_exchange::wire::{self, Content, Decoded, Message};
 use peer_exchange::{Event, NodeId, RequestId};
 use peer_exchange_memory::{HostId, Observer};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -49,39 +49,32 @@ impl Watch {
 impl Watch {
     /// The count that a message belongs to, by what takes most of it.
     fn kind(&mut self, message: &Message) -> &mut u64 {
-        let kinds = &mut self.by_kind;
-        let (records, kind) = match message {
-            Message::Request(m) if m.is_fetch() => (0, &mut kinds.fetches),
-            Message::Request(m) if !m.records.is_empty() && m.shows == Shows::All => {
-                (m.records.len(), &mut kinds.records)
+        let (delta, otherwise) = match message {
+            Message::Request(m) if m.is_fetch() => (None, &mut self.by_kind.fetches),
+            Message::Request(m) => (m.push.as_ref(), &mut self.by_kind.requests),
+            Message::Response(m) => (m.delta.as_ref(), &mut self.by_kind.unchanged),
+            Message::Update(m) if m.news.is_some() => {
+                let records = m.news.as_ref().map_or(0, |n| n.records.len() as u64);
+                self.records += records;
+                self.news += 1;
+                return &mut self.by_kind.records;
             }
-            Message::Request(m) => match m.shows {
-                Shows::Filter(_) => (m.records.len(), &mut kinds.filters),
-                Shows::Sketch(_) => (m.records.len(), &mut kinds.sketches),
-                Shows::All | Shows::Partial => (m.records.len(), &mut kinds.requests),
-            },
-            Message::Response(m) if !m.records.is_empty() => (m.records.len(), &mut kinds.records),
-            Message::Response(m) if !m.nodes.is_empty() => (0, &mut kinds.fetches),
-            Message::Response(_) => (0, &mut kinds.unchanged),
-            Message::Update(m) => {
-                let news = m.news.as_ref().map_or(0, |n| n.records.len());
-                self.news += u64::from(m.news.is_some());
-                let records = news + m.records.len();
-                let kind = if m.news.is_some() || records > 0 {
-                    &mut kinds.records
-                } else {
-                    &mut kinds.other
-                };
-                (records, kind)
-            }
+            Message::Update(m) => (m.delta.as_ref(), &mut self.by_kind.other),
             Message::Hello(_)
             | Message::Goodbye(_)
             | Message::Beat(_)
             | Message::Ask(_)
-            | Message::DialBack(_) => (0, &mut kinds.other),
+            | Message::DialBack(_) => (None, &mut self.by_kind.other),
         };
-        self.records += records as u64;
-        kind
+        match delta.map(|d| &d.content) {
+            Some(Content::Records(records)) if !records.is_empty() => {
+                self.records += records.len() as u64;
+                &mut self.by_kind.records
+            }
+            Some(Content::Announced(_) | Content::Nodes(_)) => &mut self.by_kind.announcements,
+            Some(Content::Sketch(_)) => &mut self.by_kind.sketches,
+            _ => otherwise,
+        }
     }
 }
 
@@ -95,14 +88,14 @@ impl Observer for Watch {
             return;
         };
         self.askers.entry(to).or_default().add(now, from);
-        let hops = request.walk.as_ref().map_or(1, |walk| walk.path().len());
+        let hops = request.walk.as_ref().map_or(1, |walk| walk.path.len());
         if !request.is_fetch() {
             self.max_hops = self.max_hops.max(hops);
         }
         if let Some(walk) = request.walk {
             let times = self
                 .forwards
-                .entry((from, walk.origin(), request.id))
+                .entry((from, walk.origin, request.id))
                 .or_default();
             *times += 1;
             self.max_forwards = self.max_forwards.max(*times);

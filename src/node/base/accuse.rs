@@ -7,7 +7,7 @@ use crate::effect::Event;
 use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
 use crate::node::base::tree::Target;
-use crate::node::state::links::{Class, Form};
+use crate::node::state::links::Class;
 use crate::record::Sequence;
 use crate::ring::{Position, pieces};
 use crate::seal::{Accuser, Claim, Statement};
@@ -17,8 +17,6 @@ use crate::wire::{Accusation, Ask, Beat, Message, News, Records, Update};
 const QUORUM: usize = 2;
 /// So few are linked with one another.
 const FEW: usize = 8;
-/// Differences that a repair is planned for: mostly it is one that was lost.
-const REPAIRED: usize = 6;
 /// Links over which an accusation goes on where tables are full.
 const FLOODED: usize = 8;
 /// Nodes whose accusers are told to whoever shows another table; two each fit into one message.
@@ -264,7 +262,9 @@ impl Base {
     pub(crate) fn ask_for_repair(&mut self, link: LinkId) {
         let downs = self.table.latest_downs(DOWNS_TOLD);
         self.send_downs(link, &downs);
-        self.set_form(link, Form::Differs(Some(REPAIRED)));
+        if let Some(state) = self.links.get_mut(link) {
+            state.ask_in_full();
+        }
         if self.ask(link) {
             self.cx.stats.repairs += 1;
         }

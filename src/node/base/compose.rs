@@ -1,4 +1,4 @@
-//! Composing: what a request shows, and what an answer tells (R2, R5, R15, R27, R40).
+//! Composing: what a request shows, and what an answer tells (R2, R5, R15, R27).
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -8,23 +8,32 @@ use bytes::Bytes;
 use crate::id::{LinkId, NodeId, RequestId};
 use crate::limits::caps::{self, PAGE_BYTES};
 use crate::node::base::Base;
-use crate::node::state::links::{Form, LinkState};
+use crate::node::state::links::LinkState;
 use crate::record::Sequence;
 use crate::rng;
-use crate::sketch::{Plan, Strata};
-use crate::table::{Differences, Entry, Slot};
+use crate::sketch::{self, Plan, Strata};
+use crate::table::{Entry, Listed, Slot};
 use crate::wire::{
-    Filter, Picks, Records, Refusals, RefusalsBuilder, Request, Response, Shows, Walk,
+    Brief, Content, Cursor, Delta, Digest, Records, Refusals, RefusalsBuilder, Request,
+    ShortIdScheme, Walk,
 };
 
-/// A table of so many records is shown whole: a filter would not be much shorter.
+/// Records that go along with a request or an answer instead of being announced.
 const FEW: usize = 6;
-/// A smaller table than this is shown by its filter: a sketch would save little.
+/// A smaller table than this is announced: a sketch would save little.
 const SKETCHED: usize = 64;
-/// Requests of a node's life with which its record goes along on each link.
-const YOUNG: u64 = 4;
-/// The least that a record takes in a page, about: with more of them, a page is not all.
-const LEAST_RECORD: usize = 24;
+/// An asker with less than a sixteenth of what there is gets records, not their short IDs.
+const KNOWS_LITTLE: u64 = 16;
+
+/// Whether so many records are sent rather than announced: they are few, or the other end lacks
+/// nearly all of them.
+pub(crate) fn goes_as_records(theirs: u32, n: usize) -> bool {
+    n <= FEW || knows_little(theirs, n)
+}
+
+fn knows_little(theirs: u32, n: usize) -> bool {
+    u64::from(theirs) * KNOWS_LITTLE <= n as u64
+}
 
 /// Requests.
 impl Base {
@@ -37,72 +46,72 @@ impl Base {
         walk: Option<Walk>,
     ) -> Option<Request> {
         let l = self.links.get(link).filter(|l| l.is_idle())?;
-        let (node, form) = (l.node(), l.form());
-        let mut request = Request::new(id);
-        if walk.is_none() && form == Form::Usual && self.is_at_rest(&node) {
-            request.state = Some(self.state_with(self.own.sequence(), self.own.check()));
-            return Some(request);
+        let (node, epoch) = (l.node(), l.epoch());
+        let met = self.peers.acked(&node, epoch) > 0;
+        if walk.is_none() && met && !l.asks_in_full() && self.is_at_rest(&node) {
+            let state = self.state_with(self.own.sequence(), self.own.check());
+            let brief = Some(Brief::new(state, self.table.version()));
+            let all = self.fetch_request(id);
+            return Some(Request {
+                brief,
+                own: Sequence::default(),
+                own_check: 0,
+                ..all
+            });
         }
-        request.hop_limit = if self.table.others() == 0 {
-            hop_limit
-        } else {
-            walk.as_ref().map_or(0, |_| hop_limit)
-        };
-        request.walk = walk;
-        request.shows = self.shows(id, form);
-        request.overdue = self.overdue();
-        request.count = self.table.len() as u32;
-        if request.shows == Shows::All {
-            let all = self.table.all();
-            request.records = self
-                .table
-                .page(self.cx.now, &all, Some(&node), PAGE_BYTES)
-                .0;
-            if let Some(link) = self.links.get_mut(link) {
-                link.introduce();
-            }
-        } else {
-            // Later in its life it is one of many in the filter. [Its partners would take it for a joiner,
-            // and tell all: halves of 256 that met again sent 76 updates a node.]
-            let young = self.table.len() < SKETCHED || self.cx.stats.requests_sent < YOUNG;
-            let first = young && self.links.get_mut(link).is_some_and(LinkState::introduce);
-            // In a crowded cluster everybody brings the own record along: others' samples may leave
-            // it out.
-            if first || self.table.is_crowded() {
-                request.records = self.own_page();
-            }
-        }
-        if request.records.iter().all(|r| r.node != self.cx.id) {
-            request.own = (self.own.sequence(), self.own.check());
-        }
-        Some(request)
+        Some(Request {
+            hop_limit,
+            walk,
+            digest: self.digest(),
+            cursor: self.peers.cursor(&node, epoch),
+            push: self.small_push(&node, epoch),
+            overdue: self.overdue(),
+            strata: self.strata_for(&node),
+            plain: self.pace.wants_plain(),
+            ..self.fetch_request(id)
+        })
     }
 
-    /// How the own table is shown.
-    fn shows(&self, id: RequestId, form: Form) -> Shows {
-        let (table, salt) = (&self.table, id.get());
-        if table.is_crowded() {
-            return Shows::Partial;
+    /// A request for certain records, which are still to be named.
+    pub(crate) fn fetch_request(&self, id: RequestId) -> Request {
+        Request {
+            id,
+            brief: None,
+            hop_limit: 0,
+            walk: None,
+            digest: Digest::default(),
+            cursor: None,
+            own: self.own.sequence(),
+            own_check: self.own.check(),
+            push: None,
+            want: None,
+            fetch: Bytes::new(),
+            overdue: Bytes::new(),
+            strata: Bytes::new(),
+            plain: false,
         }
-        if table.len() <= FEW {
-            return Shows::All;
+    }
+
+    /// Beside the digest, while much may be new, or to an upstream that has not been heard; without
+    /// it an answer assumes that little is.
+    fn strata_for(&self, node: &NodeId) -> Bytes {
+        if self.is_hot(node) && self.table.len() >= SKETCHED {
+            self.table.strata().to_bytes().into()
+        } else {
+            Bytes::new()
         }
-        if let Form::Differs(Some(differences)) = form {
-            let plan = Plan::of(differences);
-            if table.len() >= SKETCHED && plan.byte_len() < Filter::estimate(table.len()) / 2 {
-                return Shows::Sketch(table.sketch(salt, plan));
-            }
-        }
-        Shows::Filter(table.filter(salt))
+    }
+
+    /// Much may be new, or this is an upstream that has not been heard.
+    fn is_hot(&self, node: &NodeId) -> bool {
+        self.pace.is_fast(&self.cx.config)
+            || self.pace.last_was_untold()
+            || !self.upstreams.is_synced(node)
     }
 
     /// Nothing is to be told or asked but whether the tables are the same (R45).
     fn is_at_rest(&self, node: &NodeId) -> bool {
-        let little = self.pace.gains_little(self.table.len());
-        (little || !self.pace.is_fast(&self.cx.config))
-            && self.upstreams.is_synced(node)
-            // Else they differ.
-            && self.table.lookup(node).is_some()
+        !self.is_hot(node)
             && !self.table.is_crowded()
             && self.own.is_published()
             && self.table.shortest_overdue().is_none()
@@ -111,6 +120,36 @@ impl Base {
     /// What a brief request says of a table like this one, of an asker whose record is that.
     pub(crate) fn state_with(&self, own: Sequence, check: u16) -> u64 {
         rng::state_hash(self.table.fingerprint(), own, check)
+    }
+
+    /// A few changes for this peer that can go along with a request.
+    fn small_push(&self, node: &NodeId, epoch: Option<u64>) -> Option<Delta> {
+        let from = self.peers.acked(node, epoch);
+        // A peer that has not yet said what it knows may know all of it: it gets one record, if
+        // that is all there is.
+        let few = if from == 0 { 1 } else { FEW };
+        if self.table.count_since(from, few + 1) > few {
+            return if from == 0 { self.own_push() } else { None };
+        }
+        let listed = self.table.since(from);
+        let (records, to) = self
+            .table
+            .page_to(self.cx.now, &listed, Some(node), PAGE_BYTES);
+        (!records.is_empty()).then_some(Delta {
+            from,
+            to,
+            content: Content::Records(records),
+        })
+    }
+
+    /// In a crowded cluster everybody brings the own record along: others' samples may leave it
+    /// out.
+    fn own_push(&self) -> Option<Delta> {
+        if !self.table.is_crowded() {
+            return None;
+        }
+        let records = self.own_page();
+        (!records.is_empty()).then_some(Delta::unlogged(records))
     }
 
     /// The own record alone.
@@ -129,83 +168,97 @@ impl Base {
 
 /// Answers.
 impl Base {
-    /// What the asker lacks, and what this node does, as far as the request tells. `wants`: the latter
-    /// matters.
-    pub(crate) fn tell_differences(
-        &mut self,
-        request: &Request,
-        node: &NodeId,
-        wants: bool,
-        response: &mut Response,
-    ) {
-        let differences = match &request.shows {
-            Shows::Partial => {
-                let some = self.table.some(&mut self.cx.choices);
-                response.nodes = self.table.nodes(&some);
-                return;
-            }
-            Shows::All => {
-                let mut only_ours = self.table.all_but(&request.records);
-                // The one that it has and does not show.
-                if request.count as usize > request.records.len() {
-                    let own = self.table.find(&self.cx.id);
-                    only_ours.retain(|slot| Some(*slot) != own);
-                }
-                Differences {
-                    only_ours,
-                    missing: Picks::default(),
-                    complete: true,
-                }
-            }
-            Shows::Filter(filter) => self.table.filtered(filter),
-            Shows::Sketch(sketch) => self.table.differences(request.id.get(), sketch),
+    /// What the asker lacks, as far as its cursor tells. `before`: the version of the log before
+    /// what came with the request.
+    pub(crate) fn delta_for(&mut self, node: &NodeId, request: &Request, before: u64) -> Delta {
+        let epoch = self.cx.epoch;
+        let good = |c: &Cursor| c.epoch == epoch && c.version <= self.table.version();
+        let cursor = request.cursor.filter(good).map(|c| c.version);
+        let Some(from) = cursor else {
+            return self.set_or_changes(0, request, node);
         };
-        let Differences {
-            mut only_ours,
-            missing,
-            complete,
-        } = differences;
-        if only_ours.len() * LEAST_RECORD > PAGE_BYTES {
-            // Not to all the same part.
-            let at = self.cx.choices.below(only_ours.len());
-            only_ours.rotate_left(at);
+        let current = from >= before;
+        let into = self.peers.cursor(node, None);
+        let in_step = current && into.is_some_and(|c| c.version >= request.digest.version);
+        if in_step && !request.digest.partial && !self.table.is_crowded() {
+            // Both cursors are current and yet the sets differ: a push was lost (R15).
+            return self.set_or_changes(0, request, node);
         }
-        let (records, covered) = self
-            .table
-            .page(self.cx.now, &only_ours, Some(node), PAGE_BYTES);
-        response.records = records;
-        response.cut = !complete || covered < only_ours.len();
-        if wants && !response.partial {
-            response.wants = missing;
+        self.set_or_changes(from, request, node)
+    }
+
+    /// A sketch of the table where that is shorter than its changes after `from`, which it covers.
+    fn set_or_changes(&mut self, from: u64, request: &Request, node: &NodeId) -> Delta {
+        let theirs = &request.digest;
+        let ours = self.table.len();
+        let small = (theirs.count as usize) < SKETCHED;
+        let partial = theirs.partial || self.table.is_crowded();
+        let takes = self
+            .links
+            .link_of(node)
+            .is_some_and(LinkState::takes_sketches);
+        let plain = request.plain || small || partial || !takes;
+        if plain || knows_little(theirs.count, ours) {
+            return self.changes(from, theirs, node);
+        }
+        let counted = ours.abs_diff(theirs.count as usize);
+        let estimated = match Strata::from_bytes(&request.strata) {
+            Some(strata) => strata.differences(self.table.strata()),
+            // In quiet times little differs.
+            None => Some(counted + FEW),
+        };
+        let plan = estimated.map(|n| Plan::of(n.max(counted)));
+        let width = self.table.short_width(theirs.count);
+        let announced = self.table.count_since(from, ours) * width;
+        match plan {
+            Some(plan) if plan.byte_len() * 4 < announced * 3 && plan.parts <= sketch::PARTS => {
+                let salt = self.cx.next_salt();
+                Delta {
+                    from: 0,
+                    to: self.table.version(),
+                    content: Content::Sketch(self.table.sketch(salt, plan)),
+                }
+            }
+            _ => self.changes(from, theirs, node),
         }
     }
 
-    /// What of the own table was wanted in the answer to a request that has shown it so.
-    pub(crate) fn wanted_records(&self, id: RequestId, shown: &Shows, wants: &Picks) -> Vec<Slot> {
-        if wants.is_empty() {
-            return Vec::new();
-        }
-        match shown {
-            Shows::All | Shows::Partial => Vec::new(),
-            Shows::Filter(filter) => self.table.in_filter(filter, wants),
-            Shows::Sketch(sketch) => self.table.in_sketch(id.get(), sketch.parts(), wants),
-        }
-    }
-
-    /// To be told to somebody whose table is another: how to estimate by how much.
-    pub(crate) fn strata_to_tell(&self) -> Bytes {
-        if self.table.len() >= SKETCHED {
-            self.table.strata().to_bytes().into()
+    /// The changes after `from`: as records where they are few or the other end knows little,
+    /// otherwise announced; to a full table, a sample.
+    pub(crate) fn changes(&mut self, from: u64, theirs: &Digest, node: &NodeId) -> Delta {
+        let sampled = theirs.partial && self.takes_names(node);
+        let listed = if sampled {
+            self.table.sample_since(from, &mut self.cx.choices)
         } else {
-            Bytes::new()
+            self.table.since(from)
+        };
+        let n = listed.slots.len();
+        if n <= FEW || (!sampled && knows_little(theirs.count, n)) {
+            let (records, to) = self
+                .table
+                .page_to(self.cx.now, &listed, Some(node), PAGE_BYTES);
+            let content = Content::Records(records);
+            return Delta { from, to, content };
         }
+        if sampled {
+            let content = Content::Nodes(self.table.nodes(&listed.slots));
+            let to = listed.to;
+            return Delta { from, to, content };
+        }
+        let width = self.table.short_width(theirs.count);
+        let scheme = ShortIdScheme::plain(self.cx.next_salt(), width);
+        let (content, to) = self.announcement(&listed, scheme);
+        Delta { from, to, content }
     }
 
-    /// About by how many records the own table and one with these strata differ.
-    pub(crate) fn estimate(&self, strata: &[u8], count: u32) -> Option<usize> {
-        let counted = self.table.len().abs_diff(count as usize);
-        let estimated = Strata::from_bytes(strata)?.differences(self.table.strata())?;
-        Some(estimated.max(counted))
+    /// As much of it as fits, announced, and the version of the log that this reaches to.
+    pub(crate) fn announcement(&self, listed: &Listed, scheme: ShortIdScheme) -> (Content, u64) {
+        let slots = &listed.slots;
+        let most = PAGE_BYTES / scheme.width;
+        let next = slots.get(most).and_then(|slot| self.table.get(*slot));
+        let to = next.map_or(listed.to, |entry| entry.stamp - 1);
+        let ids = self.table.announce(&slots[..slots.len().min(most)], scheme);
+        (Content::Announced(ids), to)
     }
 
     /// A random few, the reachable first.
@@ -227,7 +280,9 @@ impl Base {
 
     /// The records that a fetch names.
     pub(crate) fn fetched_page(&self, request: &Request) -> Records {
-        let slots = self.table.by_prefix(&request.fetch);
+        let wanted = request.want.as_ref().map(|w| self.table.wanted(w));
+        let mut slots = wanted.unwrap_or_default();
+        slots.extend(self.table.by_prefix(&request.fetch));
         self.table.page(self.cx.now, &slots, None, PAGE_BYTES).0
     }
 

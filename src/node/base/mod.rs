@@ -11,6 +11,7 @@ mod compose;
 mod cycles;
 pub(crate) mod dial;
 mod own;
+mod push_half;
 mod read;
 mod speak;
 mod standing;

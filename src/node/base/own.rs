@@ -93,7 +93,6 @@ impl Base {
     }
 
     pub(crate) fn announce_own(&mut self) {
-        let is_first = self.named.waits();
         // It does not fail: addresses and metadata were checked when they were set.
         let Ok(is_new) = self.publish_own() else {
             return;
@@ -101,8 +100,7 @@ impl Base {
         if self.own.is_published() {
             self.schedule_renewal();
         }
-        // The first one goes along with the first exchanges.
-        if is_new && !is_first {
+        if is_new {
             self.spread(&[self.cx.id], None);
         }
     }

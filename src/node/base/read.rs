@@ -10,13 +10,23 @@ use crate::node::base::Base;
 use crate::node::state::links::LinkState;
 use crate::table::{Merged, Via};
 use crate::time::Instant;
-use crate::wire::WireRecord;
+use crate::wire::{Cursor, Delta, Digest, WireRecord};
 
 /// The least time after which a node turns to another partner.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// The round-trip time that is assumed until one is measured.
 const FIRST_RTT: Duration = Duration::from_millis(100);
 impl Base {
+    /// What the table holds, in short.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest {
+            version: self.table.version(),
+            count: self.table.len() as u32,
+            fingerprint: self.table.fingerprint(),
+            partial: self.table.is_crowded(),
+        }
+    }
+
     /// Several rounds have passed without news: this is no cold start.
     pub(crate) fn is_quiet(&self) -> bool {
         self.pace.is_quiet(&self.cx.config)
@@ -40,12 +50,6 @@ impl Base {
         let doubled = 1 << link.map_or(0, LinkState::timeouts).min(10);
         let base = (rtt * trips + PATIENCE / 2).max(PATIENCE);
         (base * doubled).min(self.cx.config.request_timeout)
-    }
-
-    /// The mean round-trip time.
-    pub(crate) fn round_trip(&self) -> Duration {
-        let links = || self.links.iter().find_map(|(_, l)| l.round_trip());
-        self.peers.round_trip().or_else(links).unwrap_or(FIRST_RTT)
     }
 
     /// As many again as are kept may be there to be answered once (R22).
@@ -80,7 +84,12 @@ impl Base {
     /// An exchange with this node has been completed over a link that it still has.
     pub(crate) fn has_exchanged(&self, node: &NodeId) -> bool {
         let link = self.links.link_of(node);
-        link.is_some_and(|l| l.epoch().is_some() && l.has_exchanged())
+        link.is_some_and(|l| l.epoch().is_some() && self.peers.cursor(node, l.epoch()).is_some())
+    }
+
+    /// Whether this node is linked and takes nodes in a delta.
+    pub(crate) fn takes_names(&self, node: &NodeId) -> bool {
+        self.links.link_of(node).is_some_and(LinkState::takes_names)
     }
 
     /// Where a peer can be dialled, as far as rules and policy allow: first where it was found lately.
@@ -128,12 +137,42 @@ impl Base {
     }
 }
 
-/// Exchanges (R15).
+/// Cursors (R15).
 impl Base {
+    /// Where the cursor into the peer's log stands after this delta: unmoved if it begins later
+    /// than the cursor, or the peer's epoch is not known.
+    pub(crate) fn cursor_after(&self, link: LinkId, delta: &Delta) -> Option<Cursor> {
+        let link = self.links.get(link)?;
+        let epoch = link.epoch()?;
+        let known = self.peers.cursor(&link.node(), Some(epoch));
+        let known = known.map_or(0, |c| c.version);
+        (delta.to > 0 && delta.from <= known).then_some(Cursor {
+            epoch,
+            version: delta.to,
+        })
+    }
+
+    /// Only the receiver of records moves a cursor, and never back.
+    pub(crate) fn advance_cursor(&mut self, link: LinkId, cursor: Cursor) {
+        let Some(link) = self.links.get(link) else {
+            return;
+        };
+        if link.epoch() == Some(cursor.epoch) {
+            self.peers.advance(link.node(), cursor, self.cx.now);
+        }
+    }
+
+    /// Both tables are the same, and the other end's log is at this version.
+    pub(crate) fn advance_to(&mut self, link: LinkId, version: u64) {
+        if let Some(epoch) = self.links.get(link).and_then(LinkState::epoch) {
+            self.advance_cursor(link, Cursor { epoch, version });
+        }
+    }
+
     /// An exchange with this node is over: each knows what the other knew.
     pub(crate) fn set_in_sync(&mut self, node: NodeId) {
         self.peers
-            .set_in_sync(node, self.table.fingerprint(), self.cx.now);
+            .set_in_sync(node, self.table.version(), self.cx.now);
     }
 
     /// For whom an exchange would bring nothing: those with whom there has been one in the time of
@@ -144,6 +183,6 @@ impl Base {
         } else {
             self.cx.config.round
         };
-        (self.table.fingerprint(), self.cx.now.saturating_sub(time))
+        (self.table.version(), self.cx.now.saturating_sub(time))
     }
 }

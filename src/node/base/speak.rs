@@ -2,21 +2,18 @@
 
 use core::net::SocketAddr;
 
-use alloc::vec::Vec;
-
 use crate::contract;
 use crate::effect::Effect;
-use crate::id::{LinkId, NodeId, Prefix, RequestId};
-use crate::limits::caps;
+use crate::id::{LinkId, NodeId, RequestId};
 use crate::node::base::Base;
-use crate::node::state::links::{Answered, Class, Form, LinkState};
+use crate::node::state::links::{Answered, Class, LinkState};
+use crate::node::timers::Timer;
 use crate::rng;
 use crate::seal::Signing;
-use crate::table::Slot;
 use crate::time::Instant;
 use crate::wire::{
-    self, Goodbye, GoodbyeReason, Hello, Message, Records, Refusals, RefusalsBuilder, Request,
-    Update, Walk, WireRecord,
+    self, Delta, Goodbye, GoodbyeReason, Hello, Message, Refusals, RefusalsBuilder, Request,
+    Update, Walk,
 };
 
 impl Base {
@@ -30,9 +27,6 @@ impl Base {
             self.cx.stats.pushes_skipped += 1;
             return false;
         }
-        if self.table.len() <= caps::TOLD_TO_ALL {
-            note_all(link, message.records());
-        }
         let bytes = self.cx.encoder.encode(message);
         debug_assert!(
             bytes.len() <= contract::MESSAGE_BYTES,
@@ -42,15 +36,6 @@ impl Base {
         self.cx.stats.count_sent(kind, bytes.len());
         self.cx.effect(Effect::Send { link: id, bytes });
         true
-    }
-
-    /// Records have come over this link.
-    pub(crate) fn note_carried(&mut self, id: LinkId, records: &Records) {
-        if self.table.len() <= caps::TOLD_TO_ALL {
-            if let Some(link) = self.links.get_mut(id) {
-                note_all(link, records.iter());
-            }
-        }
     }
 
     /// The transport has taken a message off its queue: what has waited for room goes out.
@@ -81,11 +66,11 @@ impl Base {
         self.cx.effect(Effect::Send { link, bytes });
     }
 
-    fn hello(&self, replaces: u32, seen: Option<SocketAddr>) -> Hello {
+    fn hello(&self, replaces: u64, seen: Option<SocketAddr>) -> Hello {
         Hello {
             min_version: wire::VERSION,
             max_version: wire::VERSION,
-            features: self.signs() | replaces,
+            features: wire::SKETCHES | wire::NODES | wire::DIAL_BACKS | self.signs() | replaces,
             epoch: self.cx.epoch,
             cluster: rng::cluster_hash(&self.cx.config.cluster),
             seen,
@@ -93,7 +78,7 @@ impl Base {
     }
 
     /// What this node does about signatures, as bits of a Hello.
-    pub(crate) fn signs(&self) -> u32 {
+    pub(crate) fn signs(&self) -> u64 {
         match self.cx.config.signing {
             Signing::Off => 0,
             Signing::Accept => wire::SIGNS,
@@ -113,24 +98,14 @@ impl Base {
         self.send(link, Message::Goodbye(goodbye), Class::Answer);
     }
 
-    /// Sends records; `request` if its answer has wanted or promised them. Whether there was room.
-    pub(crate) fn send_records(
-        &mut self,
-        link: LinkId,
-        request: Option<RequestId>,
-        slots: &[Slot],
-        class: Class,
-    ) -> bool {
-        let node = self.links.node(link);
-        let page = self
-            .table
-            .page(self.cx.now, slots, node.as_ref(), caps::PAGE_BYTES);
+    /// Sends a delta as an update; `request` if it is late knowledge for that.
+    pub(crate) fn send_delta(&mut self, link: LinkId, request: Option<RequestId>, delta: Delta) {
         let update = Update {
             request,
-            records: page.0,
+            delta: Some(delta),
             ..Update::default()
         };
-        update.records.is_empty() || self.send(link, Message::Update(update), class)
+        self.send(link, Message::Update(update), Class::Ask);
     }
 
     /// Tells the sender of stale records what refuses them (R5).
@@ -158,11 +133,6 @@ impl Base {
     }
 }
 
-/// Both ends know these records.
-fn note_all<'a>(link: &mut LinkState, records: impl Iterator<Item = WireRecord<'a>>) {
-    records.for_each(|r| link.note(rng::record_hash(&r.node, r.sequence)));
-}
-
 /// Requests (R14).
 impl Base {
     /// Asks on this link, if no request is under way there.
@@ -186,8 +156,7 @@ impl Base {
 
     fn send_request(&mut self, link: LinkId, request: Option<Request>) -> bool {
         let Some(request) = request else { return false };
-        let id = request.id;
-        let shown = request.state.is_none().then(|| request.shows.clone());
+        let (id, shown) = (request.id, self.table.version());
         if !self.send(link, Message::Request(request), Class::Ask) {
             return false;
         }
@@ -200,33 +169,15 @@ impl Base {
         true
     }
 
-    /// Sends the own record, if it has not been sent on this link.
-    pub(crate) fn say_who(&mut self, link: LinkId) {
-        let own = self.table.find(&self.cx.id);
-        let Some(own) = own.filter(|_| self.own.is_published()) else {
-            return;
-        };
-        if self.links.get_mut(link).is_some_and(LinkState::introduce) {
-            self.send_records(link, None, &[own], Class::Push);
-        }
-    }
-
-    /// How the next request on this link shows the own table.
-    pub(crate) fn set_form(&mut self, link: LinkId, form: Form) {
-        if let Some(link) = self.links.get_mut(link) {
-            link.set_form(form);
-        }
-    }
-
-    /// Asks for certain records, which are to come within two round trips.
-    pub(crate) fn fetch(&mut self, link: LinkId, wanted: &[Prefix]) -> Option<RequestId> {
-        let mut request = Request::new(self.cx.next_request_id());
-        let bytes: Vec<_> = wanted.iter().flat_map(|p| p.0).collect();
-        request.fetch = bytes.into();
-        let id = request.id;
+    /// Sends a request for certain records, which is to be answered within two round trips.
+    pub(crate) fn send_fetch(&mut self, link: LinkId, request: Request) -> bool {
         let sent = self.send(link, Message::Request(request), Class::Ask);
-        self.cx.stats.fetches_sent += u64::from(sent);
-        sent.then_some(id)
+        if sent {
+            self.cx.stats.fetches_sent += 1;
+            let late = self.cx.now + self.patience(link, 2);
+            self.cx.timers.set(Timer::Fetch, late);
+        }
+        sent
     }
 
     /// Gives way to the other end's request, which crossed the one under way.

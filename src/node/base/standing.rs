@@ -29,9 +29,7 @@ impl Base {
             self.keep_standing();
             return;
         }
-        // While a table fills, others come next with each answer.
-        let fills = self.pace.fills(&self.cx);
-        if fills || !self.standing.is_calm(changes, others) {
+        if !self.standing.is_calm(changes, others) {
             let later = self.cx.now + self.cx.config.round;
             self.cx.timers.set(Timer::Standing, later);
             return;

@@ -34,8 +34,6 @@ use crate::wire::{Ask, Beat};
 
 /// A change of the table is shown to the watchers so soon: what comes with it is one change.
 const EARLY: Duration = Duration::from_millis(100);
-/// While a table fills, what follows from who is in it is looked at once in so long.
-const LOOK: Duration = Duration::from_secs(1);
 /// Whoever was not heard yet is not accused for so long after the start. [1,000 restarted within
 /// 10 s: 9,948 pairs that were wrong; so: none.]
 const UNHEARD: Duration = Duration::from_secs(10);
@@ -65,7 +63,6 @@ pub(crate) struct Detector {
     survey_ends: Option<Instant>,
     /// The changes of the ring when it was last seen whom to watch.
     looked_at: Option<u64>,
-    look_from: Instant,
     /// Of those watched, how many were lost when it was last seen whether many are.
     lost: usize,
     fingerprint: u64,
@@ -94,7 +91,6 @@ impl Detector {
             reconsider_at: None,
             survey_ends: None,
             looked_at: None,
-            look_from: now + LOOK,
             lost: 0,
             fingerprint: 0,
             turn: 0,
@@ -153,9 +149,7 @@ impl Detector {
 
     pub(crate) fn on_beat(&mut self, base: &Base, link: LinkId, beat: Beat) {
         let own = Beat::new(Some(base.table.fingerprint()));
-        // While a table fills, all differ, and the node asks anyway.
-        let compares = !base.table.is_crowded() && !base.pace.fills(&base.cx);
-        if beat.fingerprint.is_some() && compares {
+        if beat.fingerprint.is_some() && !base.table.is_crowded() {
             self.repairs.seen(link, beat == own, base.cx.now);
         }
     }

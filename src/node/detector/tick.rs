@@ -194,9 +194,7 @@ impl Detector {
         let detection = base.cx.config.detection.unwrap_or_default();
         let listens = base.table.others() > 0 && !self.hearing.is_isolated();
         let deaf = listens.then(|| self.hearing.deaf_at(detection));
-        let looks = self.looked_at != Some(base.table.ring_changes());
-        let due: [Option<Instant>; 12] = [
-            looks.then_some(self.look_from),
+        let due: [Option<Instant>; 11] = [
             self.watches.next_due(),
             self.watchers.next_due(),
             self.accusations.next_due(),

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::id::NodeId;
 use crate::limits::caps;
 use crate::node::base::Base;
-use crate::node::detector::{Detector, EARLY, LOOK};
+use crate::node::detector::{Detector, EARLY};
 use crate::node::state::watches::{Haste, Times};
 
 /// The ranks that are watched among those that nobody accuses.
@@ -17,14 +17,8 @@ impl Detector {
         let Some(times) = Self::times(&base.cx) else {
             return;
         };
-        let (now, changes) = (base.cx.now, base.table.ring_changes());
-        // While a table fills, other nodes come next with each answer. Of few each counts at once.
-        // [Of two that had met and were cut off in the same second, neither had watched the other,
-        // and who hears nobody accuses nobody (R34): they held each other for alive.]
-        let fills = base.pace.fills(&base.cx) && base.table.others() > RANKS.len();
-        if self.looked_at != Some(changes) && (!fills || now >= self.look_from) {
-            self.looked_at = Some(changes);
-            self.look_from = now + LOOK;
+        let changes = base.table.ring_changes();
+        if self.looked_at.replace(changes) != Some(changes) {
             self.watch(base, times);
         }
         self.count_watchers(base);
@@ -32,10 +26,8 @@ impl Detector {
         if fingerprint != self.fingerprint {
             self.fingerprint = fingerprint;
             self.repairs.changed(base.cx.now);
-            if self.watchers.len() > 0 && fills {
-                self.early = Some(now + LOOK);
-            } else if self.watchers.len() > 0 {
-                self.early.get_or_insert(now + EARLY);
+            if self.watchers.len() > 0 {
+                self.early.get_or_insert(base.cx.now + EARLY);
             }
         }
         self.schedule(base);

@@ -1,66 +1,53 @@
-//! When to ask, and what becomes of it (R14, R16, R44).
+//! When to ask, and what becomes of it (R14, R16).
 
-use core::time::Duration;
-
-use crate::id::{DialId, LinkId, NodeId, RequestId};
+use crate::id::{DialId, LinkId};
 use crate::node::base::Base;
 use crate::node::exchange::Exchange;
-use crate::node::outcome::Outcome;
 use crate::node::state::dialer::Reason;
-use crate::node::state::links::LinkState;
-use crate::node::state::round::Stage;
+use crate::node::state::pace::Outcome;
+use crate::node::state::round::{Stage, Turn};
 use crate::node::timers::Timer;
 
 /// Whom to ask.
 pub(crate) enum Pick {
     Link(LinkId),
-    Dial(NodeId),
+    Dial(crate::id::NodeId),
     Nobody,
+}
+
+/// What was under way on a link that is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "a round that was interrupted waits for nothing"]
+pub(crate) struct Interrupted {
+    fetch: bool,
+    round: bool,
 }
 
 /// A round waits for its dial for so many times the fast pace, a second by default.
 const DIAL_PATIENCE: u32 = 5;
-/// Round trips that a promised update is waited for: four hops (R41).
-const LATE_TRIPS: u32 = 1;
-/// With more records than this nobody waits for it: there are enough others to ask (R41).
-const WAITS_BELOW: usize = 24;
 
 /// Reasons to ask.
 impl Exchange {
     /// There is reason to ask soon: news from elsewhere, a fresh upstream, or the embedder's wish.
     pub(crate) fn hurry(&mut self, base: &mut Base) {
-        base.pace.quicken(&base.cx);
-        self.round.add_news();
+        base.pace.quicken(&base.cx.config);
+        self.round.add_news(true);
         if self.round.is_idle() && self.round.has_started() {
             // A timer that is due earlier stays.
             let wait = base.pace.soon(&mut base.cx);
-            let at = self.round.not_before(base.cx.now + wait);
-            base.cx.timers.at_latest(Timer::Round, at);
-        }
-    }
-
-    /// Upstreams are coming up, one soon after the other: first each says who it is, and then the
-    /// others' tables are asked for.
-    pub(crate) fn start_after(&mut self, base: &mut Base, link: LinkId) {
-        if !self.round.has_begun() {
-            let trip = base.links.get(link).and_then(LinkState::round_trip);
-            let trip = trip.unwrap_or_else(|| base.round_trip());
-            let at = base.cx.now + trip + trip / 16;
-            self.round.start_at(at);
-            base.cx.timers.set(Timer::Round, at);
+            base.cx.timers.at_latest(Timer::Round, base.cx.now + wait);
         }
     }
 
     /// The embedder wants to hear from others now.
     pub(crate) fn discover(&mut self, base: &mut Base) {
         base.pace.want_discovery();
-        self.round.rest();
         self.hurry(base);
     }
 
-    /// What this node has wanted of this asker is on its way. Should that be lost, it asks: nobody else
-    /// may come to it for a whole quiet round.
-    pub(crate) fn expect_wanted(&self, base: &mut Base, link: LinkId) {
+    /// This peer knows more, and its half of the exchange is on its way. Should that be lost, the
+    /// node asks: nobody else may come to it for a whole quiet round.
+    pub(crate) fn expect_news(&self, base: &mut Base, link: LinkId) {
         if self.round.is_idle() {
             let wait = base.patience(link, 3);
             base.cx.timers.at_latest(Timer::Round, base.cx.now + wait);
@@ -75,57 +62,40 @@ impl Exchange {
             }
         }
     }
+
+    /// A fetch was not answered: somebody else is asked soon.
+    pub(crate) fn fetch_missed(&self, base: &mut Base) {
+        base.pace.fetch_missed();
+        if base.pace.has_missed() && self.round.is_idle() {
+            let wait = base.cx.jitter(base.cx.config.round, 50);
+            base.cx.timers.at_latest(Timer::Round, base.cx.now + wait);
+        }
+    }
 }
 
 /// One round.
 impl Exchange {
-    /// The round's timer: it begins or goes on, or what it waits for has not come.
     pub(crate) fn start_round(&mut self, base: &mut Base) {
         match self.round.stage() {
             Stage::Idle => {}
             // The dial has taken too long. It goes on and may still lead to a link, but the round
             // asks somebody else.
             Stage::Dialing(_) => return self.ask_linked(base),
-            Stage::Asking(_) => return,
-            Stage::Waiting(..) => {
-                self.round.enter(Stage::Idle);
-                return self.next_exchange(base, Outcome::Failed);
-            }
-            Stage::Fetching(link, request) => {
-                base.cx.stats.timeouts += 1;
-                if let Some(link) = base.links.get_mut(link) {
-                    link.finish(request);
-                }
-                return self.finish_exchange(base, Outcome::Failed);
-            }
+            Stage::Asking(_) | Stage::Fetching(_) => return,
         }
-        let waits_until = base.named.waits_until();
-        if let Some(until) = waits_until.filter(|until| *until > base.cx.now) {
-            // It has nothing to bring yet.
-            self.round.start();
-            base.cx
-                .timers
-                .set(Timer::Round, until + base.cx.config.round);
-            return;
-        }
-        if !self.round.has_started() && base.upstreams.are_awaited() {
-            // They are there soon, or are not.
-            let patience = DIAL_PATIENCE * base.cx.config.round;
-            base.cx.timers.set(Timer::Round, base.cx.now + patience);
-            return;
-        }
-        if let Some(until) = self.awaits_others_until(base) {
-            // They come by themselves, and bring what there is.
-            base.cx.timers.set(Timer::Round, until);
-            return;
-        }
-        self.round.begin();
+        let fast = base.pace.is_fast(&base.cx.config);
+        self.round.begin(fast, base.table.len());
         self.next_exchange(base, Outcome::NoNews);
     }
 
     fn next_exchange(&mut self, base: &mut Base, before: Outcome) {
         loop {
-            let begun = match self.pick_partner(base) {
+            let pick = match self.round.next_turn() {
+                Turn::Partner => self.pick_partner(base),
+                Turn::Successor => self.pick_successor(base),
+                Turn::Over => break,
+            };
+            let begun = match pick {
                 Pick::Link(link) => self.ask_on(base, link),
                 // Over the budget of dials (R19) a linked one is asked.
                 Pick::Dial(node) => self.dial_for(base, node) || self.try_linked(base),
@@ -134,17 +104,11 @@ impl Exchange {
             if begun {
                 return;
             }
-            if !self.round.goes_on(Outcome::Failed) {
-                break;
-            }
         }
         self.end_round(base, before);
     }
 
     fn ask_on(&mut self, base: &mut Base, link: LinkId) -> bool {
-        if let Some(node) = base.links.node(link) {
-            self.round.ask(node);
-        }
         let asked = base.ask(link);
         if asked {
             self.round.enter(Stage::Asking(link));
@@ -152,30 +116,20 @@ impl Exchange {
         asked
     }
 
-    fn dial_for(&mut self, base: &mut Base, node: NodeId) -> bool {
-        self.round.ask(node);
+    fn dial_for(&mut self, base: &mut Base, node: crate::id::NodeId) -> bool {
         let Some(dial) = base.dial_peer(node, Reason::Partner) else {
             return false;
         };
-        self.wait_in(
-            base,
-            Stage::Dialing(dial),
-            DIAL_PATIENCE * base.cx.config.round,
-        );
+        self.round.enter(Stage::Dialing(dial));
+        let patience = base.cx.config.round * DIAL_PATIENCE;
+        base.cx.timers.set(Timer::Round, base.cx.now + patience);
         true
-    }
-
-    /// The round waits so, and for so long.
-    fn wait_in(&mut self, base: &mut Base, stage: Stage, time: Duration) {
-        self.round.enter(stage);
-        base.cx.timers.set(Timer::Round, base.cx.now + time);
     }
 
     fn end_round(&mut self, base: &mut Base, last: Outcome) {
         self.round.enter(Stage::Idle);
-        self.round.rest();
-        base.links.forget_carried();
-        let wait = base.pace.rest(&mut base.cx, last);
+        let (news, exchanges) = (self.round.has_news(), self.round.exchanges());
+        let wait = base.pace.round_over(&mut base.cx, news, last, exchanges);
         base.cx.timers.set(Timer::Round, base.cx.now + wait);
         self.look_for_renewals(base);
     }
@@ -183,17 +137,15 @@ impl Exchange {
     /// The round's exchange is over.
     fn finish_exchange(&mut self, base: &mut Base, outcome: Outcome) {
         self.round.enter(Stage::Idle);
-        base.cx.timers.clear(Timer::Round);
-        let news = outcome == Outcome::News || self.round.has_news();
-        if !self.round.goes_on(outcome) && self.unsynced_upstream(base).is_none() {
-            self.end_round(base, outcome);
-            return;
-        }
-        let wait = base.pace.go_on(&mut base.cx, news);
-        if wait.is_zero() {
+        self.round.add_news(outcome == Outcome::News);
+        let goes_on = outcome == Outcome::Failed
+            || self.round.has_news()
+            || base.pace.is_fast(&base.cx.config)
+            || self.unsynced_upstream(base).is_some();
+        if goes_on {
             self.next_exchange(base, outcome);
         } else {
-            base.cx.timers.set(Timer::Round, base.cx.now + wait);
+            self.end_round(base, outcome);
         }
     }
 
@@ -236,81 +188,68 @@ impl Exchange {
         }
     }
 
-    /// The answer was not all: once more, if this is the round's exchange and it is not too often.
-    pub(crate) fn ask_more(&mut self, base: &mut Base, link: LinkId, news: bool) -> bool {
-        let more = self.round.is_asking(link) && self.round.take_page();
+    /// The round's request was brief, and the tables differ: once more, whole.
+    pub(crate) fn ask_in_full(&mut self, base: &mut Base, link: LinkId) -> bool {
+        let goes_on = self.round.is_on(link);
+        if goes_on {
+            self.ask_again_on(base, link);
+        }
+        goes_on
+    }
+
+    /// The next page of the table that the round's exchange has brought a page of, if it is not too
+    /// many.
+    pub(crate) fn ask_next_page(&mut self, base: &mut Base, link: LinkId) -> bool {
+        let more = self.round.is_on(link) && self.round.take_page();
         if more {
-            if news {
-                self.round.add_news();
-            }
             self.ask_again_on(base, link);
         }
         more
     }
 
-    /// The answer has named nodes whose records are being fetched. Whether the round waits for them.
-    pub(crate) fn fetching(&mut self, base: &mut Base, link: LinkId, request: RequestId) -> bool {
-        let waits = self.round.is_asking(link);
-        if waits {
-            let late = base.patience(link, 2);
-            self.wait_in(base, Stage::Fetching(link, request), late);
+    /// This link is gone: forgets what was under way on it, and says what that was.
+    pub(crate) fn forget(&mut self, base: &mut Base, link: LinkId) -> Interrupted {
+        let fetch = self.fetches.forget(link);
+        if fetch {
+            base.cx.timers.clear(Timer::Fetch);
         }
-        waits
-    }
-
-    /// The answer has promised an update, which is waited for while there are few others to ask.
-    pub(crate) fn wait_for(&mut self, base: &mut Base, link: LinkId, id: RequestId, news: bool) {
-        if !self.round.is_asking(link) || base.table.len() > WAITS_BELOW {
-            self.answered(base, link, Outcome::of(news));
-            return;
-        }
-        if news {
-            base.pace.quicken(&base.cx);
-            self.round.add_news();
-        }
-        let trips = base.links.get(link).and_then(LinkState::round_trip);
-        let time = trips.map_or_else(
-            || base.patience(link, LATE_TRIPS),
-            |t| t * LATE_TRIPS + t / 16,
-        );
-        self.wait_in(base, Stage::Waiting(link, id), time);
-    }
-
-    /// What was promised, or is fetched, has come.
-    pub(crate) fn has_come(
-        &mut self,
-        base: &mut Base,
-        link: LinkId,
-        request: RequestId,
-        news: bool,
-    ) {
-        let round = &self.round;
-        if round.is_waiting_for(link, request) || round.is_fetching(link, request) {
-            self.finish_exchange(base, Outcome::of(news));
-        } else if news {
-            self.hurry(base);
-        }
-    }
-
-    /// This link is gone: forgets what was under way on it, and says whether that was the round's.
-    #[must_use = "a round that was interrupted waits for nothing"]
-    pub(crate) fn forget(&mut self, base: &mut Base, link: LinkId) -> bool {
-        self.late.forget(link);
-        let was_on = self.round.forget(link);
-        if was_on {
-            base.cx.timers.clear(Timer::Round);
-        }
-        was_on
+        let round = self.round.forget(link);
+        Interrupted { fetch, round }
     }
 
     /// Goes on elsewhere with what was interrupted.
-    pub(crate) fn resume(&mut self, base: &mut Base) {
-        self.finish_exchange(base, Outcome::Failed);
+    pub(crate) fn resume(&mut self, base: &mut Base, interrupted: Interrupted) {
+        if interrupted.fetch {
+            self.pump(base);
+        }
+        if interrupted.round {
+            self.finish_exchange(base, Outcome::Failed);
+        }
     }
 
-    /// The exchange on this link ends here.
-    pub(crate) fn answered(&mut self, base: &mut Base, link: LinkId, outcome: Outcome) {
-        if self.round.is_asking(link) {
+    /// The exchange on this link ends here, or goes on with a fetch.
+    pub(crate) fn answered(
+        &mut self,
+        base: &mut Base,
+        link: LinkId,
+        outcome: Outcome,
+        fetching: bool,
+    ) {
+        if !self.round.is_asking(link) {
+            if outcome == Outcome::News {
+                self.hurry(base);
+            }
+        } else if fetching {
+            self.round.enter(Stage::Fetching(link));
+            self.round.add_news(outcome == Outcome::News);
+        } else {
+            self.finish_exchange(base, outcome);
+        }
+    }
+
+    /// What was fetched over this link is here, or will not come.
+    pub(crate) fn fetch_ended(&mut self, base: &mut Base, link: LinkId, outcome: Outcome) {
+        if self.round.is_fetching(link) {
             self.finish_exchange(base, outcome);
         } else if outcome == Outcome::News {
             self.hurry(base);
@@ -318,20 +257,25 @@ impl Exchange {
     }
 
     /// An exchange with the other end of this link has completed.
-    pub(crate) fn completed(&self, base: &mut Base, link: LinkId, news: bool) {
-        if let Some(node) = base.links.node(link) {
-            base.upstreams.set_synced(node, news, base.cx.now);
+    pub(crate) fn completed(&mut self, base: &mut Base, link: LinkId, news: bool) {
+        let Some(node) = base.links.node(link) else {
+            return;
+        };
+        base.upstreams.set_synced(node, news, base.cx.now);
+        if news {
+            self.send_late_knowledge(base, link);
         }
     }
+}
 
+impl Exchange {
     /// A round always waits for something that will happen.
     pub(crate) fn waits_for_something(&self, base: &Base) -> bool {
         match self.round.stage() {
-            Stage::Asking(link) => base.links.get(link).is_some_and(|l| !l.is_idle()),
+            Stage::Idle => base.cx.timers.is_set(Timer::Round),
             Stage::Dialing(dial) => base.dialer.contains(dial),
-            Stage::Idle | Stage::Waiting(..) | Stage::Fetching(..) => {
-                base.cx.timers.is_set(Timer::Round)
-            }
+            Stage::Asking(link) => base.links.get(link).is_some_and(|l| !l.is_idle()),
+            Stage::Fetching(link) => self.fetches.is_on(link),
         }
     }
 }

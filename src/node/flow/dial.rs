@@ -61,15 +61,9 @@ impl Node {
             self.exchange.dialled(base, dialled.dial, link);
         }
         let came_up = base.upstreams.report_up(node, &mut base.cx);
-        let exchanged = base.upstreams.is_synced(&node) && base.has_exchanged(&node);
-        if base.upstreams.contains(&node) && (came_up || !was_here) && !exchanged {
-            if base.upstreams.are_several() && base.pace.is_fast(&base.cx.config) {
-                base.say_who(link);
-                self.exchange.start_after(base, link);
-            } else {
-                self.exchange.round.start();
-                self.exchange.hurry(base);
-            }
+        if base.upstreams.contains(&node) && (came_up || !was_here) {
+            self.exchange.round.start();
+            self.exchange.hurry(base);
         } else if let Some(Purpose::Hint(_)) = purpose {
             base.ask(link);
         }

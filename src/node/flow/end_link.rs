@@ -5,8 +5,8 @@ use alloc::collections::BTreeSet;
 use crate::effect::{CloseReason, Effect, Event};
 use crate::id::{LinkId, NodeId};
 use crate::node::Node;
-use crate::node::outcome::Outcome;
 use crate::node::state::links::LinkState;
+use crate::node::state::pace::Outcome;
 use crate::node::timers::{SWEEP, Timer};
 use crate::table::Way;
 use crate::wire::{Goodbye, GoodbyeReason};
@@ -71,7 +71,7 @@ impl Node {
             base.cx.event(Event::PeerUnreachable { node, retry_in });
             self.close(id, CloseReason::Unresponsive);
         } else {
-            self.exchange.answered(base, id, Outcome::Failed);
+            self.exchange.answered(base, id, Outcome::Failed, false);
         }
     }
 
@@ -122,9 +122,7 @@ impl Node {
         // A node that is leaving starts no new exchange.
         if !self.over {
             base.standing_lost(&node);
-            if interrupted {
-                self.exchange.resume(base);
-            }
+            self.exchange.resume(base, interrupted);
         }
     }
 
@@ -181,7 +179,6 @@ impl Node {
         let now = base.cx.now;
         self.guard.bans.expire(now);
         self.exchange.walks.expire(now);
-        self.exchange.late.expire(now);
         base.table.expire_downs(now);
         base.hints.expire(now);
         let (links, upstreams) = (&base.links, &base.upstreams);

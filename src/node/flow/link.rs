@@ -13,8 +13,8 @@ use crate::table::Way;
 use crate::wire::{self, GoodbyeReason, Hello};
 
 /// What keeps the sender of this Hello apart from a node that does `signs` about signatures (R50).
-fn mismatch(hello: &Hello, signs: u32, cluster: &str) -> Option<Mismatch> {
-    let lacks = |takes: u32, gives: u32| takes & wire::SIGNED_ONLY != 0 && gives & wire::SIGNS == 0;
+fn mismatch(hello: &Hello, signs: u64, cluster: &str) -> Option<Mismatch> {
+    let lacks = |takes: u64, gives: u64| takes & wire::SIGNED_ONLY != 0 && gives & wire::SIGNS == 0;
     if hello.cluster != rng::cluster_hash(cluster) {
         Some(Mismatch::Name)
     } else if lacks(signs, hello.features) || lacks(hello.features, signs) {
@@ -172,7 +172,7 @@ impl Node {
             return;
         }
         let base = &mut self.base;
-        let came = (link_is_dialled, hello.features & wire::NO_DIAL_BACKS == 0);
+        let came = (link_is_dialled, hello.features & wire::DIAL_BACKS != 0);
         base.own_addresses
             .seen(id, node, hello.seen, came, &mut base.cx);
         self.tell_whoever_is_down(id, &node);

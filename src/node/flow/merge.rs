@@ -8,10 +8,11 @@ use crate::id::{LinkId, NodeId};
 use crate::limits::caps;
 use crate::node::Node;
 use crate::node::state::checks::Part;
+use crate::node::state::fetches::{Offer, Wanted};
 use crate::record::{RecordError, Sequence};
 use crate::ring::Position;
 use crate::table::{Merged, Slot};
-use crate::wire::{Records, Refusals, RefusalsBuilder, WireRecord};
+use crate::wire::{Content, Delta, Records, Refusals, RefusalsBuilder, WireRecord};
 
 /// In a crowded table, newcomers take the place of others. Only if they are at least a sixteenth of
 /// a sample do they count as news (R16): below that the choice of who is kept improves so little
@@ -23,7 +24,7 @@ const SWAPS: usize = 16;
 pub(crate) enum Origin {
     /// Asked for.
     Pull,
-    /// The other end's news.
+    /// The other end's news, by its cursor.
     Push,
     /// On its way round the ring, until there (R46).
     News(Position),
@@ -40,11 +41,6 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// How much of that.
-    pub(crate) fn news(&self) -> usize {
-        self.news
-    }
-
     pub(crate) fn has_news(&self) -> bool {
         self.news > 0
     }
@@ -100,7 +96,6 @@ impl Node {
             self.checks.in_hand(part_of(origin)),
         );
         let is_news = matches!(origin, Origin::News(_));
-        self.base.note_carried(link, records);
         let mut gathered = Gathered::default();
         for (i, record) in records.iter().enumerate() {
             let proven = unsigned || proofs.has(i);
@@ -232,14 +227,11 @@ impl Node {
         let live = base.table.get(slot).is_some_and(|e| !e.is_tombstone());
         match merged {
             Merged::New(_) if live => {
-                self.exchange.learned(base, slot);
+                self.exchange.round.learned(node, &mut base.cx.choices);
                 base.hints.forget(&node);
                 base.cx.event(Event::PeerUp { node });
             }
-            Merged::Newer(_) if live => {
-                self.exchange.late.learned(slot);
-                base.cx.event(Event::PeerChanged { node });
-            }
+            Merged::Newer(_) if live => base.cx.event(Event::PeerChanged { node }),
             Merged::Left(_) => {
                 self.detector.forget(&node);
                 base.hints.forget(&node);
@@ -247,6 +239,43 @@ impl Node {
             }
             // The tombstone of a node that was not known alive.
             _ => {}
+        }
+    }
+
+    /// Takes a delta: records at once, an announcement into the queue. Says what came of it, and
+    /// whether a fetch follows.
+    pub(crate) fn take_delta(
+        &mut self,
+        link: LinkId,
+        delta: Delta,
+        origin: Origin,
+        first: bool,
+    ) -> (Taken, bool) {
+        let cursor = self.base.cursor_after(link, &delta);
+        let wanted = match delta.content {
+            // `read_sketch` has turned those of answers into announcements; a pushed one is
+            // ignored.
+            Content::Sketch(_) => return (Taken::default(), false),
+            Content::Announced(ids) => Wanted::Announced(ids),
+            Content::Nodes(nodes) => Wanted::Named(nodes),
+            Content::Empty => {
+                self.move_cursor(link, cursor);
+                return (Taken::default(), false);
+            }
+            Content::Records(records) => {
+                let taken = self.merge_records(link, &records, origin);
+                self.move_cursor(link, cursor);
+                return (taken, false);
+            }
+        };
+        let offer = Offer::new(link, wanted, cursor);
+        let offered = self.exchange.offer(&mut self.base, offer, first);
+        (Taken::default(), offered)
+    }
+
+    fn move_cursor(&mut self, link: LinkId, cursor: Option<crate::wire::Cursor>) {
+        if let Some(cursor) = cursor {
+            self.base.advance_cursor(link, cursor);
         }
     }
 }

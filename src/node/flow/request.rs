@@ -4,24 +4,20 @@ use core::time::Duration;
 
 use crate::effect::{CloseReason, Event};
 use crate::error::PeerFault;
-use crate::id::{LinkId, NodeId, RequestId};
+use crate::id::{LinkId, NodeId};
 use crate::limits::caps;
 use crate::limits::rates::Cost;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
-use crate::node::guard::Admission;
-use crate::node::outcome::Outcome;
+use crate::node::guard::{Admission, records_in};
 use crate::node::state::checks::Carrier;
 use crate::node::state::links::Class;
-use crate::record::Sequence;
+use crate::node::state::pace::Outcome;
 use crate::rng;
-use crate::wire::{GoodbyeReason, Message, Records, Request, Response, Shows};
+use crate::wire::{
+    Brief, Content, Delta, Digest, GoodbyeReason, Message, Records, Request, Response,
+};
 
-/// With more records than this, nothing is wanted while others are asked (R40).
-const WANTS_BELOW: usize = 64;
-/// So much that is wanted is expected of one asker before another is asked for it. [Halves of 256 that
-/// were parted paid for each change 3.4 times.]
-const MUCH: usize = 16;
 /// The least that an asker is told to wait.
 const LEAST_WAIT: Duration = Duration::from_millis(500);
 
@@ -34,7 +30,7 @@ impl Node {
         let source = link.source();
         let node = source.0;
         let walk = request.walk.as_ref();
-        if walk.is_some_and(|w| w.path().last() != Some(&node)) {
+        if walk.is_some_and(|w| w.path.last() != Some(&node)) {
             self.penalise(id, PeerFault::PathNotItsOwn);
             return;
         }
@@ -59,7 +55,7 @@ impl Node {
                 return;
             }
         }
-        let (now, records) = (base.cx.now, request.records.len() as u64);
+        let (now, records) = (base.cx.now, records_in(request.push.as_ref()));
         self.guard.charge_taken(now, source, records, len);
         self.check(id, Carrier::Request(request), len);
     }
@@ -82,7 +78,8 @@ impl Node {
             self.answer_pull(id, node, request);
         }
         if was_asking {
-            self.exchange.answered(&mut self.base, id, Outcome::Failed);
+            let outcome = Outcome::NoNews;
+            self.exchange.answered(&mut self.base, id, outcome, false);
         }
     }
 
@@ -98,7 +95,7 @@ impl Node {
         let cx = &mut self.base.cx;
         cx.stats.requests_throttled += 1;
         let retry_after = cx.jitter(wait.max(LEAST_WAIT) * 2, 50);
-        let mut response = Response::to(request.id);
+        let mut response = empty_response(request, self.base.digest());
         response.busy = Some((retry_after, sample));
         self.respond(id, response);
         let base = &mut self.base;
@@ -116,74 +113,86 @@ impl Node {
     }
 
     fn answer_fetch(&mut self, id: LinkId, request: &Request) {
-        let mut response = Response::to(request.id);
-        response.records = self.base.fetched_page(request);
+        let mut response = empty_response(request, Digest::default());
+        response.delta = Some(Delta::unlogged(self.base.fetched_page(request)));
         self.respond(id, response);
     }
 
-    fn answer_pull(&mut self, id: LinkId, node: NodeId, request: Request) {
-        let taken = self.merge_records(id, &request.records, Origin::Push);
-        let news = taken.has_news();
-        self.base.send_refusals(id, taken.into_refusals());
-        if self.base.stays_over_cap(id, &node) {
-            self.answer_and_close(id, node, &request);
+    fn answer_pull(&mut self, id: LinkId, node: NodeId, mut request: Request) {
+        if let Some(brief) = request.brief {
+            return self.answer_brief(id, node, &request, brief);
+        }
+        let before = self.base.table.version();
+        let news = match request.push.take() {
+            Some(push) => self.take_push(id, push),
+            None => false,
+        };
+        let over_cap = self.base.stays_over_cap(id, &node);
+        let ours = self.base.digest();
+        let same =
+            request.digest.fingerprint == ours.fingerprint && request.digest.count == ours.count;
+        if over_cap {
+            self.answer_and_close(id, node, &request, ours);
             return;
         }
-        if let Some(state) = request.state {
-            self.answer_brief(id, node, request.id, state);
-            return;
-        }
-        if let Some(link) = self.base.links.get_mut(id) {
-            link.has_records(request.count);
-        }
-        let (base, exchange) = (&mut self.base, &mut self.exchange);
-        if news {
-            exchange.came(base);
-        }
-        let forwarded = exchange.consider_forwarding(base, id, &request);
-        let response = self.compose_answer(id, node, &request, forwarded);
-        let wants = !response.wants.is_empty();
-        let much = response.wants.len() > MUCH;
-        let all = !response.cut && !wants;
-        let partial = response.partial || request.shows == Shows::Partial;
-        if let Some(link) = self.base.links.get_mut(id) {
-            link.has_answered();
+        let response = self.compose_answer(id, node, &request, same, before);
+        let all = |d: &Delta| d.to == ours.version && matches!(d.content, Content::Records(_));
+        if response.delta.as_ref().is_none_or(all) {
+            self.base.set_in_sync(node);
         }
         self.respond(id, response);
         let (base, exchange) = (&mut self.base, &mut self.exchange);
-        if all && !partial {
-            base.set_in_sync(node);
-        }
+        exchange.consider_forwarding(base, id, &request);
+        let partial = request.digest.partial || ours.partial;
         if partial {
             base.introduce(id, &node);
         }
         if news {
             exchange.hurry(base);
-        } else if wants {
-            exchange.expect_wanted(base, id);
-        }
-        if much {
-            exchange.wanted_until = Some(base.cx.now + base.patience(id, 3));
+        } else if !same && !partial && request.digest.count > ours.count {
+            exchange.expect_news(base, id);
         }
     }
 
     /// Whether the tables are the same, and the asker's own record in them: then a whole request
     /// would have brought nothing. Otherwise that one is to follow (R45).
-    fn answer_brief(&mut self, id: LinkId, node: NodeId, request: RequestId, state: u64) {
+    fn answer_brief(&mut self, id: LinkId, node: NodeId, request: &Request, brief: Brief) {
         let base = &mut self.base;
-        let mut response = Response::to(request);
+        let ours = base.digest();
+        let over_cap = base.stays_over_cap(id, &node);
+        let Some(link) = base.links.get(id) else {
+            return;
+        };
+        let epoch = link.epoch();
+        if over_cap {
+            self.answer_and_close(id, node, request, ours);
+            return;
+        }
+        let mut response = empty_response(request, ours);
+        let cursor = base.peers.cursor(&node, epoch);
         let asker = base.table.lookup(&node);
-        let ours = asker
+        let state = asker
             .filter(|e| !base.lacks_signature(e))
             .map(|e| base.state_with(e.sequence(), rng::body_check(e.body())));
-        response.same = ours == Some(state);
-        if response.same {
+        let same = state == Some(brief.state);
+        if same {
+            response.digest = same_as_shown(ours);
+            if let Some(version) = cursor.and_then(|c| brief.log_after(c.version)) {
+                base.advance_to(id, version);
+            }
             base.set_in_sync(node);
         } else {
-            response.count = base.table.len() as u32;
-            response.strata = base.strata_to_tell();
+            response.cursor = cursor;
         }
         self.respond(id, response);
+    }
+
+    /// What came along with a request. Whether it was news.
+    fn take_push(&mut self, id: LinkId, push: Delta) -> bool {
+        let (taken, _) = self.take_delta(id, push, Origin::Push, false);
+        let news = taken.has_news();
+        self.base.send_refusals(id, taken.into_refusals());
+        news
     }
 
     fn compose_answer(
@@ -191,40 +200,33 @@ impl Node {
         id: LinkId,
         node: NodeId,
         request: &Request,
-        forwarded: bool,
+        same: bool,
+        before: u64,
     ) -> Response {
-        let (base, exchange) = (&mut self.base, &mut self.exchange);
-        let mut response = Response::to(request.id);
-        response.partial = base.table.is_crowded();
-        response.count = base.table.len() as u32;
-        // Whoever is asking others may hear from them what this one has, too.
-        let expects = exchange
-            .wanted_until
-            .is_some_and(|until| until > base.cx.now);
-        let wants = (exchange.round.is_idle() && !expects) || base.table.len() <= WANTS_BELOW;
-        base.tell_differences(request, &node, wants, &mut response);
-        let shown = match &request.shows {
-            Shows::Filter(filter) => Some(filter),
-            _ => None,
-        };
-        if !response.cut && request.shows != Shows::Partial {
-            response.later = exchange.tell_later(base, (id, request.id), shown, forwarded);
+        let base = &mut self.base;
+        let ours = base.digest();
+        let mut response = empty_response(request, ours);
+        if same {
+            response.digest = same_as_shown(ours);
+            base.advance_to(id, request.digest.version);
+        } else {
+            response.delta = Some(base.delta_for(&node, request, before));
+            let epoch = base.links.get(id).and_then(|link| link.epoch());
+            response.cursor = base.peers.cursor(&node, epoch);
         }
-        let (own, check) = shown_of_its_own(request, &node);
-        response.refusals = base.refusals_about(&node, own, check);
+        response.refusals = base.refusals_about(&node, request.own, request.own_check);
         response.renewed = base.renewed_page(&request.overdue);
         response
     }
 
     /// There is no room for this link: a few records, and goodbye (R22).
-    fn answer_and_close(&mut self, id: LinkId, node: NodeId, request: &Request) {
+    fn answer_and_close(&mut self, id: LinkId, node: NodeId, request: &Request, ours: Digest) {
         let base = &mut self.base;
-        let mut response = Response::to(request.id);
-        response.count = base.table.len() as u32;
-        response.records = base.sample(caps::FULL_ANSWER, &node);
-        if request.state.is_none() {
-            let (own, check) = shown_of_its_own(request, &node);
-            response.refusals = base.refusals_about(&node, own, check);
+        let mut response = empty_response(request, ours);
+        let records = base.sample(caps::FULL_ANSWER, &node);
+        response.delta = Some(Delta::unlogged(records));
+        if request.brief.is_none() {
+            response.refusals = base.refusals_about(&node, request.own, request.own_check);
         }
         response.renewed = base.renewed_page(&request.overdue);
         self.respond(id, response);
@@ -239,7 +241,8 @@ impl Node {
         };
         let before = base.cx.stats.bytes_sent;
         let sample = response.busy.as_ref().map_or(0, |(_, s)| s.len() as u64);
-        let records = sample + (response.renewed.len() + response.records.len()) as u64;
+        let renewed = response.renewed.len() as u64;
+        let records = sample + renewed + records_in(response.delta.as_ref());
         // The request of a busy answer was not admitted, and so not charged.
         let messages = u64::from(response.busy.is_some());
         base.send(id, Message::Response(response), Class::Answer);
@@ -252,9 +255,23 @@ impl Node {
     }
 }
 
-/// What the asker shows of its own record: that itself, or its sequence and a check of its body.
-fn shown_of_its_own(request: &Request, node: &NodeId) -> (Sequence, u16) {
-    let mut records = request.records.iter();
-    let own = records.find(|record| record.node == *node);
-    own.map_or(request.own, |r| (r.sequence, rng::body_check(r.body)))
+/// The set is that of the request.
+const fn same_as_shown(ours: Digest) -> Digest {
+    Digest {
+        count: 0,
+        fingerprint: 0,
+        ..ours
+    }
+}
+
+fn empty_response(request: &Request, digest: Digest) -> Response {
+    Response {
+        id: request.id,
+        digest,
+        cursor: None,
+        delta: None,
+        renewed: Records::default(),
+        refusals: Default::default(),
+        busy: None,
+    }
 }

@@ -1,4 +1,4 @@
-//! An answer: to what is being fetched, to the request under way, late, or to nothing (R14).
+//! An answer: to the fetch under way, to the request under way, late, or to nothing (R14).
 
 use core::time::Duration;
 
@@ -6,20 +6,28 @@ use crate::effect::Event;
 use crate::error::PeerFault;
 use crate::id::{LinkId, NodeId};
 use crate::limits::caps;
-use crate::limits::rates::Cost;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
-use crate::node::outcome::Outcome;
+use crate::node::guard::records_in;
 use crate::node::state::checks::Carrier;
-use crate::node::state::links::{Answered, Class, Form};
-use crate::wire::{Records, Refusals, Response, Shows};
+use crate::node::state::fetches::Offer;
+use crate::node::state::links::Answered;
+use crate::node::state::pace::Outcome;
+use crate::node::timers::Timer;
+use crate::table::Differences;
+use crate::wire::{Content, Cursor, Records, Refusals, Response};
+
+/// After a page that is shorter than this the announcer has no more: the cap of messages cuts off
+/// only longer ones. Otherwise an announcer that sends one record in each round trip could keep the
+/// one fetch that may be under way busy for as long as it likes.
+const FULL_PAGE: usize = caps::PAGE_BYTES / 8;
 
 impl Node {
     pub(crate) fn on_response(&mut self, link: LinkId, mut response: Response, len: usize) {
         let Some(asked) = self.base.links.get(link) else {
             return;
         };
-        let fetched = self.exchange.round.is_fetching(link, response.id);
+        let fetched = self.exchange.fetches.awaits(link, response.id);
         if !fetched && !asked.awaits(response.id) {
             if !asked.is_recent(response.id) {
                 self.base.cx.stats.unsolicited += 1;
@@ -34,42 +42,47 @@ impl Node {
                 self.base.cx.stats.requests_throttled += 1;
                 return;
             }
-            let records = (response.renewed.len() + response.records.len()) as u64;
+            let records = response.renewed.len() as u64 + records_in(response.delta.as_ref());
             self.guard.charge_taken(now, source, records, len);
         }
         if response.busy.is_some() {
-            response.records = Records::default();
+            response.delta = None;
         }
         self.check(link, Carrier::Response(response), len);
     }
 
     /// Takes an answer that was asked for.
     pub(crate) fn take_response(&mut self, link: LinkId, response: Response) {
-        if self.exchange.round.is_fetching(link, response.id) {
-            self.take_fetched(link, &response);
+        if let Some(offer) = self.exchange.fetches.answered(link, response.id) {
+            self.take_fetched(link, offer, &response);
+            self.exchange.pump(&mut self.base);
         } else if let Some(answered) = self.base.take_answered(link, response.id) {
             self.base.cx.stats.responses_received += 1;
             self.take_refusals(&response.refusals);
             self.take_answer(link, answered, response);
         } else {
-            self.take_late(link, &response);
+            self.take_late(link, response);
         }
     }
 
-    /// A doubled answer, or one after the time-out: merged, and no more.
-    fn take_late(&mut self, link: LinkId, response: &Response) {
+    /// A doubled answer, or one after the time-out: merged, but it moves no cursor.
+    fn take_late(&mut self, link: LinkId, response: Response) {
         self.base.cx.stats.late_responses += 1;
         self.take_refusals(&response.refusals);
         self.merge_records(link, &response.renewed, Origin::Overdue);
-        let taken = self.merge_records(link, &response.records, Origin::Pull);
-        if taken.has_news() {
-            self.exchange.hurry(&mut self.base);
+        if let Some(Content::Records(records)) = response.delta.map(|d| d.content) {
+            let taken = self.merge_records(link, &records, Origin::Pull);
+            if taken.has_news() {
+                self.exchange.hurry(&mut self.base);
+            }
         }
     }
 
-    /// The records of nodes that an answer has named (R22).
-    fn take_fetched(&mut self, link: LinkId, response: &Response) {
-        if let Some(l) = self.base.links.get_mut(link) {
+    /// The answer to the fetch of this offer (R27).
+    fn take_fetched(&mut self, link: LinkId, mut offer: Offer, response: &Response) {
+        let base = &mut self.base;
+        base.cx.timers.clear(Timer::Fetch);
+        if let Some(l) = base.links.get_mut(link) {
             l.finish(response.id);
             l.heard();
         }
@@ -78,10 +91,24 @@ impl Node {
             if let Some(node) = self.base.links.node(link) {
                 self.defer(node, *wait);
             }
+            self.exchange.fetch_failed(&mut self.base, offer);
+            return;
         }
-        let taken = self.merge_records(link, &response.records, Origin::Pull);
-        let (base, exchange) = (&mut self.base, &mut self.exchange);
-        exchange.has_come(base, link, response.id, taken.has_news());
+        let (mut got, mut bytes) = (0, 0);
+        let content = response.delta.as_ref().map(|d| &d.content);
+        if let Some(Content::Records(records)) = content {
+            got = records.len();
+            bytes = records.iter().map(|r| NodeId::LEN + r.body.len()).sum();
+            let taken = self.merge_records(link, records, Origin::Pull);
+            offer.news |= taken.has_news();
+        }
+        let more = bytes >= FULL_PAGE && got < offer.missing_before;
+        if more {
+            // Page by page, in turns: a slow announcer holds up nobody.
+            self.exchange.fetches.take_turns(offer);
+        } else {
+            self.exchange.fetched(&mut self.base, offer);
+        }
     }
 
     fn take_answer(&mut self, link: LinkId, answered: Answered, mut response: Response) {
@@ -92,104 +119,60 @@ impl Node {
             self.take_busy(link, node, wait, &sample);
             return;
         }
-        self.note_count(link, &response);
-        let Some(shown) = answered.shown else {
-            self.take_brief(link, node, &response);
-            return;
-        };
-        let taken = self.merge_records(link, &response.records, Origin::Pull);
-        self.merge_records(link, &response.renewed, Origin::Overdue);
-        let news = taken.has_news();
-        self.base.pace.gained(taken.news());
-        self.base.send_refusals(link, taken.into_refusals());
-        self.give_wanted(link, &shown, &response);
-        let (base, exchange) = (&mut self.base, &mut self.exchange);
-        if !response.cut {
-            exchange.completed(base, link, news);
-            base.set_in_sync(node);
-        }
-        if news {
-            exchange.tell_what_was_asked_for(base);
-        }
-        if !response.nodes.is_empty() && self.fetch_named(link, &response) {
+        let digest = response.digest;
+        let same = digest.count == 0 && digest.fingerprint == 0 && response.delta.is_none();
+        self.take_acked(link, node, answered.shown, same, &response);
+        if !same && !answered.in_full && response.delta.is_none() {
+            self.ask_in_full(link);
             return;
         }
-        let (base, exchange) = (&mut self.base, &mut self.exchange);
-        let told_nothing = matches!(shown, Shows::Sketch(_)) && response.cut;
-        if told_nothing {
-            base.cx.stats.sketches_untold += 1;
-            base.set_form(link, Form::Filter);
-        }
-        let more = response.cut && (news || told_nothing);
-        if more && exchange.ask_more(base, link, news) {
-            return;
-        }
-        if response.cut && !told_nothing {
-            // That was enough of its pages.
-            exchange.completed(base, link, news);
-            base.set_in_sync(node);
-        }
-        if response.later {
-            exchange.wait_for(base, link, response.id, news);
+        let differences = self.read_sketch(&mut response);
+        // What goes back is chosen before what comes in is merged.
+        let half = if same {
+            None
         } else {
-            exchange.answered(base, link, Outcome::of(news));
-        }
-    }
-
-    /// How many records the other end has, as far as it says.
-    fn note_count(&mut self, link: LinkId, response: &Response) {
-        let own = self.base.table.len() as u32;
-        if let Some(link) = self.base.links.get_mut(link) {
-            link.has_records(if response.same { own } else { response.count });
-        }
-    }
-
-    /// The answer to a brief request: the tables are the same, or one that shows more follows.
-    fn take_brief(&mut self, link: LinkId, node: NodeId, response: &Response) {
+            let told = differences.as_ref();
+            self.base.choose_push_half(link, &response, told)
+        };
+        let partly = |d: &crate::wire::Delta| {
+            d.to < digest.version && matches!(d.content, Content::Records(_))
+        };
+        let pages = response.delta.as_ref().is_some_and(partly);
+        let (taken, fetching) = match response.delta.take() {
+            Some(delta) => self.take_delta(link, delta, Origin::Pull, true),
+            None => Default::default(),
+        };
+        self.merge_records(link, &response.renewed, Origin::Overdue);
         let (base, exchange) = (&mut self.base, &mut self.exchange);
-        if response.same {
-            exchange.completed(base, link, false);
+        match half {
+            Some(half) if fetching && base.pace.may_be_stale() => {
+                exchange.fetches.push_afterwards(half);
+            }
+            Some(half) => base.send_push_half(link, half),
+            None => {}
+        }
+        let news = taken.has_news();
+        base.send_refusals(link, taken.into_refusals());
+        // A sketch that told nothing is no exchange: the upstream is asked again (R20).
+        let untold = differences.is_some_and(|d| !d.complete && d.missing.is_empty());
+        if !fetching && !untold {
+            exchange.completed(base, link, news);
             base.set_in_sync(node);
-            exchange.answered(base, link, Outcome::NoNews);
-            return;
         }
-        let differences = base.estimate(&response.strata, response.count);
-        base.set_form(link, Form::Differs(differences));
-        if !exchange.ask_more(base, link, false) && !base.ask(link) {
-            exchange.answered(base, link, Outcome::NoNews);
+        if !(pages && news && exchange.ask_next_page(base, link)) {
+            exchange.answered(base, link, Outcome::of(news), fetching);
         }
     }
 
-    /// Sends what the answerer wants of what it was shown; it pays for it as if it had asked (R18).
-    fn give_wanted(&mut self, link: LinkId, shown: &Shows, response: &Response) {
-        let base = &mut self.base;
-        let wanted = base.wanted_records(response.id, shown, &response.wants);
-        if wanted.is_empty() {
-            return;
+    /// A brief request has found another table.
+    fn ask_in_full(&mut self, link: LinkId) {
+        if let Some(link) = self.base.links.get_mut(link) {
+            link.ask_in_full();
         }
-        let (sent, id) = (base.cx.stats.bytes_sent, response.id);
-        base.send_records(link, Some(id), &wanted, Class::Ask);
-        let cost = Cost {
-            messages: 0,
-            records: wanted.len() as u64,
-            bytes: base.cx.stats.bytes_sent - sent,
-        };
-        if let Some((node, remote)) = base.links.get(link).map(|l| l.source()) {
-            self.guard.limits.charge(base.cx.now, node, remote, cost);
-        }
-    }
-
-    /// Fetches those of the nodes named that would be kept here. Whether there are any.
-    fn fetch_named(&mut self, link: LinkId, response: &Response) -> bool {
         let (base, exchange) = (&mut self.base, &mut self.exchange);
-        let wanted = base.table.wanted_of(&response.nodes);
-        if wanted.is_empty() {
-            return false;
+        if !exchange.ask_in_full(base, link) {
+            exchange.answered(base, link, Outcome::NoNews, false);
         }
-        let Some(id) = base.fetch(link, &wanted) else {
-            return false;
-        };
-        exchange.fetching(base, link, id)
     }
 
     fn take_busy(&mut self, link: LinkId, node: NodeId, wait: Duration, sample: &Records) {
@@ -200,7 +183,51 @@ impl Node {
         } else {
             Outcome::Failed
         };
-        self.exchange.answered(&mut self.base, link, outcome);
+        self.exchange.answered(&mut self.base, link, outcome, false);
+    }
+
+    /// How much of the own log the other end has, as far as the answer says. `same`: its table is
+    /// the one that the request has shown.
+    fn take_acked(
+        &mut self,
+        link: LinkId,
+        node: NodeId,
+        shown: u64,
+        same: bool,
+        response: &Response,
+    ) {
+        let base = &mut self.base;
+        let ours = response.cursor.filter(|c| c.epoch == base.cx.epoch);
+        let mut acked = ours.map(|c| c.version);
+        if same {
+            base.pace.answer_told();
+            base.advance_to(link, response.digest.version);
+            acked = Some(shown);
+        }
+        let epoch = base.links.get(link).and_then(|l| l.epoch());
+        if let (Some(version), Some(epoch)) = (acked, epoch) {
+            let acked = Cursor { epoch, version };
+            base.peers.set_acked(node, acked, base.cx.now);
+        }
+    }
+
+    /// What a sketch tells; the answer then announces what is missing here.
+    fn read_sketch(&mut self, response: &mut Response) -> Option<Differences> {
+        let base = &mut self.base;
+        let delta = response.delta.as_mut()?;
+        let Content::Sketch(sketch) = &delta.content else {
+            base.pace.answer_told();
+            return None;
+        };
+        let differences = base.table.differences(sketch);
+        if differences.complete {
+            base.pace.answer_told();
+        } else {
+            // What is not told is asked for again: the cursor stays.
+            delta.to = 0;
+        }
+        delta.content = Content::Announced(differences.missing.clone());
+        Some(differences)
     }
 
     /// The peer has answered `Busy` (R18).

@@ -4,6 +4,7 @@ use crate::error::PeerFault;
 use crate::id::LinkId;
 use crate::node::Node;
 use crate::node::flow::merge::Origin;
+use crate::node::guard::records_in;
 use crate::node::state::checks::Carrier;
 use crate::wire::{News, Update};
 
@@ -21,7 +22,7 @@ impl Node {
         }
         let said = |n: &News| (n.records.len() + n.accusations.len()) as u64;
         let news = update.news.as_ref().map_or(0, said);
-        let records = news + update.records.len() as u64;
+        let records = news + records_in(update.delta.as_ref());
         self.guard.charge_taken(now, source, records, len);
         self.check(link, Carrier::Update(update), len);
     }
@@ -51,34 +52,15 @@ impl Node {
             self.base.send_refusals(link, taken.into_refusals());
             self.take_accusations(link, &news);
         }
-        if update.records.is_empty() && update.request.is_none() {
-            return;
-        }
-        let asked_for = update.request.is_some();
-        if asked_for {
-            self.exchange.wanted_until = None;
-        }
-        let origin = if asked_for {
-            Origin::Pull
-        } else {
-            Origin::Push
-        };
-        let taken = self.merge_records(link, &update.records, origin);
+        let Some(delta) = update.delta else { return };
+        let (taken, _) = self.take_delta(link, delta, Origin::Push, false);
         let is_news = taken.has_news();
         let (base, exchange) = (&mut self.base, &mut self.exchange);
         base.send_refusals(link, taken.into_refusals());
         if is_news {
             exchange.completed(base, link, true);
             base.set_in_sync(node);
-        }
-        let tells_who = update.records.iter().any(|r| r.node == node);
-        if tells_who && base.pace.is_fast(&base.cx.config) {
-            base.say_who(link);
-        }
-        match update.request {
-            Some(request) => exchange.has_come(base, link, request, is_news),
-            None if is_news => exchange.hurry(base),
-            None => {}
+            exchange.hurry(base);
         }
     }
 }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::id::LinkId;
 use crate::limits::caps;
-use crate::wire::{Records, Request, Response, Update, WireRecord};
+use crate::wire::{Content, Records, Request, Response, Update, WireRecord};
 
 /// A message that may carry records, and of which every limit is charged.
 pub(crate) enum Carrier {
@@ -26,18 +26,23 @@ pub(crate) enum Carrier {
 impl Carrier {
     /// The records that it carries. A busy answer has no others than its sample.
     fn page(&self, part: Part) -> Option<&Records> {
-        let page = match (self, part) {
-            (Self::Request(request), Part::Main) => &request.records,
-            (Self::Response(response), Part::Main) => match &response.busy {
-                Some((_, sample)) => sample,
-                None => &response.records,
-            },
-            (Self::Update(update), Part::Main) => &update.records,
-            (Self::Request(_), Part::Aside) => return None,
-            (Self::Response(response), Part::Aside) => &response.renewed,
+        let delta = match (self, part) {
+            (Self::Request(request), Part::Main) => request.push.as_ref(),
+            (Self::Response(response), Part::Main) => {
+                if let Some((_, sample)) = &response.busy {
+                    return Some(sample);
+                }
+                response.delta.as_ref()
+            }
+            (Self::Update(update), Part::Main) => update.delta.as_ref(),
+            (Self::Request(_), Part::Aside) => None,
+            (Self::Response(response), Part::Aside) => return Some(&response.renewed),
             (Self::Update(update), Part::Aside) => return update.news.as_ref().map(|n| &n.records),
         };
-        Some(page)
+        match delta.map(|d| &d.content) {
+            Some(Content::Records(records)) => Some(records),
+            _ => None,
+        }
     }
 
     /// All of them, each with its place.

@@ -16,8 +16,6 @@ const ALONE: Duration = Duration::from_secs(600);
 pub(crate) struct Named {
     /// The first one is not written before then, unless all upstreams are known.
     first_by: Option<Instant>,
-    /// It is written, and nobody has been told.
-    is_fresh: bool,
     /// When it was last written for its upstreams alone.
     alone_at: Option<Instant>,
 }
@@ -34,21 +32,9 @@ impl Named {
         self.first_by.is_some()
     }
 
-    /// Until when it does.
-    pub(crate) fn waits_until(&self) -> Option<Instant> {
-        self.first_by
-    }
-
-    /// The record is written. Whether it is the first, and has waited.
-    pub(crate) fn written(&mut self) -> bool {
-        let first = self.first_by.take().is_some();
-        self.is_fresh |= first;
-        first
-    }
-
-    /// Whether the first record has just been written after its wait, once.
-    pub(crate) fn take_fresh(&mut self) -> bool {
-        core::mem::take(&mut self.is_fresh)
+    /// It is written.
+    pub(crate) fn written(&mut self) {
+        self.first_by = None;
     }
 
     /// When it may be written for other upstreams alone; if more is to be known `soon`, not before
@@ -80,9 +66,8 @@ mod tests {
         assert!(!named.waits());
         assert_eq!(named.wait(at(5)), at(5) + FIRST);
         assert!(named.waits());
-        assert!(named.written() && !named.waits());
-        assert!(named.take_fresh() && !named.take_fresh());
-        assert!(!named.written() && !named.take_fresh());
+        named.written();
+        assert!(!named.waits());
     }
 
     #[test]

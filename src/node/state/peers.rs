@@ -1,4 +1,4 @@
-//! What is remembered of peers beyond their links: exchanges, backoff, round-trip times (R15, R17).
+//! What is remembered of peers beyond their links: cursors, backoff, round-trip times (R15, R17).
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -10,20 +10,25 @@ use crate::limits::backoff::Backoff;
 use crate::limits::caps;
 use crate::node::cx::Cx;
 use crate::time::{self, Instant};
+use crate::wire::Cursor;
 
 /// Where a peer was found is tried first for so long.
 const FOUND: Duration = Duration::from_secs(3_600);
 
 #[derive(Default)]
 struct Peer {
+    /// How much of its log has been merged.
+    cursor: Option<Cursor>,
+    /// How much of this node's log it has said to have merged, and in which epoch of its own.
+    acked: Option<Cursor>,
     backoff: Backoff,
     round_trip: Option<Duration>,
     /// For how long it was linked, as far as its links have ended.
     linked: Duration,
     /// Where a dial has found it, and when.
     found: Option<(SocketAddr, Instant)>,
-    /// The fingerprint of the own table when the last exchange with it was over, and when that was.
-    in_sync: Option<(u64, Instant)>,
+    /// The version of the own log when the last exchange with it was over, and when that was.
+    in_sync: (u64, Instant),
     /// It was told `Busy` until then, which was reported.
     throttled_until: Instant,
     used_at: Instant,
@@ -38,7 +43,7 @@ pub(crate) struct Peers {
 
 impl Peers {
     /// The memory of a peer, made if there is none. Beyond the cap an eighth goes, the longest
-    /// unused first: what is lost is at the price of one whole exchange.
+    /// unused first: what is lost is a cursor, at the price of one announcement.
     fn entry(&mut self, node: NodeId, now: Instant) -> &mut Peer {
         if self.peers.len() >= caps::PEERS && !self.peers.contains_key(&node) {
             self.make_room();
@@ -65,19 +70,47 @@ impl Peers {
     }
 }
 
-/// Exchanges with them (R15).
+/// How much each knows of the other's log (R15).
 impl Peers {
-    /// An exchange with this node is over: each knows what the other knew, while the own table is
-    /// of this fingerprint.
-    pub(crate) fn set_in_sync(&mut self, node: NodeId, fingerprint: u64, now: Instant) {
-        self.entry(node, now).in_sync = Some((fingerprint, now));
+    /// The cursor into this peer's log, if it is of this epoch.
+    pub(crate) fn cursor(&self, node: &NodeId, epoch: Option<u64>) -> Option<Cursor> {
+        let cursor = self.peers.get(node)?.cursor?;
+        epoch.is_none_or(|e| e == cursor.epoch).then_some(cursor)
+    }
+
+    /// Moves the cursor into its log, never back.
+    pub(crate) fn advance(&mut self, node: NodeId, cursor: Cursor, now: Instant) {
+        match &mut self.entry(node, now).cursor {
+            Some(known) if known.epoch == cursor.epoch => {
+                known.version = known.version.max(cursor.version);
+            }
+            other => *other = Some(cursor),
+        }
+    }
+
+    /// The version of the own log up to which this peer has said to know it; 0 if it has not.
+    pub(crate) fn acked(&self, node: &NodeId, epoch: Option<u64>) -> u64 {
+        let acked = self.peers.get(node).and_then(|p| p.acked);
+        let acked = acked.filter(|a| epoch.is_none_or(|e| e == a.epoch));
+        acked.map_or(0, |a| a.version)
+    }
+
+    /// It knows the own log up to there. The epoch is its own.
+    pub(crate) fn set_acked(&mut self, node: NodeId, acked: Cursor, now: Instant) {
+        self.entry(node, now).acked = Some(acked);
+    }
+
+    /// An exchange with this node is over: each knows what the other knew, up to this version of
+    /// the own log.
+    pub(crate) fn set_in_sync(&mut self, node: NodeId, version: u64, now: Instant) {
+        self.entry(node, now).in_sync = (version, now);
     }
 
     /// Whether an exchange with this node would bring nothing that is known to be new: there has
     /// been one since `since`, and nothing has changed here.
-    pub(crate) fn is_in_sync(&self, node: &NodeId, fingerprint: u64, since: Instant) -> bool {
-        let in_sync = self.peers.get(node).and_then(|p| p.in_sync);
-        in_sync.is_some_and(|(then, at)| then == fingerprint && at > since)
+    pub(crate) fn is_in_sync(&self, node: &NodeId, version: u64, since: Instant) -> bool {
+        let in_sync = self.peers.get(node).map(|p| p.in_sync);
+        in_sync.is_some_and(|(at_version, at)| at_version == version && at > since)
     }
 }
 
@@ -183,6 +216,10 @@ mod tests {
     use super::*;
     use crate::node::testing::{at, cx, node};
 
+    const fn cursor(epoch: u64, version: u64) -> Cursor {
+        Cursor { epoch, version }
+    }
+
     /// R28.
     #[test]
     fn links_add_up() {
@@ -206,9 +243,46 @@ mod tests {
         assert_eq!(peers.found_at(&node(2), at(10)), None);
     }
 
+    /// R15.
+    #[test]
+    fn a_cursor_never_moves_back() {
+        let mut peers = Peers::default();
+        peers.advance(node(1), cursor(3, 50), at(0));
+        peers.advance(node(1), cursor(3, 40), at(1));
+        assert_eq!(peers.cursor(&node(1), Some(3)), Some(cursor(3, 50)));
+        peers.advance(node(1), cursor(3, 60), at(2));
+        assert_eq!(peers.cursor(&node(1), Some(3)), Some(cursor(3, 60)));
+        assert_eq!(peers.cursor(&node(2), Some(3)), None);
+    }
+
+    /// R15: a peer that has restarted begins another log.
+    #[test]
+    fn a_cursor_into_the_log_of_an_earlier_life_is_not_used() {
+        let mut peers = Peers::default();
+        peers.advance(node(1), cursor(3, 50), at(0));
+        assert_eq!(peers.cursor(&node(1), Some(4)), None);
+        assert_eq!(peers.cursor(&node(1), None), Some(cursor(3, 50)));
+        peers.advance(node(1), cursor(4, 1), at(1));
+        assert_eq!(peers.cursor(&node(1), Some(4)), Some(cursor(4, 1)));
+        assert_eq!(peers.cursor(&node(1), Some(3)), None);
+    }
+
+    /// R15: a peer that has restarted has lost what it knew.
+    #[test]
+    fn what_a_peer_has_acked_counts_in_that_epoch_only() {
+        let mut peers = Peers::default();
+        assert_eq!(peers.acked(&node(1), None), 0);
+        peers.set_acked(node(1), cursor(3, 50), at(0));
+        assert_eq!(peers.acked(&node(1), Some(3)), 50);
+        assert_eq!(peers.acked(&node(1), None), 50);
+        assert_eq!(peers.acked(&node(1), Some(4)), 0);
+        peers.set_acked(node(1), cursor(3, 20), at(1));
+        assert_eq!(peers.acked(&node(1), Some(3)), 20, "what it says last");
+    }
+
     /// R20: whoever has just been exchanged with is passed over, while nothing is new.
     #[test]
-    fn in_sync_is_who_was_exchanged_with_since_then_and_with_this_table() {
+    fn in_sync_is_who_was_exchanged_with_since_then_and_at_this_version() {
         let mut peers = Peers::default();
         assert!(!peers.is_in_sync(&node(1), 0, at(0)));
         peers.set_in_sync(node(1), 7, at(10));
@@ -314,11 +388,11 @@ mod tests {
         let mut peers = Peers::default();
         let cap = caps::PEERS as u32;
         for n in 0..cap {
-            peers.set_in_sync(node(n), 1, at(n.into()));
+            peers.advance(node(n), cursor(1, 1), at(n.into()));
         }
         peers.set_in_sync(node(0), 1, at(cap.into()));
         assert_eq!(peers.len(), caps::PEERS, "a known one needs no room");
-        peers.set_in_sync(node(cap), 1, at(cap.into()));
+        peers.advance(node(cap), cursor(1, 1), at(cap.into()));
         assert_eq!(peers.len(), caps::PEERS / 8 * 7 + 1);
         let kept = |n| peers.nodes().any(|known| *known == node(n));
         assert!(kept(0) && !kept(1) && !kept(cap / 8) && kept(cap / 8 + 1) && kept(cap));

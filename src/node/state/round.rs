@@ -1,11 +1,7 @@
-//! A round of asking: one exchange after the other, as long as they bring news (R14, R20, R44).
+//! A round of asking: at most two exchanges, one at a time, and whom the first is for (R14, R20).
 
-use alloc::collections::BTreeSet;
-
-use crate::id::{DialId, LinkId, NodeId, RequestId};
-use crate::limits::caps;
-use crate::node::outcome::Outcome;
-use crate::time::Instant;
+use crate::id::{DialId, LinkId, NodeId};
+use crate::rng::Stream;
 
 /// What the round is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,51 +12,64 @@ pub(crate) enum Stage {
     Dialing(DialId),
     /// A request is under way.
     Asking(LinkId),
-    /// The answer has promised an update for this request (R41).
-    Waiting(LinkId, RequestId),
-    /// What the answer has named is being fetched (R22).
-    Fetching(LinkId, RequestId),
+    /// What the answer has announced is being fetched.
+    Fetching(LinkId),
+}
+
+/// Whom the next exchange of a round is with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Turn {
+    /// The newest peer, or a random one.
+    Partner,
+    /// The ring successor, before the node rests.
+    Successor,
+    /// Nobody: the round is over.
+    Over,
 }
 
 pub(crate) struct Round {
     stage: Stage,
-    /// Exchanges without news that may yet follow (R44).
-    tries: u8,
-    /// Of those that fail, likewise.
-    failures: u8,
-    /// The exchange under way has brought news, or news has come from elsewhere meanwhile.
-    news: bool,
+    exchanges_left: u8,
+    /// Exchanges of this round so far, those with the ring successor included.
+    begun: u8,
     /// The first round has begun, after the jitter of the start (R19), or may: an upstream is there.
     started: bool,
-    first_at: Instant,
     /// Pages of one table asked for one after the other.
     pages: u8,
-    /// Whom the node has asked since it rested: nobody is asked for more without a reason.
-    asked: BTreeSet<NodeId>,
-    /// With what the table says of upstreams now, nothing is beyond the frontier.
-    no_frontier: Option<u64>,
+    news: bool,
+    /// One at random of the node IDs learned since the last round, and how many these are.
+    newest: (Option<NodeId>, usize),
+    /// The one of them to be asked in this round.
+    chosen: Option<NodeId>,
+    /// When a fast round has brought nothing, the ring successor is asked before the node rests.
+    /// News that goes to two at random stops short of one node in five (as s = e^(-2(1 - s)) has
+    /// it); round the ring it reaches all.
+    successor_tries: u8,
 }
 
-/// Exchanges in vain after which a node rests (R44).
-const TRIES: u8 = 2;
-/// Exchanges that fail in a row after which the round is over: somebody may be there later.
-const FAILURES: u8 = 5;
-/// Pages of one table in one exchange: 90,000 records. A table that never ends must not keep the node
+/// In a round, at most (R20).
+const EXCHANGES: u8 = 2;
+/// How often the ring successor is tried before a node rests.
+const SUCCESSOR_TRIES: u8 = 3;
+/// Pages of one table in one exchange: 90,000 records. A log that never ends must not keep the node
 /// from its other partners.
 const PAGES: u8 = 64;
+/// The newest is asked while those learned are one in so many of the table: a joiner in a warm
+/// cluster is not everybody's next partner (R20).
+const NEWEST_SHARE: usize = 8;
 
 impl Default for Round {
     fn default() -> Self {
         Self {
             stage: Stage::Idle,
-            tries: 0,
-            failures: 0,
-            news: false,
+            exchanges_left: 0,
+            begun: 0,
             started: false,
-            first_at: Instant::ZERO,
             pages: 0,
-            asked: BTreeSet::new(),
-            no_frontier: None,
+            news: false,
+            newest: (None, 0),
+            chosen: None,
+            successor_tries: 0,
         }
     }
 }
@@ -80,22 +89,15 @@ impl Round {
 
     /// Its exchange is on this link.
     pub(crate) fn is_on(&self, link: LinkId) -> bool {
-        match self.stage {
-            Stage::Idle | Stage::Dialing(_) => false,
-            Stage::Asking(l) | Stage::Waiting(l, _) | Stage::Fetching(l, _) => l == link,
-        }
+        matches!(self.stage, Stage::Asking(l) | Stage::Fetching(l) if l == link)
     }
 
     pub(crate) fn is_asking(&self, link: LinkId) -> bool {
         self.stage == Stage::Asking(link)
     }
 
-    pub(crate) fn is_waiting_for(&self, link: LinkId, request: RequestId) -> bool {
-        self.stage == Stage::Waiting(link, request)
-    }
-
-    pub(crate) fn is_fetching(&self, link: LinkId, request: RequestId) -> bool {
-        self.stage == Stage::Fetching(link, request)
+    pub(crate) fn is_fetching(&self, link: LinkId) -> bool {
+        self.stage == Stage::Fetching(link)
     }
 
     pub(crate) fn is_dialing(&self, dial: DialId) -> bool {
@@ -111,56 +113,41 @@ impl Round {
         was_on
     }
 
-    /// A round begins.
-    pub(crate) fn begin(&mut self) {
-        self.tries = TRIES;
-        self.failures = FAILURES;
+    /// A round begins; `fast`: the node does not rest yet. `known`: records in the table.
+    pub(crate) fn begin(&mut self, fast: bool, known: usize) {
+        self.exchanges_left = EXCHANGES;
+        self.begun = 0;
         self.started = true;
         self.news = false;
-        self.pages = 0;
+        let (newest, learned) = core::mem::take(&mut self.newest);
+        self.chosen = newest.filter(|_| learned * NEWEST_SHARE >= known);
+        self.successor_tries = if fast { SUCCESSOR_TRIES } else { 0 };
     }
 
-    /// An exchange has ended so. Whether another follows.
-    pub(crate) fn goes_on(&mut self, outcome: Outcome) -> bool {
+    /// Whose turn is next.
+    pub(crate) fn next_turn(&mut self) -> Turn {
         self.pages = 0;
-        let outcome = if core::mem::take(&mut self.news) {
-            Outcome::News
+        let turn = if self.exchanges_left > 0 {
+            self.exchanges_left -= 1;
+            Turn::Partner
+        } else if self.successor_tries > 0 && !self.news {
+            self.successor_tries -= 1;
+            Turn::Successor
         } else {
-            outcome
+            return Turn::Over;
         };
-        match outcome {
-            Outcome::News => (self.tries, self.failures) = (TRIES, FAILURES),
-            Outcome::NoNews => self.tries = self.tries.saturating_sub(1),
-            Outcome::Failed => self.failures = self.failures.saturating_sub(1),
-        }
-        self.tries > 0 && self.failures > 0
+        self.begun += 1;
+        turn
     }
 
-    /// The node rests: from now on everybody may be asked again.
-    pub(crate) fn rest(&mut self) {
-        self.asked.clear();
-        self.news = false;
+    /// How many exchanges this round has begun, tries at the ring successor included.
+    pub(crate) fn exchanges(&self) -> u64 {
+        u64::from(self.begun)
     }
 
     /// An upstream is there: no jitter keeps the first round from it (R44).
     pub(crate) fn start(&mut self) {
         self.started = true;
-    }
-
-    /// Upstreams are there, and are to be asked from then on.
-    pub(crate) fn start_at(&mut self, at: Instant) {
-        self.started = true;
-        self.first_at = at;
-    }
-
-    /// Whether a round has begun, or it is said when one may.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.tries > 0 || self.first_at > Instant::ZERO
-    }
-
-    /// When a round may begin that is due then.
-    pub(crate) fn not_before(&self, due: Instant) -> Instant {
-        due.max(self.first_at)
     }
 
     /// Whether the first round has begun: until then its jitter counts, whatever the hurry (R19).
@@ -171,181 +158,221 @@ impl Round {
     /// Whether the round may ask for one more page of the same table.
     pub(crate) fn take_page(&mut self) -> bool {
         let more = self.pages < PAGES;
-        self.pages += u8::from(more);
+        if more {
+            self.pages += 1;
+            self.news = true;
+        }
         more
     }
 
-    /// There is news, from elsewhere or beside what the exchange has been asked for.
-    pub(crate) fn add_news(&mut self) {
-        self.news = true;
+    /// There is news in this round, or has come from elsewhere meanwhile.
+    pub(crate) fn add_news(&mut self, news: bool) {
+        self.news |= news;
     }
 
     pub(crate) fn has_news(&self) -> bool {
         self.news
     }
-}
 
-/// Whom it asks.
-impl Round {
-    pub(crate) fn ask(&mut self, node: NodeId) {
-        if self.asked.len() >= caps::ASKED {
-            self.asked.clear();
+    /// A node ID that was not known before.
+    pub(crate) fn learned(&mut self, node: NodeId, random: &mut Stream) {
+        let (newest, count) = &mut self.newest;
+        *count += 1;
+        if random.below(*count) == 0 {
+            *newest = Some(node);
         }
-        self.asked.insert(node);
     }
 
-    pub(crate) fn has_asked(&self, node: &NodeId) -> bool {
-        self.asked.contains(node)
-    }
-
-    pub(crate) fn asked_count(&self) -> usize {
-        self.asked.len()
-    }
-
-    /// Whether there may be something at the frontier, with what is said of upstreams now.
-    pub(crate) fn may_have_frontier(&self, edges: u64) -> bool {
-        self.no_frontier != Some(edges)
-    }
-
-    /// There is nothing.
-    pub(crate) fn found_no_frontier(&mut self, edges: u64) {
-        self.no_frontier = Some(edges);
+    /// The newest that this round is to ask, once.
+    pub(crate) fn take_chosen(&mut self) -> Option<NodeId> {
+        self.chosen.take()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::testing::{at, node};
+    use crate::node::testing::{at, cx, node};
+    use alloc::collections::BTreeSet;
+    use alloc::vec::Vec;
 
-    fn begun() -> Round {
+    /// A round that has begun, in a table of a hundred.
+    fn begun(fast: bool) -> Round {
         let mut round = Round::default();
-        round.begin();
+        round.begin(fast, 100);
         round
     }
 
-    /// R44: two in vain, then rest.
-    #[test]
-    fn two_exchanges_in_vain_end_a_round() {
-        let mut round = begun();
-        assert!(round.goes_on(Outcome::NoNews));
-        assert!(!round.goes_on(Outcome::NoNews));
+    /// All turns of what is left of the round.
+    fn turns(round: &mut Round) -> Vec<Turn> {
+        let turns = core::iter::from_fn(|| Some(round.next_turn()));
+        turns.take(20).take_while(|t| *t != Turn::Over).collect()
     }
 
-    #[test]
-    fn news_is_a_reason_to_go_on() {
-        let mut round = begun();
-        for _ in 0..50 {
-            assert!(round.goes_on(Outcome::NoNews));
-            assert!(round.goes_on(Outcome::News));
-        }
-        round.add_news();
-        assert!(round.goes_on(Outcome::NoNews), "from elsewhere");
-        assert!(!round.has_news(), "it counts once");
-    }
-
-    /// R17: with most of the table dead, a round is over some time.
-    #[test]
-    fn five_failures_in_a_row_end_a_round() {
-        let mut round = begun();
-        for _ in 0..4 {
-            assert!(round.goes_on(Outcome::Failed));
-        }
-        assert!(round.goes_on(Outcome::News));
-        let failures = (0..9).take_while(|_| round.goes_on(Outcome::Failed));
-        assert_eq!(failures.count(), 4);
-    }
-
-    #[test]
-    fn nobody_is_asked_twice_before_the_node_rests() {
-        let mut round = begun();
-        round.ask(node(1));
-        round.begin();
-        assert!(round.has_asked(&node(1)) && !round.has_asked(&node(2)));
-        round.rest();
-        assert!(!round.has_asked(&node(1)));
-    }
-
-    /// R22.
-    #[test]
-    fn whom_it_has_asked_is_bounded() {
-        let mut round = begun();
-        (0..3 * caps::ASKED as u32).for_each(|n| round.ask(node(n)));
-        assert!(round.asked_count() <= caps::ASKED);
-    }
-
-    /// R43.
-    #[test]
-    fn the_frontier_is_not_looked_at_in_vain_again() {
-        let mut round = begun();
-        assert!(round.may_have_frontier(3));
-        round.found_no_frontier(3);
-        assert!(!round.may_have_frontier(3));
-        assert!(round.may_have_frontier(4), "there is more to be seen");
-    }
-
-    /// R22: a table that never ends does not keep the node from its other partners.
-    #[test]
-    fn pages_of_one_table_are_bounded_and_counted_anew_for_the_next() {
-        let mut round = begun();
-        assert_eq!((0..200).filter(|_| round.take_page()).count(), 64);
-        round.goes_on(Outcome::News);
-        assert!(round.take_page());
-    }
-
-    /// R19: until then its jitter counts, whatever the hurry.
-    #[test]
-    fn the_first_round_starts_the_node() {
+    /// Who is chosen as the newest of so many learned, with so many known.
+    fn chosen(learned: u32, known: usize) -> Option<NodeId> {
+        let mut cx = cx(at(0));
         let mut round = Round::default();
-        assert!(!round.has_started() && round.is_idle());
-        round.begin();
-        assert!(round.has_started());
-        let mut linked = Round::default();
-        linked.start();
-        assert!(linked.has_started());
-        let mut several = Round::default();
-        several.start_at(at(5));
-        assert!(several.has_started());
-        assert_eq!(
-            (several.not_before(at(4)), several.not_before(at(6))),
-            (at(5), at(6))
-        );
+        (1..=learned).for_each(|n| round.learned(node(n), &mut cx.choices));
+        round.begin(true, known);
+        round.take_chosen()
     }
 
-    /// R14.
+    /// R20: up to two partners a round, and a resting node asks nobody else.
     #[test]
-    fn a_round_is_on_the_link_of_its_exchange() {
+    fn a_slow_round_is_two_exchanges() {
+        assert_eq!(turns(&mut begun(false)), [Turn::Partner; 2]);
+    }
+
+    /// R20: before a node rests after a fast round in vain, it asks its ring successor.
+    #[test]
+    fn a_fast_round_in_vain_tries_the_successor_three_times() {
+        let turns = turns(&mut begun(true));
+        assert_eq!(turns[..2], [Turn::Partner; 2]);
+        assert_eq!(turns[2..], [Turn::Successor; 3]);
+    }
+
+    /// R20: a round with news is followed by another, so the node does not rest.
+    #[test]
+    fn news_ends_a_fast_round_without_the_successor() {
+        let mut round = begun(true);
+        round.next_turn();
+        round.add_news(true);
+        assert_eq!(turns(&mut round), [Turn::Partner]);
+        let mut round = begun(true);
+        (0..3).for_each(|_| assert_ne!(round.next_turn(), Turn::Over));
+        round.add_news(true);
+        assert_eq!(turns(&mut round), [], "the successor has had news");
+    }
+
+    /// R16: news of one round says nothing about the next; within a round it stays.
+    #[test]
+    fn a_round_begins_without_news() {
+        let mut round = begun(true);
+        assert!(!round.has_news());
+        round.add_news(true);
+        round.add_news(false);
+        assert!(round.has_news());
+        round.begin(true, 100);
+        assert!(!round.has_news());
+    }
+
+    /// R16: the burst allowance is charged by what the round has begun.
+    #[test]
+    fn the_exchanges_of_a_round_are_counted() {
+        let mut round = begun(true);
+        // The tries at the successor, too.
+        for exchanges in 0..5 {
+            assert_eq!(round.exchanges(), exchanges);
+            round.next_turn();
+        }
+        assert_eq!(round.next_turn(), Turn::Over);
+        assert_eq!(round.exchanges(), 5);
+        round.begin(true, 100);
+        assert_eq!(round.exchanges(), 0);
+    }
+
+    /// R19.
+    #[test]
+    fn a_node_has_started_with_its_first_round() {
+        let mut round = Round::default();
+        assert!(!round.has_started());
+        round.begin(true, 1);
+        assert!(round.has_started());
+    }
+
+    /// R22: a log that never ends does not keep the node from its other partners.
+    #[test]
+    fn one_exchange_has_64_pages_at_most() {
+        let mut round = begun(true);
+        let pages = |round: &mut Round| (0..200).filter(|_| round.take_page()).count();
+        round.next_turn();
+        assert_eq!(pages(&mut round), 64);
+        round.next_turn();
+        assert_eq!(pages(&mut round), 64, "the next partner has its own");
+    }
+
+    /// R16: a page that is followed by another has brought records.
+    #[test]
+    fn one_more_page_is_news() {
+        let mut round = begun(true);
+        assert!(round.take_page());
+        assert!(round.has_news());
+    }
+
+    /// R20: the newest is asked while those learned are an eighth of the table.
+    #[test]
+    fn the_newest_is_asked_while_many_are_new() {
+        assert_eq!(chosen(1, 8), Some(node(1)));
+        assert!(chosen(10, 80).is_some());
+        assert_eq!(chosen(0, 0), None);
+    }
+
+    /// R20: one joiner in a warm cluster is not everybody's next partner.
+    #[test]
+    fn the_newest_is_not_asked_when_it_is_one_in_many() {
+        assert_eq!(chosen(1, 9), None);
+        assert_eq!(chosen(10, 81), None);
+    }
+
+    /// R20.
+    #[test]
+    fn the_newest_is_asked_once_and_counts_for_one_round() {
+        let mut cx = cx(at(0));
+        let mut round = Round::default();
+        round.learned(node(1), &mut cx.choices);
+        round.begin(true, 8);
+        assert_eq!(round.take_chosen(), Some(node(1)));
+        assert_eq!(round.take_chosen(), None);
+        round.begin(true, 8);
+        assert_eq!(round.take_chosen(), None);
+    }
+
+    /// R20: of the many that a node learns of at once, nodes do not all ask the same one.
+    #[test]
+    fn each_of_the_newest_may_be_chosen() {
+        let mut cx = cx(at(0));
+        let mut round = Round::default();
+        let mut seen = BTreeSet::new();
+        for _ in 0..200 {
+            (1..=4).for_each(|n| round.learned(node(n), &mut cx.choices));
+            round.begin(true, 4);
+            seen.extend(round.take_chosen());
+        }
+        assert_eq!(seen, (1..=4).map(node).collect());
+    }
+
+    /// R14: an exchange is on one link, from its request to the end of what it fetches.
+    #[test]
+    fn the_exchange_is_on_its_link_while_it_asks_and_fetches() {
         let (link, other) = (LinkId::new(1), LinkId::new(2));
-        let (id, another) = (RequestId::new(5), RequestId::new(6));
-        let mut round = begun();
+        let mut round = Round::default();
+        assert!(round.is_idle());
         round.enter(Stage::Dialing(DialId::new(1)));
         assert!(round.is_dialing(DialId::new(1)) && !round.is_dialing(DialId::new(2)));
         assert!(!round.is_on(link) && !round.is_idle());
         round.enter(Stage::Asking(link));
-        assert!(round.is_asking(link) && round.is_on(link) && !round.is_on(other));
-        round.enter(Stage::Waiting(link, id));
-        assert!(round.is_waiting_for(link, id) && !round.is_waiting_for(link, another));
-        assert!(round.is_on(link) && !round.is_asking(link));
-        round.enter(Stage::Fetching(link, id));
-        assert!(round.is_fetching(link, id) && !round.is_fetching(other, id));
-        assert!(round.is_on(link) && !round.is_waiting_for(link, id));
+        assert!(round.is_asking(link) && !round.is_fetching(link));
+        assert!(round.is_on(link) && !round.is_on(other) && !round.is_asking(other));
+        round.enter(Stage::Fetching(link));
+        assert!(round.is_fetching(link) && !round.is_asking(link));
+        assert!(round.is_on(link) && !round.is_on(other) && !round.is_fetching(other));
     }
 
     /// R14, R23: of two links to one node one goes, and the exchange on it is done on the other.
     #[test]
     fn only_the_link_of_the_exchange_ends_it() {
-        let (link, id) = (LinkId::new(1), RequestId::new(5));
-        let mut round = begun();
+        let mut round = Round::default();
         for stage in [
-            Stage::Asking(link),
-            Stage::Waiting(link, id),
-            Stage::Fetching(link, id),
+            Stage::Asking(LinkId::new(1)),
+            Stage::Fetching(LinkId::new(1)),
         ] {
             round.enter(stage);
             assert!(!round.forget(LinkId::new(2)));
             assert_eq!(round.stage(), stage);
-            assert!(round.forget(link) && round.is_idle());
-            assert!(!round.forget(link));
+            assert!(round.forget(LinkId::new(1)));
+            assert!(round.is_idle());
+            assert!(!round.forget(LinkId::new(1)));
         }
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::limits::caps;
 use crate::node::Node;
-use crate::wire::{self, Message, RecordsBuilder, Update};
+use crate::wire::{self, Delta, Message, RecordsBuilder, Update};
 
 impl Node {
     /// Records in the table and their encoded bytes as one page, for measurements: what a node
@@ -18,8 +18,9 @@ impl Node {
         }
         let records = page.finish();
         let n = records.len();
+        let delta = Delta::unlogged(records);
         let update = Update {
-            records,
+            delta: Some(delta),
             ..Update::default()
         };
         (n, wire::encode(Message::Update(update)).len())
@@ -32,7 +33,7 @@ impl Node {
         let (base, guard) = (&self.base, &self.guard);
         let (table, links) = (&base.table, &base.links);
         let most_links = base.most_links() + caps::DIALS + caps::UPSTREAMS;
-        let (walks, late, tree) = (&self.exchange.walks, &self.exchange.late, &base.tree);
+        let (walks, tree) = (&self.exchange.walks, &base.tree);
         let buried = table.tombstone_count();
         let (certificates, hints) = (table.certificate_count(), base.hints.len());
         let mut sizes = alloc::vec![
@@ -56,15 +57,13 @@ impl Node {
             ),
             ("hints", hints, caps::HINTS),
             ("occupants", base.occupants.len(), caps::OCCUPANTS),
-            ("walks", walks.len(), caps::SEEN_WALKS),
-            ("asked", self.exchange.round.asked_count(), caps::ASKED),
-            ("told later", late.len(), caps::LATE),
+            ("offers", self.exchange.fetches.len(), caps::OFFERS),
+            ("walks", walks.seen_count(), caps::SEEN_WALKS),
             (
-                "records for later",
-                late.learned_count(),
-                caps::LATE_RECORDS
+                "waiting downstreams",
+                walks.waiting_count(),
+                caps::DOWNSTREAMS,
             ),
-            ("bytes shown", late.bytes(), caps::LATE_BYTES),
             ("cycles", base.cycles.len(), caps::LOOPS),
             ("buckets", guard.limits.len(), caps::BUCKETS),
             ("reputations", guard.reputation.len(), caps::REPUTATIONS),

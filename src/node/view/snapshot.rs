@@ -190,6 +190,7 @@ impl Node {
         for down in snapshot.downs.into_iter().take(caps::DOWNS) {
             base.restore_down(down, elapsed);
         }
+        base.pace.set_may_be_stale();
         Ok(node)
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 const OWN: u8 = 1;
 
-pub(super) fn id(n: u8) -> NodeId {
+fn id(n: u8) -> NodeId {
     NodeId::new([n; 32])
 }
 
@@ -15,7 +15,7 @@ fn names(upstreams: &[u8]) -> Vec<u8> {
     body
 }
 
-pub(super) fn put(table: &mut Table, node: u8, version: u64, upstreams: &[u8]) {
+fn put(table: &mut Table, node: u8, version: u64, upstreams: &[u8]) {
     let record = WireRecord {
         node: id(node),
         sequence: Sequence { version, beat: 0 },
@@ -27,7 +27,7 @@ pub(super) fn put(table: &mut Table, node: u8, version: u64, upstreams: &[u8]) {
 }
 
 /// The table of a node that asks these.
-pub(super) fn table(own: &[u8], others: &[(u8, &[u8])]) -> Table {
+fn table(own: &[u8], others: &[(u8, &[u8])]) -> Table {
     let mut table = Table::new(id(OWN), 1_000, &[9; 32], RingKey::new(""));
     let own = names(own);
     table

@@ -248,7 +248,7 @@ mod tests {
     use super::*;
     use crate::addr::Multiaddr;
     use crate::record::write_body;
-    use crate::wire::bits::{BitReader, BitWriter};
+    use crate::wire::page::bits::{BitReader, BitWriter};
     use core::time::Duration;
     use proptest::prelude::*;
 

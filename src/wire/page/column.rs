@@ -6,8 +6,8 @@
 
 use alloc::vec::Vec;
 
-use crate::wire::bits::{BitReader, BitWriter, bit_len};
 use crate::wire::page::PageError;
+use crate::wire::page::bits::{BitReader, BitWriter, bit_len};
 
 /// Bits in which the width of a column is written.
 const WIDTH_BITS: u32 = 7;

@@ -4,6 +4,7 @@
 //! A page has one form only. Another one of the same records is refused, and so a page is the same
 //! bytes wherever it comes from; bodies come out as their authors wrote them (R7).
 
+mod bits;
 mod body;
 mod column;
 mod pack;
@@ -12,8 +13,6 @@ mod shape;
 #[cfg(test)]
 mod tests;
 mod unpack;
-
-use crate::wire::bits::BitsError;
 
 pub(super) use self::pack::pack;
 pub use self::records::{Records, RecordsBuilder, WireRecord};
@@ -38,15 +37,6 @@ pub enum PageError {
     /// These records are written in another way.
     #[error("this is not how these records are written: {0}")]
     NotCanonical(&'static str),
-}
-
-impl From<BitsError> for PageError {
-    fn from(error: BitsError) -> Self {
-        match error {
-            BitsError::Truncated => Self::Truncated,
-            BitsError::Padding => Self::NotCanonical("padding"),
-        }
-    }
 }
 
 /// Bytes of a node ID whose beginnings are told by their distance from each other: more bits than a

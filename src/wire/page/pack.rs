@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use prost::encoding::encode_varint;
 
 use crate::id::NodeId;
-use crate::wire::bits::{BitWriter, bit_len};
+use crate::wire::page::bits::{BitWriter, bit_len};
 use crate::wire::page::body::Body;
 use crate::wire::page::records::Records;
 use crate::wire::page::shape::{Number, Shape};

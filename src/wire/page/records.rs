@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::id::NodeId;
 use crate::record::{Sequence, Signature};
-use crate::wire::bits::bit_len;
+use crate::wire::page::bits::bit_len;
 use crate::wire::page::body::Body;
 use crate::wire::page::column::Bound;
 use crate::wire::page::shape::{Number, Shape};

@@ -1,8 +1,8 @@
 //! The shape of a record's body in a page: what bodies have in common that differ by numbers only.
 
 use crate::contract;
-use crate::wire::bits::{BitReader, BitWriter};
 use crate::wire::page::PageError;
+use crate::wire::page::bits::{BitReader, BitWriter};
 
 /// Addresses of a shape; with more the body stays as it is. It bounds what a record's few bits in a
 /// page come to.

@@ -11,7 +11,7 @@ use prost::encoding::{decode_varint, encoded_len_varint};
 use crate::contract;
 use crate::id::NodeId;
 use crate::record::{Sequence, Signature};
-use crate::wire::bits::{BitReader, bit_len};
+use crate::wire::page::bits::{BitReader, bit_len};
 use crate::wire::page::body::Body;
 use crate::wire::page::records::{Records, Row};
 use crate::wire::page::shape::{Host, Number, Shape};

@@ -4,13 +4,13 @@ pub(crate) mod answers;
 pub(crate) mod authorship;
 pub(crate) mod caps;
 pub(crate) mod conduct;
+pub(crate) mod cursors;
 pub(crate) mod cycles;
 pub(crate) mod death;
 pub(crate) mod exchanges;
 pub(crate) mod leaving;
 pub(crate) mod lifetimes;
 pub(crate) mod news;
-pub(crate) mod promises;
 pub(crate) mod recovery;
 pub(crate) mod signed;
 pub(crate) mod walks;
@@ -70,7 +70,7 @@ impl Checkers {
                 Box::<walks::Walks>::default(),
                 Box::<cycles::Cycles>::default(),
                 Box::<exchanges::Exchanges>::default(),
-                Box::<promises::Promises>::default(),
+                Box::<cursors::Cursors>::default(),
                 Box::<news::Once>::default(),
                 Box::<caps::Caps>::default(),
             ],

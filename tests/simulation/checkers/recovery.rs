@@ -34,32 +34,26 @@ impl Checker for Recovery {
     fn see(&mut self, step: &Step<'_>, _: &World, complaints: &mut Complaints) {
         let me = (step.host, step.life);
         match &step.what {
-            What::Received {
-                link,
-                from,
-                message,
-            } => {
+            What::Received { link, message, .. } => {
                 self.hears(step, message);
                 if let Message::Request(m) = message {
                     if !m.is_fetch() {
-                        let brief = m.state.and_then(|_| self.briefly.get(&m.id));
-                        let mut own = m.records.iter().filter(|r| r.node == *from);
-                        let own = own.next().map_or(m.own.0, |r| r.sequence);
-                        let shown = brief.map_or((own, false), |own| (*own, true));
+                        let brief = m.brief.and_then(|_| self.briefly.get(&m.id));
+                        let shown = brief.map_or((m.own, false), |own| (*own, true));
                         self.shown.insert((step.host, *link, m.id), shown);
                     }
                 }
             }
             What::Sent { link, to, message } => {
                 if let Message::Request(m) = message {
-                    if m.state.is_some() {
+                    if m.brief.is_some() {
                         self.briefly.insert(m.id, step.facts.sequence());
                     }
                 }
                 let Message::Response(m) = message else {
                     return;
                 };
-                let same = m.same;
+                let same = m.digest.count == 0 && m.digest.fingerprint == 0;
                 let shown = self.shown.get(&(step.host, *link, m.id));
                 // Where the tables differ, the whole request is to follow a brief one.
                 let shown = shown
@@ -154,7 +148,7 @@ mod bites {
     use super::Recovery;
     use crate::forge::{Stage, bites, id, request, response, rumour, seq, silent};
     use crate::step::What;
-    use peer_exchange::wire::{Message, RefusalsBuilder, Request};
+    use peer_exchange::wire::{Brief, Message, RefusalsBuilder, Request};
     use peer_exchange::{Input, Instant};
 
     #[test]
@@ -192,15 +186,15 @@ mod bites {
         let held = (seq(5, 0), Instant::from_millis(50_000));
         stage.nodes[1].held.insert(id(0), held);
         let asked = Message::Request(Request {
-            state: Some(1),
+            brief: Some(Brief { state: 1, log: 1 }),
             ..request(3)
         });
         silent(&stage.sends(0, 1, &asked));
         silent(&stage.receives(1, 0, &asked));
         let mut answer = response(3);
-        answer.count = 9;
+        answer.digest.count = 9;
         silent(&stage.sends(1, 0, &Message::Response(answer.clone())));
-        answer.same = true;
+        answer.digest.count = 0;
         bites(&stage.sends(1, 0, &Message::Response(answer)), "R5");
     }
 

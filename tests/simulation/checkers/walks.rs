@@ -33,7 +33,7 @@ impl Checker for Walks {
                 message: Message::Request(m),
                 ..
             } if !m.is_fetch() => {
-                let path = m.walk.as_ref().map_or(vec![*from], |w| w.path().to_vec());
+                let path = m.walk.as_ref().map_or(vec![*from], |w| w.path.clone());
                 let key = (step.host, step.life, (path[0], m.id));
                 let hops = m.hop_limit.min(MOST_HOPS);
                 self.received.entry(key).or_default().push((hops, path));
@@ -59,14 +59,18 @@ impl Walks {
     ) {
         let Some(walk) = &m.walk else { return };
         let me = step.facts.id();
-        let walked = (walk.origin(), m.id);
+        let walked = (walk.origin, m.id);
         let key = (step.host, step.life, walked);
         let mut expect = |ok, what: &str| {
             complaints.expect(ok, "R10", || format!("{what}: {walk:?} to {to:?}"));
         };
         expect(self.forwarded.insert(key), "forwarded twice");
         expect(world.asks(&me, &to), "not to a configured upstream");
-        let (before, last) = walk.path().split_at(walk.path().len().saturating_sub(1));
+        expect(
+            walk.path.first() == Some(&walk.origin),
+            "does not begin with its origin",
+        );
+        let (before, last) = walk.path.split_at(walk.path.len().saturating_sub(1));
         expect(last == [me], "does not end with its sender");
         expect(!before.contains(&me), "passes a node twice");
         let came = self.received.get(&key).map(Vec::as_slice);
@@ -77,7 +81,7 @@ impl Walks {
             came.unwrap_or_default().iter().any(as_told),
             "not as it came, one hop less",
         );
-        let cold = step.facts.peers().iter().all(|n| walk.path().contains(n));
+        let cold = step.facts.peers().iter().all(|n| walk.path.contains(n));
         expect(cold, "forwarded by one who knows others");
         let caused = self.caused.entry(walked).or_default();
         *caused += 1;
@@ -98,7 +102,8 @@ mod bites {
         let mut request = request(1);
         request.hop_limit = hops;
         let path: Vec<_> = path.iter().map(|i| id(*i)).collect();
-        request.walk = Walk::of(path);
+        let origin = path[0];
+        request.walk = Some(Walk { origin, path });
         Message::Request(request)
     }
 

@@ -26,7 +26,7 @@ const UNKNOWN: [u8; 30] = [
     0x3e, 1, 2, 3, 4, 5, 6, 7, 8, 0xc0, 0x3e, 0,
 ];
 /// Kind 11; and an envelope without a kind, with a field that is none.
-const OTHERS: [&[u8]; 2] = [b"\x5a\x04late", b"\x78\x02"];
+const OTHERS: [&[u8]; 2] = [b"\x5a\x04late", b"\x08\x02"];
 const NEXT: u32 = wire::VERSION + 1;
 
 impl Filter for Speaks {
@@ -75,8 +75,7 @@ fn another(message: Bytes, change: impl FnOnce(&mut wire::Hello)) -> Bytes {
 fn later(message: Bytes) -> Vec<Bytes> {
     match read(&message) {
         Message::Hello(mut hello) => {
-            // What it does about signatures and dial-backs is as with the others.
-            (hello.max_version, hello.features) = (NEXT, hello.features | !0xff);
+            (hello.max_version, hello.features) = (NEXT, u64::MAX);
             vec![with_more_fields(&wire::encode(Message::Hello(hello)))]
         }
         // Nothing comes behind the last one.

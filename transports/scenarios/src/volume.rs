@@ -1,7 +1,6 @@
 //! Messages of full size.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use peer_exchange::{
     Config, Effect, Identity, Input, Instant, LinkId, Multiaddr, Node, NodeId, Seal, Signature,
@@ -91,18 +90,14 @@ pub(crate) fn large_table(own: Identity, peers: u16, metadata: &[u8], signing: S
 
 fn start(identity: Identity, metadata: &[u8], signing: Signing) -> Node {
     let identity = identity.with_metadata(metadata.to_vec());
-    // Those met before are gone for good, and yet alive.
-    let config = Config::default().with_signing(signing).with_detection(None);
+    let config = Config::default().with_signing(signing);
     let seed = random_seed().expect("randomness");
     Node::new(config, identity, seed, Instant::ZERO).expect("a valid configuration")
 }
 
-/// Two that meet have told each other what they know after so long.
-const MEETING: Duration = Duration::from_secs(3);
-
 /// Links the two, lets them tell each other what they know, and cuts the link.
 fn meet(one: &mut Node, two: &mut Node, link: LinkId) {
-    let now = one.now().max(two.now());
+    let now = Instant::from_millis(1_000);
     let ids = [one.id(), two.id()];
     for (node, other) in [(&mut *one, ids[1]), (&mut *two, ids[0])] {
         let up = Input::LinkUp {
@@ -115,48 +110,34 @@ fn meet(one: &mut Node, two: &mut Node, link: LinkId) {
     }
     two.handle(now, Input::Discover).expect("it runs");
     one.handle(now, Input::Discover).expect("it runs");
-    let until = now + MEETING;
-    while pass(one, two, link) | pass(two, one, link) || wait(one, two, until) {}
+    while pass(one, two, link) | pass(two, one, link) {}
     for node in [one, two] {
         let down = Input::LinkDown {
             link,
             orderly: true,
         };
-        node.handle(until, down).expect("it runs");
+        node.handle(now, down).expect("it runs");
     }
 }
 
-/// Hands over what is to be sent. Whether there was anything.
 fn pass(from: &mut Node, to: &mut Node, link: LinkId) -> bool {
     let mut passed = false;
     loop {
         match from.poll() {
             Effect::Send { bytes, .. } => {
                 passed = true;
-                let now = from.now().max(to.now());
+                let now = from.now();
                 from.handle(now, Input::Sent { link }).expect("it runs");
                 to.handle(now, Input::Message { link, bytes })
                     .expect("it runs");
+            }
+            // Signatures are still to be checked.
+            Effect::WaitUntil(Some(at)) if at <= from.now() => {
+                passed = true;
+                from.handle(at, Input::Wake).expect("it runs");
             }
             Effect::WaitUntil(_) => return passed,
             Effect::Dial { .. } | Effect::Close { .. } | Effect::Event(_) => {}
         }
     }
-}
-
-/// Lets time pass for both, up to what is due first. Whether something is.
-fn wait(one: &mut Node, two: &mut Node, until: Instant) -> bool {
-    let due = |node: &mut Node| match node.poll() {
-        Effect::WaitUntil(at) => at,
-        _ => None,
-    };
-    let first = [due(one), due(two)].into_iter().flatten().min();
-    let Some(at) = first.filter(|at| *at <= until) else {
-        return false;
-    };
-    for node in [one, two] {
-        let now = at.max(node.now());
-        node.handle(now, Input::Wake).expect("it runs");
-    }
-    true
 }

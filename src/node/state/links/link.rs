@@ -10,7 +10,7 @@ use crate::limits::caps;
 use crate::ring::Position;
 use crate::table::Via;
 use crate::time::{self, Instant};
-use crate::wire::{self, Hello, Shows};
+use crate::wire::{self, Hello};
 
 /// A link that has lasted so long resets the backoff of its node (R17).
 const LASTED: Duration = Duration::from_secs(30);
@@ -54,31 +54,21 @@ struct Outstanding {
     sent_at: Instant,
     /// When the node turns to others.
     deadline: Instant,
-    /// How it showed the own table; `None`: by its state alone.
-    shown: Option<Shows>,
+    /// The version of the own log that it showed.
+    shown: u64,
     /// The other end's request that crossed this one, and had to give way.
     crossed: Option<RequestId>,
 }
 
 /// A request that was answered.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Answered {
-    /// How it showed the own table; `None`: by its state alone.
-    pub(crate) shown: Option<Shows>,
+    /// The version of the own log that the request showed.
+    pub(crate) shown: u64,
     pub(crate) deadline: Instant,
     pub(crate) round_trip: Duration,
-}
-
-/// How the next request on a link shows the own table.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum Form {
-    /// As briefly as the times allow.
-    #[default]
-    Usual,
-    /// The tables differ, by about so many records where that can be told.
-    Differs(Option<usize>),
-    /// A sketch told nothing, or not all.
-    Filter,
+    /// It was whole because a brief one had found another table (R45).
+    pub(crate) in_full: bool,
 }
 
 /// Requests in a row that were not answered.
@@ -99,25 +89,20 @@ pub(crate) struct LinkState {
     used_at: Instant,
     /// When a message came on it last, or since when it is up.
     heard_at: Instant,
-    /// It has said more than Hello.
-    spoken: bool,
     via: Via,
     in_flight: u8,
     /// The peer's epoch, once its Hello has come.
     epoch: Option<u64>,
+    /// The peer takes sketches.
+    sketches: bool,
+    /// The peer takes nodes in a delta.
+    names: bool,
     /// The peer signs its records (R50).
     signs: bool,
     /// The peer takes requests to be dialled (R38).
     dials_back: bool,
-    form: Form,
-    /// Records that the peer has, as it has said last.
-    count: u32,
-    /// The own record was sent on it.
-    introduced: bool,
-    /// An exchange has come to its answer on it.
-    exchanged: bool,
-    /// The first records that both ends know of each other, as halves of their hashes (R42).
-    common: ([u32; caps::TOLD_TO_ALL], u8),
+    /// A brief request has found another table: the next one is whole.
+    in_full: bool,
     outstanding: Option<Outstanding>,
     /// Half of the IDs of finished requests, the latest first, and how many there are.
     recent: ([u32; caps::RECENT_REQUESTS], u8),
@@ -151,17 +136,14 @@ impl LinkState {
             up_at: now,
             used_at: now,
             heard_at: now,
-            spoken: false,
             via: new.via,
             in_flight: 0,
             epoch: None,
+            in_full: false,
+            sketches: false,
+            names: false,
             signs: false,
             dials_back: false,
-            form: Form::Usual,
-            count: 0,
-            introduced: false,
-            exchanged: false,
-            common: ([0; caps::TOLD_TO_ALL], 0),
             outstanding: None,
             recent: ([0; caps::RECENT_REQUESTS], 0),
             backlog: None,
@@ -221,15 +203,6 @@ impl LinkState {
         self.heard_at = now;
     }
 
-    /// Something other than a Hello has come on it.
-    pub(crate) fn spoke(&mut self) {
-        self.spoken = true;
-    }
-
-    pub(crate) fn has_spoken(&self) -> bool {
-        self.spoken
-    }
-
     pub(crate) fn via(&self) -> Via {
         self.via
     }
@@ -258,14 +231,24 @@ impl LinkState {
 impl LinkState {
     pub(crate) fn greeted(&mut self, hello: &Hello) {
         self.epoch = Some(hello.epoch);
+        self.sketches = hello.features & wire::SKETCHES != 0;
+        self.names = hello.features & wire::NODES != 0;
         self.signs = hello.features & wire::SIGNS != 0;
-        self.dials_back = hello.features & wire::NO_DIAL_BACKS == 0;
+        self.dials_back = hello.features & wire::DIAL_BACKS != 0;
         self.replaces |= hello.features & wire::REPLACES != 0;
     }
 
     /// The other end's epoch, once its Hello has come.
     pub(crate) fn epoch(&self) -> Option<u64> {
         self.epoch
+    }
+
+    pub(crate) fn takes_sketches(&self) -> bool {
+        self.sketches
+    }
+
+    pub(crate) fn takes_names(&self) -> bool {
+        self.names
     }
 
     pub(crate) fn dials_back(&self) -> bool {
@@ -342,23 +325,18 @@ impl LinkState {
         self.outstanding.is_none()
     }
 
-    /// The next request is to be of this form.
-    pub(crate) fn set_form(&mut self, form: Form) {
-        self.form = form;
+    /// The tables differ: the next request is whole.
+    pub(crate) fn ask_in_full(&mut self) {
+        self.in_full = true;
     }
 
-    pub(crate) fn form(&self) -> Form {
-        self.form
+    /// Whether the next request, or the one under way, is whole.
+    pub(crate) fn asks_in_full(&self) -> bool {
+        self.in_full
     }
 
-    /// A request was sent that shows the own table so.
-    pub(crate) fn asked(
-        &mut self,
-        id: RequestId,
-        shown: Option<Shows>,
-        now: Instant,
-        deadline: Instant,
-    ) {
+    /// A request was sent that shows this version of the own log.
+    pub(crate) fn asked(&mut self, id: RequestId, shown: u64, now: Instant, deadline: Instant) {
         self.outstanding = Some(Outstanding {
             id,
             sent_at: now,
@@ -383,9 +361,8 @@ impl LinkState {
     /// Takes the request off if this is the ID of the one under way.
     pub(crate) fn answered(&mut self, id: RequestId, now: Instant) -> Option<Answered> {
         let asked = self.outstanding.take_if(|o| o.id == id)?;
+        let in_full = core::mem::take(&mut self.in_full);
         self.finish(id);
-        self.exchanged = true;
-        self.form = Form::Usual;
         let round_trip = now.saturating_since(asked.sent_at);
         self.round_trip = Some(time::smoothed(self.round_trip, round_trip));
         self.heard();
@@ -393,6 +370,7 @@ impl LinkState {
             shown: asked.shown,
             deadline: asked.deadline,
             round_trip,
+            in_full,
         })
     }
 
@@ -454,6 +432,5 @@ impl LinkState {
     }
 }
 
-mod known;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use crate::rng::Stream;
 use crate::time::Instant;
 use crate::wire::GoodbyeReason;
 
-pub(crate) use self::link::{Answered, Class, Form, LinkState, NewLink};
+pub(crate) use self::link::{Answered, Class, LinkState, NewLink};
 
 /// A second link, or one beyond the cap, goes when so much time has passed without its Hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -74,11 +74,6 @@ impl Links {
 
     pub(crate) fn ids(&self) -> Vec<LinkId> {
         self.links.keys().copied().collect()
-    }
-
-    /// What has gone over links may have been lost (R42).
-    pub(crate) fn forget_carried(&mut self) {
-        self.links.values_mut().for_each(|l| l.forget_carried());
     }
 
     /// A random link that `accept` likes.

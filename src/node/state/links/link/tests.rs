@@ -79,7 +79,7 @@ fn a_link_has_lasted_after_thirty_seconds() {
 }
 
 #[test]
-fn a_hello_says_the_epoch_and_what_the_other_end_does() {
+fn a_hello_says_the_epoch_and_what_the_other_end_takes() {
     let hello = |features| Hello {
         min_version: 1,
         max_version: 1,
@@ -88,48 +88,31 @@ fn a_hello_says_the_epoch_and_what_the_other_end_does() {
         cluster: 0,
         seen: None,
     };
-    let does = |link: &LinkState| (link.signs(), link.dials_back());
+    let takes = |link: &LinkState| (link.takes_sketches(), link.takes_names());
     let mut link = link();
-    assert_eq!((link.epoch(), does(&link)), (None, (false, false)));
-    link.greeted(&hello(wire::SIGNS));
-    assert_eq!((link.epoch(), does(&link)), (Some(5), (true, true)));
-    link.greeted(&hello(wire::NO_DIAL_BACKS | 1 << 31));
-    assert_eq!(does(&link), (false, false));
+    assert_eq!((link.epoch(), takes(&link)), (None, (false, false)));
+    link.greeted(&hello(wire::SKETCHES));
+    assert_eq!((link.epoch(), takes(&link)), (Some(5), (true, false)));
+    link.greeted(&hello(wire::NODES | 1 << 63));
+    assert_eq!(takes(&link), (false, true));
 }
 
-/// R45: one answer long, and what is asked in the meantime is of that form too.
+/// R45: one answer long, and what is asked in the meantime is whole too.
 #[test]
-fn a_request_is_of_its_form_until_it_is_answered() {
+fn a_request_is_whole_until_it_is_answered() {
     let mut link = link();
-    link.set_form(Form::Differs(Some(3)));
-    link.asked(RequestId::new(1), None, at(1), at(9));
-    assert_eq!(link.timed_out().map(|s| s.timeouts), Some(1), "it is lost");
-    assert_eq!(link.form(), Form::Differs(Some(3)));
-    link.asked(RequestId::new(2), None, at(2), at(9));
-    assert!(link.answered(RequestId::new(2), at(3)).is_some());
-    assert_eq!(link.form(), Form::Usual);
-}
-
-/// R42: what has gone over a link, either way, is not told over it again; the first few are known.
-#[test]
-fn the_first_records_that_go_over_a_link_are_known() {
-    let mut link = link();
-    let most = caps::TOLD_TO_ALL as u64;
-    for hash in 0..most + 2 {
-        link.note(hash);
-        link.note(hash);
-    }
-    assert!((0..most).all(|hash| link.has_carried(hash)));
-    assert!(!link.has_carried(most));
-    link.forget_carried();
-    assert!(!link.has_carried(0));
-}
-
-/// R40: it is sent once on each link.
-#[test]
-fn the_own_record_is_introduced_once() {
-    let mut link = link();
-    assert!(link.introduce() && !link.introduce());
+    let ask = |link: &mut LinkState, id, answer: bool| {
+        link.asked(RequestId::new(id), 40, at(id), at(id + 9));
+        let answered = answer.then(|| link.answered(RequestId::new(id), at(id + 1)));
+        answered.flatten().map(|a| a.in_full)
+    };
+    assert_eq!(ask(&mut link, 1, true), Some(false));
+    link.ask_in_full();
+    assert!(link.asks_in_full());
+    assert_eq!(ask(&mut link, 2, false), None, "it is lost");
+    assert_eq!(ask(&mut link, 3, true), Some(true));
+    assert!(!link.asks_in_full());
+    assert_eq!(ask(&mut link, 4, true), Some(false));
 }
 
 /// R14.
@@ -137,18 +120,18 @@ fn the_own_record_is_introduced_once() {
 fn an_answer_ends_the_request_of_its_id_and_no_other() {
     let mut link = link();
     assert_eq!(link.answered(RequestId::new(0), at(1)), None);
-    link.asked(RequestId::new(7), Some(Shows::All), at(10), at(14));
+    link.asked(RequestId::new(7), 40, at(10), at(14));
     assert_eq!(link.deadline(), Some(at(14)));
     assert_eq!(link.answered(RequestId::new(8), at(11)), None);
     assert!(!link.is_idle());
     let answered = Answered {
-        shown: Some(Shows::All),
+        shown: 40,
         deadline: at(14),
         round_trip: Duration::from_secs(2),
+        in_full: false,
     };
-    assert!(!link.has_exchanged());
     assert_eq!(link.answered(RequestId::new(7), at(12)), Some(answered));
-    assert!(link.is_idle() && link.has_exchanged());
+    assert!(link.is_idle());
     assert_eq!(link.deadline(), None);
     assert_eq!(
         link.answered(RequestId::new(7), at(13)),
@@ -162,7 +145,7 @@ fn an_answer_ends_the_request_of_its_id_and_no_other() {
 fn an_answer_moves_the_mean_round_trip_time_by_an_eighth() {
     let mut link = link();
     for (id, round_trip, mean) in [(1, 800, 800), (2, 1_600, 900)] {
-        link.asked(RequestId::new(id), None, at(0), at(9));
+        link.asked(RequestId::new(id), 0, at(0), at(9));
         link.answered(RequestId::new(id), Instant::from_millis(round_trip))
             .unwrap();
         assert_eq!(link.round_trip(), Some(Duration::from_millis(mean)));
@@ -175,7 +158,7 @@ fn silence_lasts_from_the_first_request_without_an_answer() {
     let mut link = link();
     assert_eq!(link.timed_out(), None);
     for n in 1..=3 {
-        link.asked(RequestId::new(n), None, at(10 * n), at(10 * n + 3));
+        link.asked(RequestId::new(n), 0, at(10 * n), at(10 * n + 3));
         let silence = Silence {
             timeouts: n as u8,
             since: at(10),
@@ -191,16 +174,16 @@ fn silence_lasts_from_the_first_request_without_an_answer() {
 fn whatever_is_heard_ends_the_silence() {
     let late: fn(&mut LinkState) = LinkState::heard;
     let in_time: fn(&mut LinkState) = |link| {
-        link.asked(RequestId::new(2), None, at(20), at(23));
+        link.asked(RequestId::new(2), 0, at(20), at(23));
         link.answered(RequestId::new(2), at(21)).unwrap();
     };
     for hear in [late, in_time] {
         let mut link = link();
-        link.asked(RequestId::new(1), None, at(10), at(13));
+        link.asked(RequestId::new(1), 0, at(10), at(13));
         link.timed_out().unwrap();
         hear(&mut link);
         assert_eq!(link.timeouts(), 0);
-        link.asked(RequestId::new(3), None, at(30), at(33));
+        link.asked(RequestId::new(3), 0, at(30), at(33));
         let silence = Silence {
             timeouts: 1,
             since: at(30),
@@ -214,7 +197,7 @@ fn whatever_is_heard_ends_the_silence() {
 fn a_request_that_is_given_up_is_not_silence() {
     let mut link = link();
     assert_eq!(link.give_up(), None);
-    link.asked(RequestId::new(1), None, at(10), at(13));
+    link.asked(RequestId::new(1), 0, at(10), at(13));
     assert_eq!(link.give_up(), Some(at(13)));
     assert!(link.is_idle() && link.is_recent(RequestId::new(1)));
     assert_eq!(link.timeouts(), 0);
@@ -226,7 +209,7 @@ fn a_late_answer_is_expected_however_its_request_has_ended() {
     let mut link = link();
     assert!(!link.is_recent(RequestId::new(0)), "nothing was asked");
     for id in 1..=2 {
-        link.asked(RequestId::new(id), None, at(0), at(3));
+        link.asked(RequestId::new(id), 0, at(0), at(3));
         assert!(!link.is_recent(RequestId::new(id)), "it is under way");
         match id {
             1 => drop(link.answered(RequestId::new(1), at(1))),
@@ -252,11 +235,11 @@ fn so_many_finished_requests_are_remembered_and_no_more() {
 fn a_request_goes_before_one_that_crosses_it_but_not_before_a_second() {
     let mut link = link();
     assert!(!link.goes_before(RequestId::new(1)), "none is under way");
-    link.asked(RequestId::new(9), None, at(0), at(3));
+    link.asked(RequestId::new(9), 0, at(0), at(3));
     assert!(link.goes_before(RequestId::new(1)));
     assert!(link.goes_before(RequestId::new(1)), "the same one, doubled");
     assert!(!link.goes_before(RequestId::new(2)));
-    link.asked(RequestId::new(10), None, at(4), at(7));
+    link.asked(RequestId::new(10), 0, at(4), at(7));
     assert!(link.goes_before(RequestId::new(2)), "another exchange");
 }
 

@@ -2,14 +2,7 @@
 
 use alloc::vec::Vec;
 
-/// Bits that are not as they have to be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum BitsError {
-    /// There are fewer than are needed.
-    Truncated,
-    /// What fills up the last byte is not zero.
-    Padding,
-}
+use crate::wire::page::PageError;
 
 /// Bits that it takes to write `value`: none for zero.
 pub(super) const fn bit_len(value: u64) -> u32 {
@@ -93,10 +86,10 @@ impl<'a> BitReader<'a> {
     }
 
     /// The next `width` bits, at most 64.
-    pub(super) fn take(&mut self, width: u32) -> Result<u64, BitsError> {
+    pub(super) fn take(&mut self, width: u32) -> Result<u64, PageError> {
         let end = self.at + width as usize;
         if end > self.bytes.len() * 8 {
-            return Err(BitsError::Truncated);
+            return Err(PageError::Truncated);
         }
         let value = self.window().checked_shr(u64::BITS - width).unwrap_or(0);
         self.at = end;
@@ -104,7 +97,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// How many zeros there are before the next one.
-    pub(super) fn take_unary(&mut self) -> Result<u64, BitsError> {
+    pub(super) fn take_unary(&mut self) -> Result<u64, PageError> {
         let start = self.at;
         loop {
             let zeros = self.window().leading_zeros();
@@ -114,16 +107,16 @@ impl<'a> BitReader<'a> {
                 return Ok((self.at - 1 - start) as u64);
             }
             if self.at >= self.bytes.len() * 8 {
-                return Err(BitsError::Truncated);
+                return Err(PageError::Truncated);
             }
         }
     }
 
     /// The bytes after the last bit that was taken; up to them there must be zeros.
-    pub(super) fn finish(mut self) -> Result<&'a [u8], BitsError> {
+    pub(super) fn finish(mut self) -> Result<&'a [u8], PageError> {
         let padding = self.at.next_multiple_of(8) - self.at;
         if self.take(padding as u32)? != 0 {
-            return Err(BitsError::Padding);
+            return Err(PageError::NotCanonical("padding"));
         }
         Ok(self.bytes.get(self.at / 8..).unwrap_or_default())
     }
@@ -149,13 +142,13 @@ mod tests {
     fn what_is_not_there_is_not_read() {
         let mut bits = BitReader::new(&[0xff, 0x80]);
         assert_eq!(bits.take(9), Ok(0x1ff));
-        assert_eq!(bits.take(8), Err(BitsError::Truncated));
-        assert_eq!(bits.take_unary(), Err(BitsError::Truncated));
+        assert_eq!(bits.take(8), Err(PageError::Truncated));
+        assert_eq!(bits.take_unary(), Err(PageError::Truncated));
         let bits = BitReader::new(&[0x01, 5]);
         assert_eq!(bits.finish(), Ok(&[0x01, 5][..]), "nothing was taken");
         let mut bits = BitReader::new(&[0x01, 5]);
         assert_eq!(bits.take(6), Ok(0));
-        assert_eq!(bits.finish(), Err(BitsError::Padding));
+        assert_eq!(bits.finish(), Err(PageError::NotCanonical("padding")));
     }
 
     proptest! {
