@@ -9,6 +9,7 @@ use crate::node::state::accusations::{Outcome, Takes};
 use crate::record::{self, Sequence};
 use crate::ring::Position;
 use crate::seal::Statement;
+use crate::table::Slot;
 use crate::time::Instant;
 use crate::wire::Accusation;
 
@@ -323,18 +324,19 @@ impl Detector {
 
     /// The record of this node is another than before: whom it names does not count about it. [Of
     /// the same content again, once a day, the ten minutes would begin anew.]
-    pub(crate) fn heed(&mut self, base: &Base, node: &NodeId) {
-        if let Some(entry) = base.table.lookup(node) {
+    pub(crate) fn heed(&mut self, base: &Base, slot: Slot) {
+        if let Some(entry) = base.table.get(slot) {
             let (version, named) = (entry.sequence().version, record::named(entry.body()));
-            self.uncounted.say(*node, version, named, base.cx.now);
+            self.uncounted.say(entry.node, version, named, base.cx.now);
         }
     }
 
     /// A record of this node has come: older accusations of it are void.
-    pub(crate) fn newer(&mut self, base: &mut Base, node: &NodeId) {
-        let Some(at) = base.table.lookup(node).map(|e| e.sequence()) else {
+    pub(crate) fn newer(&mut self, base: &mut Base, slot: Slot) {
+        let Some(entry) = base.table.get(slot) else {
             return;
         };
+        let (node, at) = (&entry.node, entry.sequence());
         if let Some(counted) = self.accusations.refuted(node, at) {
             base.cx.stats.accusations_false += counted as u64;
             self.watches.refuted(node, base.cx.now);

@@ -183,9 +183,9 @@ impl Node {
                 }
                 self.report_change(node, merged, slot);
             }
-            Merged::Renewed(_) => {
+            Merged::Renewed(slot) => {
                 stats.renewals_applied += 1;
-                self.detector.newer(base, &node);
+                self.detector.newer(base, slot);
             }
             Merged::Known | Merged::Dying => stats.records_known += 1,
             Merged::Stale(sequence) => {
@@ -224,9 +224,9 @@ impl Node {
 
     /// A peer is new, has changed, or has left.
     fn report_change(&mut self, node: NodeId, merged: Merged, slot: Slot) {
-        self.detector.newer(&mut self.base, &node);
+        self.detector.newer(&mut self.base, slot);
         if self.base.cx.config.detection.is_some() {
-            self.detector.heed(&self.base, &node);
+            self.detector.heed(&self.base, slot);
         }
         let base = &mut self.base;
         let live = base.table.get(slot).is_some_and(|e| !e.is_tombstone());

@@ -46,15 +46,21 @@ impl Cut {
             beginning: 0,
             distinct,
         };
+        let mut least = best.bits(n);
         for beginning in 1..=width {
             distinct += parted[beginning as usize - 1];
+            if beginning < width && parted[beginning as usize] == 0 {
+                // With one bit more of them there are no more beginnings, and each rest is shorter.
+                continue;
+            }
             let cut = Self {
                 width,
                 beginning,
                 distinct,
             };
-            if cut.bits(n) < best.bits(n) {
-                best = cut;
+            let bits = cut.bits(n);
+            if bits < least {
+                (best, least) = (cut, bits);
             }
         }
         best
