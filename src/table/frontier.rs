@@ -96,8 +96,8 @@ impl Known {
         self.words[word] |= bits;
     }
 
-    /// Multiply-shift (Dietzfelbinger et al. 1997): of IDs that were made to coincide no more do so than
-    /// of others.
+    /// The product with the salt. IDs that differ in their first bits alone may coincide with any: then
+    /// somebody else is asked.
     fn place(&self, prefix: Prefix) -> (usize, u64) {
         let hash = prefix.number().wrapping_mul(self.salt);
         let word = (hash >> 40) as usize & (self.words.len() - 1);

@@ -98,14 +98,15 @@ impl Base {
 
     /// Nothing is to be told or asked but whether the tables are the same (R45).
     fn is_at_rest(&self, node: &NodeId) -> bool {
-        let little = self.pace.gains_little(self.table.len()) && !self.knows_more(node);
-        (little || !self.pace.is_fast(&self.cx.config))
-            && self.upstreams.is_synced(node)
+        let little = || self.pace.gains_little(self.table.len()) && !self.knows_more(node);
+        self.upstreams.is_synced(node)
             // Else they differ.
             && self.table.lookup(node).is_some()
             && !self.table.is_crowded()
             && self.own.is_published()
             && self.table.shortest_overdue().is_none()
+            // That looks at every entry.
+            && (!self.pace.is_fast(&self.cx.config) || little())
     }
 
     /// Whether this node has something that is not in the table, as far as is known.

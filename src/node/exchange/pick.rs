@@ -8,6 +8,7 @@ use crate::node::base::Base;
 use crate::node::exchange::Exchange;
 use crate::node::exchange::rounds::Pick;
 use crate::node::state::links::LinkState;
+use crate::node::state::pace::Pace;
 use crate::record;
 use crate::table::Entry;
 use crate::time::Instant;
@@ -97,8 +98,7 @@ impl Exchange {
     /// A random link on which asking may bring something.
     pub(crate) fn linked_partner(&self, base: &mut Base) -> Option<LinkId> {
         let (fingerprint, since) = base.in_sync_since();
-        let (peers, now) = (&base.peers, base.cx.now);
-        let asks_now = base.pace.discovery_wanted();
+        let (peers, pace, now) = (&base.peers, &base.pace, base.cx.now);
         base.links.random(&mut base.cx.choices, |_, l| {
             let node = l.node();
             let in_sync = peers.is_in_sync(&node, fingerprint, since);
@@ -106,7 +106,7 @@ impl Exchange {
                 && !in_sync
                 && !self.round.has_asked(&node)
                 && peers.is_ready(&node, now)
-                && (asks_now || has_had_its_turn(l, now))
+                && has_had_its_turn(l, pace, now)
         })
     }
 
@@ -134,10 +134,7 @@ impl Exchange {
             && !is_in_sync(base, node)
             && base.peers.is_ready(node, base.cx.now)
             && match base.links.link_of(node) {
-                Some(link) => {
-                    let asks_now = base.pace.discovery_wanted();
-                    link.is_idle() && (asks_now || has_had_its_turn(link, base.cx.now))
-                }
+                Some(link) => link.is_idle() && has_had_its_turn(link, &base.pace, base.cx.now),
                 None => has_usable_address(entry, base.cx.config.local),
             }
     }
@@ -149,8 +146,9 @@ fn may_bring(base: &Base, link: &LinkState) -> bool {
 }
 
 /// On a new link the dialler asks first (R44), unless the embedder wants to hear from others now.
-fn has_had_its_turn(link: &LinkState, now: Instant) -> bool {
-    link.is_dialled() || link.has_spoken() || link.age(now) > TURN
+fn has_had_its_turn(link: &LinkState, pace: &Pace, now: Instant) -> bool {
+    let has = link.is_dialled() || link.has_spoken() || link.age(now) > TURN;
+    has || pace.discovery_wanted()
 }
 
 fn idle_link(base: &Base, node: &NodeId) -> Option<LinkId> {

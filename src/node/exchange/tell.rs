@@ -26,7 +26,7 @@ const TOLD_LEAST: Duration = Duration::from_secs(1);
 const GATHERED: u32 = 16;
 /// for so long at least,
 const LEAST_GATHERED: Duration = Duration::from_micros(200);
-/// and for so long while nobody has answered it, whom it has not asked either.
+/// and for so long while it has asked nobody, and so knows no round trip.
 const FIRST_GATHERED: Duration = Duration::from_millis(2);
 
 impl Exchange {
