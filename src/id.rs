@@ -144,23 +144,28 @@ impl DialId {
 
 /// A request: random, the same on every hop of a walk (R8).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(u64);
+pub struct RequestId(u32);
 
 impl RequestId {
     /// That of this number.
-    pub const fn new(number: u64) -> Self {
+    pub const fn new(number: u32) -> Self {
         Self(number)
     }
 
     /// Its number.
-    pub const fn get(self) -> u64 {
+    pub const fn get(self) -> u32 {
         self.0
+    }
+
+    /// What filters and sketches of this request are salted with.
+    pub(crate) const fn salt(self) -> u64 {
+        self.0 as u64
     }
 }
 
 impl fmt::Debug for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        write!(f, "{:08x}", self.0)
     }
 }
 

@@ -15,7 +15,6 @@ pub(crate) enum Purpose {
     Index = 3,
     Eviction = 4,
     Epoch = 5,
-    Relays = 7,
     News = 8,
 }
 

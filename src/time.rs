@@ -10,7 +10,8 @@ use core::time::Duration;
 /// a `std::time::Instant` taken at start; in a simulation, virtual time. Where the machine may be
 /// suspended, take one that counts the time of sleep too (`CLOCK_BOOTTIME` on Linux, as the driver
 /// does): otherwise the node wakes up with records that have died elsewhere (R29). Arithmetic saturates;
-/// the resolution is one nanosecond and the range 584 years.
+/// the resolution is one nanosecond and the range 584 years; what a
+/// table keeps is counted in seconds, in 32 bits: 136 years after the origin a node takes no record any more.
 ///
 /// A node clamps what it is given, so that time never runs backwards for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -62,6 +62,16 @@ fn page_holds_on_its_corpus() {
 }
 
 #[test]
+fn filter_holds_on_its_corpus() {
+    replay("filter", bodies::filter);
+}
+
+#[test]
+fn picks_holds_on_its_corpus() {
+    replay("picks", bodies::picks);
+}
+
+#[test]
 fn node_ops_holds_on_its_corpus() {
     replay("node_ops", bodies::node_ops);
 }

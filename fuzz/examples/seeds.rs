@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::wire::{
-    Ask, Beat, DialBack, Filter, Goodbye, GoodbyeReason, Hello, Message, News, Nodes, Picks, Records,
-    RecordsBuilder, RefusalsBuilder, Request, Response, Shows, Update, Walk, WireRecord, encode,
+    Ask, Beat, DialBack, Filter, Goodbye, GoodbyeReason, Hello, Message, News, Nodes, Picks,
+    Records, RecordsBuilder, RefusalsBuilder, Request, Response, Shows, Update, Walk, WireRecord,
+    encode,
 };
 use peer_exchange::{Multiaddr, NodeId, Position, RequestId, Sequence};
 
@@ -27,6 +28,16 @@ fn main() -> std::io::Result<()> {
     std::fs::create_dir_all(&folder)?;
     for (name, records) in pages() {
         std::fs::write(folder.join(name), packed(&records))?;
+    }
+    let folder = folder.with_file_name("filter");
+    std::fs::create_dir_all(&folder)?;
+    for n in [0, 1, 2, 7, 30, 200, 1_000, 4_000, 30_000, 60_000] {
+        std::fs::write(folder.join(format!("of_{n}")), packed_filter(n))?;
+    }
+    let folder = folder.with_file_name("picks");
+    std::fs::create_dir_all(&folder)?;
+    for (name, picks) in picks() {
+        std::fs::write(folder.join(name), packed_picks(picks))?;
     }
     Ok(())
 }
@@ -55,10 +66,10 @@ fn records() -> Records {
     page.finish()
 }
 
-const ID: RequestId = RequestId::new(0x1122_3344_5566_7788);
+const ID: RequestId = RequestId::new(0x1122_3344);
 
 fn requests() -> Vec<(&'static str, Request)> {
-    let filter = Filter::of(ID.get(), 30, (0..30).map(|n| n * 0x0123_4567_89ab_cdef));
+    let filter = Filter::of(ID.get().into(), 30, (0..30).map(|n| n * 0x0123_4567_89ab_cdef));
     let shown = |shows| Request {
         shows,
         count: 30,
@@ -178,8 +189,16 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("ask", Message::Ask(ask)),
         ("dial_back", Message::DialBack(dial_back)),
     ];
-    all.extend(requests().into_iter().map(|(n, m)| (n, Message::Request(m))));
-    all.extend(responses().into_iter().map(|(n, m)| (n, Message::Response(m))));
+    all.extend(
+        requests()
+            .into_iter()
+            .map(|(n, m)| (n, Message::Request(m))),
+    );
+    all.extend(
+        responses()
+            .into_iter()
+            .map(|(n, m)| (n, Message::Response(m))),
+    );
     all.extend(updates().into_iter().map(|(n, m)| (n, Message::Update(m))));
     all
 }
@@ -243,19 +262,57 @@ fn packed(records: &Page) -> Vec<u8> {
         records: page.finish(),
         ..Update::default()
     }));
-    // A key and a length twice: of the update and the page.
-    let mut rest = &update[..];
-    for _ in 0..2 {
-        if rest.is_empty() {
-            break;
-        }
+    opened(opened(&update)).to_vec()
+}
+
+/// After a key of one byte and a length.
+fn opened(field: &[u8]) -> &[u8] {
+    let Some((_, mut rest)) = field.split_first() else {
+        return &[];
+    };
+    while rest.first().is_some_and(|byte| byte & 0x80 != 0) {
         rest = &rest[1..];
-        while rest.first().is_some_and(|byte| byte & 0x80 != 0) {
-            rest = &rest[1..];
-        }
-        rest = rest.get(1..).unwrap_or_default();
     }
-    rest.to_vec()
+    rest.get(1..).unwrap_or_default()
+}
+
+/// A request's ID and its filter of so many records, which follow each other.
+fn packed_filter(n: u64) -> Vec<u8> {
+    let hashes = (0..n).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let request = encode(Message::Request(Request {
+        shows: Shows::Filter(Filter::of(ID.get().into(), n as usize, hashes)),
+        ..Request::new(ID)
+    }));
+    let (id, filter) = opened(&request)[1..].split_at(4);
+    [id, opened(filter)].concat()
+}
+
+/// Places of every density.
+fn picks() -> Vec<(String, Picks)> {
+    let mut all = vec![(
+        "outlier".into(),
+        Picks::of((0..50).chain([900_000]).collect()),
+    )];
+    for (count, every) in [(1, 1), (1, 5_000), (9, 1), (9, 7), (300, 1), (300, 100)] {
+        let places = (0..count).map(|i| i * every + every / 2);
+        all.push((
+            format!("{count}_every_{every}"),
+            Picks::of(places.collect()),
+        ));
+    }
+    for (name, last) in [("all", 32_768), ("most", 30_000), ("few", 3)] {
+        all.push((name.into(), Picks::of((0..last).collect())));
+    }
+    all
+}
+
+/// What a response wants, alone.
+fn packed_picks(wants: Picks) -> Vec<u8> {
+    let response = encode(Message::Response(Response {
+        wants,
+        ..Response::to(ID)
+    }));
+    opened(&opened(&response)[5..]).to_vec()
 }
 
 /// Protobuf by hand: what the encoder would never write.
@@ -277,7 +334,10 @@ fn others() -> Vec<(&'static str, Vec<u8>)> {
         ("node_id", envelope(2, &long(13, 31))),
         ("path_twice", envelope(2, &long(13, 64))),
         ("filter_short", envelope(2, &[0x3a, 2, 0x07, 0xff])),
-        ("filter_and_sketch", envelope(2, &[0x3a, 2, 0, 0, 0x42, 6, 8, 1, 0x12, 2, 0, 0])),
+        (
+            "filter_and_sketch",
+            envelope(2, &[0x3a, 2, 0, 0, 0x42, 6, 8, 1, 0x12, 2, 0, 0]),
+        ),
         ("sketch_empty", envelope(2, &[0x42, 2, 0x08, 1])),
         ("wants_large", envelope(3, &[0x2a, 5, 0xf8, 0, 0, 0, 1])),
         ("nodes_uneven", envelope(3, &[0x4a, 3, 0x12, 1, 7])),

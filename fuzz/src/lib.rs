@@ -5,6 +5,7 @@
 
 mod checks;
 mod decode;
+mod field;
 mod host;
 mod messages;
 mod node_ops;
@@ -12,6 +13,7 @@ mod ops;
 mod page;
 mod parts;
 mod round_trip;
+mod sets;
 mod snapshot;
 mod source;
 
@@ -19,4 +21,5 @@ pub use decode::decode;
 pub use node_ops::node_ops;
 pub use page::page;
 pub use round_trip::round_trip;
+pub use sets::{filter, picks};
 pub use snapshot::snapshot;

@@ -104,7 +104,7 @@ fn shows(source: &mut Source<'_>, id: RequestId) -> Shows {
         1 | 2 => Shows::Sketch(sketch(source)),
         3..=5 => {
             let hashes: Vec<u64> = (0..source.below(40)).map(|_| source.number()).collect();
-            let filter = Filter::of(id.get(), hashes.len(), hashes.into_iter());
+            let filter = Filter::of(id.get().into(), hashes.len(), hashes.into_iter());
             Shows::Filter(filter)
         }
         _ => Shows::All,

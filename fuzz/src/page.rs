@@ -1,8 +1,8 @@
 //! The target `page`.
 
-use bytes::Bytes;
-use peer_exchange::contract;
-use peer_exchange::wire::{self, Decoded, Message};
+use peer_exchange::wire::{self, Message};
+
+use super::field::alone;
 
 /// What a page may come to: a record is at least 28 bytes in it, and in four addresses of a common
 /// form at most 116 more than the page says of them, metadata and signatures beside.
@@ -11,8 +11,7 @@ const EXPANDED: usize = 6;
 /// Any bytes as a page of records: what is one is the only form of these records, and comes to no
 /// more than a few times its bytes.
 pub fn page(data: &[u8]) {
-    let Some(bytes) = update(data) else { return };
-    let Ok(Decoded::Message(message)) = wire::decode(bytes.clone()) else {
+    let Some((bytes, message)) = alone(4, &[], 2, data) else {
         return;
     };
     let Message::Update(update) = &message else {
@@ -28,27 +27,4 @@ pub fn page(data: &[u8]) {
     );
     assert!(records.iter().is_sorted_by(|a, b| a.node < b.node));
     assert_eq!(wire::encode(message), bytes, "another form");
-}
-
-/// The update with this page and nothing else.
-fn update(page: &[u8]) -> Option<Bytes> {
-    // Of no records there is no field.
-    if page.is_empty() {
-        return None;
-    }
-    let mut update = vec![2 << 3 | 2];
-    put(page, &mut update);
-    let mut envelope = vec![4 << 3 | 2];
-    put(&update, &mut envelope);
-    (envelope.len() <= contract::MESSAGE_BYTES).then_some(envelope.into())
-}
-
-fn put(bytes: &[u8], out: &mut Vec<u8>) {
-    let mut len = bytes.len();
-    while len >= 0x80 {
-        out.push(len as u8 | 0x80);
-        len >>= 7;
-    }
-    out.push(len as u8);
-    out.extend_from_slice(bytes);
 }

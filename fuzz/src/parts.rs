@@ -95,9 +95,9 @@ impl Cast {
 
     pub fn request_id(&self, source: &mut Source<'_>) -> RequestId {
         let guessed = source.pick(&self.requests);
-        let id = guessed.unwrap_or_else(|| RequestId::new(source.u64()));
+        let id = guessed.unwrap_or_else(|| RequestId::new(source.u64() as u32));
         if source.u8() == 255 {
-            return RequestId::new(source.u64());
+            return RequestId::new(source.u64() as u32);
         }
         id
     }

@@ -9,9 +9,8 @@ use crate::effect::{Effect, Event};
 use crate::id::{NodeId, RequestId};
 use crate::limits::backoff::Backoff;
 use crate::node::timers::Timers;
-use crate::rng::{Keyed, Purpose, Stream};
+use crate::rng::{Purpose, Stream};
 use crate::stats::Stats;
-use crate::table::Via;
 use crate::time::Instant;
 use crate::wire::Encoder;
 
@@ -30,7 +29,6 @@ pub(crate) struct Cx {
     pub(crate) encoder: Encoder,
     effects: VecDeque<Effect>,
     request_ids: Stream,
-    relay_key: Keyed,
 }
 
 /// Room for effects that is kept from one input to the next.
@@ -49,7 +47,6 @@ impl Cx {
             encoder: Encoder::default(),
             effects: VecDeque::new(),
             request_ids: Stream::new(seed, Purpose::RequestIds),
-            relay_key: Keyed::new(seed, Purpose::Relays),
         }
     }
 
@@ -79,13 +76,10 @@ impl Cx {
         self.effects.retain(|e| !matches!(e, Effect::Dial { .. }));
     }
 
-    /// A number that nobody can foretell, for a request or a trace.
-    pub(crate) fn next_id(&mut self) -> u64 {
-        self.request_ids.next_u64()
-    }
-
+    /// A number that nobody can foretell. On the wire zero is none.
     pub(crate) fn next_request_id(&mut self) -> RequestId {
-        RequestId::new(self.next_id())
+        let number = (self.request_ids.next_u64() >> 32) as u32;
+        RequestId::new(number.max(1))
     }
 
     /// `duration` scaled by a factor drawn evenly from [`from`, 1), `from` in percent.
@@ -104,11 +98,6 @@ impl Cx {
     pub(crate) fn lengthen(&mut self, backoff: &mut Backoff) {
         let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
         backoff.fail(self.now, base, cap, &mut self.choices);
-    }
-
-    /// The mark that records told by this node bear: a keyed hash, so that nobody can choose it.
-    pub(crate) fn via(&self, node: &NodeId) -> Via {
-        Via(self.relay_key.hash(node.as_bytes()) as u32 | 1)
     }
 }
 
@@ -193,26 +182,6 @@ mod tests {
         }
         cx.drop_dials();
         assert_eq!(effects(&mut cx), [close(1), close(2)]);
-    }
-
-    /// R22: zero is what a record bears that nobody relayed, so its quota is no relay's.
-    #[test]
-    fn the_mark_of_a_relay_is_never_zero() {
-        let cx = cx(at(0));
-        let marks: Vec<_> = (0..1_000).map(|n| cx.via(&node(n))).collect();
-        // One bit is always set: zero is excluded, not just unlikely.
-        let common = marks.iter().fold(u32::MAX, |bits, mark| bits & mark.0);
-        assert_ne!(common, 0);
-    }
-
-    /// R22: the same relay always has the same mark, which only this node can foretell.
-    #[test]
-    fn the_mark_of_a_relay_depends_on_the_secret_seed() {
-        let ours = cx(at(0));
-        let theirs = Cx::new(Config::default(), node(0), &[8; 32], at(0));
-        assert_eq!(ours.via(&node(1)), ours.via(&node(1)));
-        assert_ne!(ours.via(&node(1)), ours.via(&node(2)));
-        assert_ne!(ours.via(&node(1)), theirs.via(&node(1)));
     }
 
     /// R8, R15: requests are told apart by their IDs, and lives by their epochs, which are not 0.

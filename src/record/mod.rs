@@ -2,7 +2,6 @@
 
 mod body;
 
-use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::addr;
@@ -108,46 +107,5 @@ impl BodyInfo {
     pub(crate) fn relayed(self, remaining_s: u32) -> Option<u32> {
         let left = remaining_s.min(self.lifetime_s);
         (left > (self.lifetime_s / 500).max(2)).then(|| left - 1)
-    }
-}
-
-/// A body as the table keeps it: short ones in place, so that a record with one IPv4 address
-/// allocates nothing and pins no message buffer (R24).
-#[derive(Clone)]
-pub(crate) enum Body {
-    Inline { len: u8, bytes: [u8; 22] },
-    Heap(Box<[u8]>),
-}
-
-impl Body {
-    pub(crate) fn copy_from(body: &[u8]) -> Self {
-        let mut bytes = [0; 22];
-        match bytes.get_mut(..body.len()) {
-            Some(room) => {
-                room.copy_from_slice(body);
-                Self::Inline {
-                    len: body.len() as u8,
-                    bytes,
-                }
-            }
-            None => Self::Heap(body.into()),
-        }
-    }
-
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
-            Self::Heap(bytes) => bytes,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_stored_body_takes_24_bytes() {
-        assert_eq!(size_of::<Body>(), 24);
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::table::{Entry, Slot, Table};
+use crate::table::{Gone, Slot, Table};
 use crate::time::Instant;
 
 impl Table {
@@ -12,22 +12,22 @@ impl Table {
     /// [With certificates, a machine that starts with its clock at 1970 refuses everybody once its
     /// clock is set.] What refuses the dead does not end any earlier: if it was wrong they would
     /// come back.
-    pub(crate) fn lose(&mut self, time: Duration, now: Instant) -> Vec<Entry> {
+    pub(crate) fn lose(&mut self, time: Duration, now: Instant) -> Vec<Gone> {
         let own = self.own;
-        let lives = |entry: &Entry| entry.node != own && !entry.is_tombstone();
-        let mine = self.entries.iter().filter(|(_, entry)| lives(entry));
-        let mine: Vec<Slot> = mine.map(|(slot, _)| slot).collect();
+        let rows = self.entries.rows();
+        let live = rows.filter(|(_, row)| row.node != own && !row.is_tombstone());
+        let live: Vec<Slot> = live.map(|(slot, _)| slot).collect();
         let mut ended = Vec::new();
-        for slot in mine {
-            let Some(entry) = self.entries.get_mut(slot) else {
+        for slot in live {
+            let Some(row) = self.entries.row_mut(slot) else {
                 continue;
             };
-            let left = entry.deadline.saturating_since(now);
+            let left = row.deadline().saturating_since(now);
             if left <= time {
                 ended.extend(self.remove(slot));
             } else {
-                entry.deadline = now + (left - time);
-                self.deadlines.moved(&mut self.entries, slot);
+                row.set_deadline(now + (left - time));
+                self.deadlines.add(row.due());
             }
         }
         ended

@@ -9,7 +9,7 @@ use crate::rng;
 use crate::sketch::{self, Plan, Strata, Syndromes};
 use crate::table::{Slot, Table};
 use crate::time::Instant;
-use crate::wire::{Filter, Members, Picks, Records, RecordsBuilder, Sketch};
+use crate::wire::{Filter, Picks, Records, RecordsBuilder, Sketch};
 
 /// What two tables differ by.
 pub(crate) struct Differences {
@@ -63,17 +63,19 @@ impl Table {
 
     /// A filter of the table.
     pub(crate) fn filter(&self, salt: u64) -> Filter {
-        Filter::of(salt, self.len(), self.entries().map(|e| e.hash))
+        Filter::of(
+            salt,
+            self.len(),
+            self.entries.hashes().map(|(_, hash)| hash),
+        )
     }
 
     /// What this table and the one with that filter differ by.
     pub(crate) fn filtered(&self, theirs: &Filter) -> Differences {
-        let mut members = Members::of(theirs);
-        let entries = self.entries.iter();
-        let only_ours = entries.filter(|(_, e)| !members.has(e.hash));
+        let (only_ours, missing) = theirs.differences(self.entries.hashes());
         Differences {
-            only_ours: only_ours.map(|(slot, _)| slot).collect(),
-            missing: members.missing(),
+            only_ours,
+            missing,
             complete: theirs.is_whole(),
         }
     }
@@ -85,20 +87,22 @@ impl Table {
             ours.value(hash)
                 .is_some_and(|v| values.binary_search(&v).is_ok())
         };
-        let entries = self.entries.iter().filter(|(_, e)| picked(e.hash));
-        entries.map(|(slot, _)| slot).collect()
+        let hashes = self.entries.hashes().filter(|(_, hash)| picked(*hash));
+        hashes.map(|(slot, _)| slot).collect()
     }
 
     /// A sketch of the table.
     pub(crate) fn sketch(&self, salt: u64, plan: Plan) -> Sketch {
-        let elements = self.entries().map(|e| element(e.hash, salt, plan.parts));
+        let elements = self.entries.hashes();
+        let elements = elements.map(|(_, hash)| element(hash, salt, plan.parts));
         Sketch::new(plan.parts, Syndromes::of(plan, elements).to_bytes())
     }
 
     /// What this table and the one that was sketched differ by.
     pub(crate) fn differences(&self, salt: u64, theirs: &Sketch) -> Differences {
         let (parts, capacity) = (theirs.parts(), theirs.capacity());
-        let ours = self.entries().map(|e| element(e.hash, salt, parts));
+        let ours = self.entries.hashes();
+        let ours = ours.map(|(_, hash)| element(hash, salt, parts));
         let (found, complete) =
             Syndromes::of(Plan { parts, capacity }, ours).differences(theirs.sums());
         let found = Picks::of(found);
@@ -124,8 +128,8 @@ impl Table {
             let e = element(hash, salt, parts);
             low[(e & 0xffff) as usize >> 6] >> (e & 63) & 1 == 1 && elements.has(e)
         };
-        let entries = self.entries.iter().filter(|(_, e)| is_one(e.hash));
-        entries.map(|(slot, _)| slot).collect()
+        let hashes = self.entries.hashes().filter(|(_, hash)| is_one(*hash));
+        hashes.map(|(slot, _)| slot).collect()
     }
 
     /// What another node needs to estimate how much its table differs from this one.

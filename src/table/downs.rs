@@ -8,7 +8,7 @@ use crate::id::NodeId;
 use crate::limits::caps;
 use crate::record::Sequence;
 use crate::seal::Accuser;
-use crate::table::Entry;
+use crate::table::Gone;
 use crate::time::Instant;
 
 /// A node that is down.
@@ -20,7 +20,7 @@ pub(crate) struct Down {
     /// Since when.
     pub(crate) since: Instant,
     /// Its last record; without its content, where there was no room for that.
-    pub(crate) entry: Entry,
+    pub(crate) last: Gone,
     /// Counts how many were down before.
     nth: u64,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Down {
 impl Down {
     /// When the life of its record ends.
     pub(crate) fn until(&self) -> Instant {
-        self.entry.deadline
+        self.last.deadline()
     }
 }
 
@@ -46,30 +46,30 @@ impl Downs {
     /// this one has said is. [Without that, whoever came later could not be refused.]
     pub(super) fn insert(
         &mut self,
-        mut entry: Entry,
+        mut last: Gone,
         at: Sequence,
         by: Vec<Accuser>,
         since: Instant,
     ) {
-        let node = entry.node;
+        let node = last.node;
         self.remove(&node);
         if self.downs.len() >= caps::DOWNS {
             if let Some((_, first)) = self.ends.first().copied() {
                 self.remove(&first);
             }
         }
-        if self.bytes + entry.content_bytes() > caps::DOWN_BYTES {
-            entry.forget_content();
+        if self.bytes + last.content_bytes() > caps::DOWN_BYTES {
+            last.forget_content();
         }
-        self.bytes += entry.content_bytes();
-        self.ends.insert((entry.deadline, node));
+        self.bytes += last.content_bytes();
+        self.ends.insert((last.deadline(), node));
         self.count += 1;
         let nth = self.count;
         let down = Down {
             at,
             by,
             since,
-            entry,
+            last,
             nth,
         };
         self.downs.insert(node, down);
@@ -98,7 +98,7 @@ impl Downs {
     pub(super) fn remove(&mut self, node: &NodeId) {
         if let Some(down) = self.downs.remove(node) {
             self.ends.remove(&(down.until(), *node));
-            self.bytes -= down.entry.content_bytes();
+            self.bytes -= down.last.content_bytes();
         }
     }
 
@@ -129,7 +129,6 @@ mod tests {
     use super::*;
     use crate::contract;
     use crate::record::BodyInfo;
-    use crate::table::Via;
     use crate::wire::WireRecord;
 
     fn node(n: u16) -> NodeId {
@@ -142,7 +141,7 @@ mod tests {
         Instant::from_millis(1_000 * second)
     }
 
-    fn entry(n: u16, until: Instant, body: &[u8]) -> Entry {
+    fn entry(n: u16, until: Instant, body: &[u8]) -> Gone {
         let record = WireRecord {
             node: node(n),
             sequence: Sequence::default(),
@@ -154,11 +153,11 @@ mod tests {
             lifetime_s: 9,
             tombstone: false,
         };
-        Entry::new(record, info, until, Via::default())
+        Gone::of(record, info, until, until)
     }
 
-    fn put(downs: &mut Downs, entry: Entry) {
-        downs.insert(entry, Sequence::default(), Vec::new(), at(1));
+    fn put(downs: &mut Downs, last: Gone) {
+        downs.insert(last, Sequence::default(), Vec::new(), at(1));
     }
 
     /// R3, R35: until its record would have ended.
@@ -199,7 +198,11 @@ mod tests {
         for n in 0..=most as u16 {
             put(&mut downs, entry(n, at(9), &body));
         }
-        let shown = |n: usize| downs.get(&node(n as u16)).map(|d| d.entry.body().len());
+        let shown = |n: usize| {
+            downs
+                .get(&node(n as u16))
+                .map(|d| d.last.entry().body().len())
+        };
         assert_eq!(shown(0), Some(body.len()));
         assert_eq!(shown(most - 1), Some(body.len()));
         assert_eq!(shown(most), Some(0));

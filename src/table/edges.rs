@@ -27,9 +27,9 @@ impl Table {
     }
 
     /// A live record has come or gone.
-    pub(super) fn note_edges(&mut self, entry: &Entry) {
-        let names = |e: &Entry| record::upstreams(e.body()).next().is_some();
-        self.edges += u64::from(!entry.is_tombstone() && names(entry));
+    pub(super) fn note_edges(&mut self, entry: Entry<'_>) {
+        let names = record::upstreams(entry.body()).next().is_some();
+        self.edges += u64::from(!entry.is_tombstone() && names);
     }
 
     /// For each of these upstreams of this node the shortest cycle through it: this node first, then
@@ -59,9 +59,9 @@ impl Table {
 
 impl Edges {
     fn of(table: &Table) -> Self {
-        let live = table.entries.iter().filter(|(_, e)| !e.is_tombstone());
-        let number = |e: &Entry| e.node.prefix().number();
-        let mut nodes: Vec<_> = live.map(|(slot, e)| (number(e), slot)).collect();
+        let live = table.entries.rows().filter(|(_, e)| !e.is_tombstone());
+        let named = live.map(|(slot, row)| (row.node.prefix().number(), slot));
+        let mut nodes: Vec<_> = named.collect();
         // A node that announces nothing is here all the same.
         if table.own_slot.is_none() {
             nodes.push((table.own.prefix().number(), NONE));
@@ -73,7 +73,7 @@ impl Edges {
         };
         let mut named_by = Vec::new();
         for (place, (_, slot)) in edges.nodes.iter().enumerate() {
-            let body = table.get(*slot).map_or(&[][..], Entry::body);
+            let body = table.get(*slot).map_or(&[][..], |e| e.body());
             let named = record::upstreams(body).filter_map(|u| edges.place(u.number()));
             named_by.extend(named.map(|upstream| (upstream, place as u32)));
         }

@@ -12,8 +12,9 @@ use crate::addr::{self, Host};
 use crate::id::NodeId;
 use crate::record;
 use crate::rng::Keyed;
+use crate::table::relays::Via;
 use crate::table::slab::Slab;
-use crate::table::{Entry, Slot, Via};
+use crate::table::{Entry, Slot};
 use crate::wire::Nodes;
 
 /// The order in which nodes stay, a secret of this node's; the smallest stay.
@@ -35,7 +36,6 @@ struct Active {
     /// Members of groups that were over quota when the table became full, best first.
     excess: Vec<(Rank, Slot)>,
     subnets: Counts,
-    relays: Counts,
 }
 
 /// How many there are of each group, by keyed hash.
@@ -64,7 +64,7 @@ impl Counts {
 }
 
 /// Tombstones have places of their own.
-fn living(entries: &Slab) -> impl Iterator<Item = (Slot, &Entry)> {
+fn living(entries: &Slab) -> impl Iterator<Item = (Slot, Entry<'_>)> {
     entries.iter().filter(|(_, e)| !e.is_tombstone())
 }
 
@@ -114,7 +114,7 @@ impl Evictor {
         Some(top.map_or(0, |(rank, _)| *rank))
     }
 
-    fn subnet(&self, entry: &Entry) -> Option<u32> {
+    fn subnet(&self, entry: Entry<'_>) -> Option<u32> {
         let first = record::addresses(entry.body()).next()?;
         match addr::host(first)? {
             Host::Ip(ip) => {
@@ -135,12 +135,9 @@ impl Evictor {
         }
     }
 
-    fn count(&self, active: &mut Active, entry: &Entry, add: bool) {
+    fn count(&self, active: &mut Active, entry: Entry<'_>, add: bool) {
         if let Some(subnet) = self.subnet(entry) {
             active.subnets.step(subnet, add);
-        }
-        if entry.via != Via::default() {
-            active.relays.step(entry.via.0, add);
         }
     }
 
@@ -162,7 +159,7 @@ impl Evictor {
         self.active = Some(active);
     }
 
-    pub(super) fn removed(&mut self, entry: &Entry) {
+    pub(super) fn removed(&mut self, entry: Entry<'_>) {
         if entry.is_tombstone() {
             return;
         }
@@ -172,13 +169,13 @@ impl Evictor {
         }
     }
 
-    fn over_quota(&self, active: &Active, entry: &Entry, at_least: usize) -> bool {
-        let relay = active.relays.get(entry.via.0);
-        if relay + at_least > self.relay_quota() {
+    /// `told`: how many who told of it has told; both counts are with so many more.
+    fn over_quota(&self, active: &Active, entry: Entry<'_>, told: usize, more: usize) -> bool {
+        if told + more > self.relay_quota() {
             return true;
         }
         let subnet = self.subnet(entry).map_or(0, |s| active.subnets.get(s));
-        subnet + at_least > self.subnet_quota()
+        subnet + more > self.subnet_quota()
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -188,9 +185,17 @@ impl Evictor {
             size_of::<Active>()
                 + pairs * size_of::<(Rank, Slot)>()
                 + active.subnets.0.allocation_size()
-                + active.relays.0.allocation_size()
         })
     }
+}
+
+/// Who is not in the table yet.
+pub(super) struct Newcomer<'a> {
+    pub(super) entry: Entry<'a>,
+    /// How many who told of it has told.
+    pub(super) told: usize,
+    /// There has to be room, whoever goes for it.
+    pub(super) must: bool,
 }
 
 /// Who goes. `own` and those that `is_pinned` names stay.
@@ -203,7 +208,7 @@ impl Evictor {
     }
 
     /// The table is full from now on. Begins to rank, if it has not.
-    pub(super) fn activate(&mut self, entries: &Slab) {
+    pub(super) fn activate(&mut self, entries: &Slab, told: &dyn Fn(Via) -> usize) {
         if self.active.is_some() {
             return;
         }
@@ -215,7 +220,7 @@ impl Evictor {
         }
         let over = |(_, slot): &(Rank, Slot)| {
             let entry = entries.get(*slot);
-            entry.is_some_and(|e| self.over_quota(&active, e, 0))
+            entry.is_some_and(|e| self.over_quota(&active, e, told(e.via), 0))
         };
         active.excess = ranked.iter().copied().filter(over).collect();
         active.excess.sort_unstable();
@@ -251,20 +256,21 @@ impl Evictor {
         self.active = Some(active);
     }
 
-    /// Who makes room for `newcomer`; `must`: whoever that is.
+    /// Who makes room for `newcomer`.
     pub(super) fn victim(
         &mut self,
-        newcomer: &Entry,
-        must: bool,
+        newcomer: Newcomer<'_>,
         entries: &Slab,
+        told: &dyn Fn(Via) -> usize,
         stays: &dyn Fn(&NodeId) -> bool,
     ) -> Option<Slot> {
         let mut active = self.active.take()?;
-        let victim = if !must && self.over_quota(&active, newcomer, 1) {
+        let Newcomer { entry, must, .. } = newcomer;
+        let victim = if !must && self.over_quota(&active, entry, newcomer.told, 1) {
             None
         } else {
-            let above = (!must).then(|| self.rank(&newcomer.node));
-            self.excess_victim(&mut active, entries, stays)
+            let above = (!must).then(|| self.rank(&entry.node));
+            self.excess_victim(&mut active, entries, told, stays)
                 .or_else(|| self.worst_victim(&mut active, above, entries, stays))
         };
         self.active = Some(active);
@@ -272,7 +278,7 @@ impl Evictor {
     }
 
     /// What was listed under this rank, if it is still there.
-    fn ranked<'a>(&self, entries: &'a Slab, rank: Rank, slot: Slot) -> Option<&'a Entry> {
+    fn ranked<'a>(&self, entries: &'a Slab, rank: Rank, slot: Slot) -> Option<Entry<'a>> {
         let entry = entries.get(slot);
         entry.filter(|e| !e.is_tombstone() && self.rank(&e.node) == rank)
     }
@@ -281,13 +287,14 @@ impl Evictor {
         &self,
         active: &mut Active,
         entries: &Slab,
+        told: &dyn Fn(Via) -> usize,
         stays: &dyn Fn(&NodeId) -> bool,
     ) -> Option<Slot> {
         while let Some((rank, slot)) = active.excess.pop() {
             let Some(entry) = self.ranked(entries, rank, slot) else {
                 continue;
             };
-            if !stays(&entry.node) && self.over_quota(active, entry, 0) {
+            if !stays(&entry.node) && self.over_quota(active, entry, told(entry.via), 0) {
                 return Some(slot);
             }
         }

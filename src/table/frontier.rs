@@ -26,7 +26,7 @@ impl Table {
         let known = Known::of(self, random.next_u64());
         let slots = (0..self.entries.slots() as Slot).rev();
         let live = slots.filter_map(|slot| self.get(slot).filter(|e| !e.is_tombstone()));
-        let open = |e: &&Entry| known.lacks_an_upstream_of(e) && accept(&e.node);
+        let open = |e: &Entry<'_>| known.lacks_an_upstream_of(*e) && accept(&e.node);
         let back = (self.live / BACK).min(MOST_BACK);
         let newest: Vec<NodeId> = live.filter(open).take(back + 1).map(|e| e.node).collect();
         let newest = *newest.get(random.below(newest.len().max(1)))?;
@@ -40,8 +40,9 @@ impl Table {
         let entry = self.lookup(node);
         entry.is_some_and(|e| {
             let mut upstreams = record::upstreams(e.body());
-            upstreams
-                .any(|u| u != self.own.prefix() && self.entries().all(|e| e.node.prefix() != u))
+            upstreams.any(|u| {
+                u != self.own.prefix() && self.entries.rows().all(|(_, row)| row.node.prefix() != u)
+            })
         })
     }
 
@@ -87,7 +88,8 @@ impl Known {
             salt: salt | 1,
         };
         known.insert(&table.own);
-        table.entries().for_each(|e| known.insert(&e.node));
+        let rows = table.entries.rows();
+        rows.for_each(|(_, row)| known.insert(&row.node));
         known
     }
 
@@ -105,7 +107,7 @@ impl Known {
         (word, bits[0] | bits[1] | bits[2])
     }
 
-    fn lacks_an_upstream_of(&self, entry: &Entry) -> bool {
+    fn lacks_an_upstream_of(&self, entry: Entry<'_>) -> bool {
         let mut upstreams = record::upstreams(entry.body());
         upstreams.any(|u| {
             let (word, bits) = self.place(u);

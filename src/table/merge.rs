@@ -6,9 +6,11 @@ use core::time::Duration;
 use crate::contract;
 use crate::id::NodeId;
 use crate::record::{self, BodyInfo, RecordError, Sequence, Signature, check_body};
+use crate::rng;
 use crate::seal::Accuser;
+use crate::table::row::Row;
 use crate::table::tombstones::Place;
-use crate::table::{Entry, KNOWN, Slot, Table, Via, Way, certificate_life};
+use crate::table::{Entry, Gone, KNOWN, Slot, Table, certificate_life};
 use crate::time::Instant;
 use crate::wire::WireRecord;
 
@@ -51,29 +53,21 @@ enum Step {
     Renew(Slot),
 }
 
-/// What was due.
-pub(crate) enum Due {
-    /// The renewal of a record, which has not come by.
-    Renewal,
-    /// The end of its life.
-    Ended(Entry),
-}
-
 impl Table {
-    /// Merges a record of another node. `proven`: it is its author's (R50), without which nothing
-    /// is taken.
+    /// Merges a record of another node, as told by one, or from a snapshot. `proven`: it is its
+    /// author's (R50), without which nothing is taken.
     pub(crate) fn merge(
         &mut self,
         now: Instant,
         record: WireRecord<'_>,
-        via: Via,
+        by: Option<&NodeId>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
         proven: bool,
     ) -> Merged {
         match self.judge(record, is_pinned) {
             // That a node contradicts itself is a claim, too.
             Ok(_) | Err(Merged::Conflict) if !proven => Merged::Unproven,
-            Ok(step) => self.take(now, record, via, is_pinned, step),
+            Ok(step) => self.take(now, record, by, is_pinned, step),
             Err(merged) => merged,
         }
     }
@@ -173,27 +167,27 @@ impl Table {
         &mut self,
         now: Instant,
         record: WireRecord<'_>,
-        via: Via,
+        by: Option<&NodeId>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
         step: Step,
     ) -> Merged {
         match step {
             Step::Insert(info) => {
                 let deadline = deadline(now, record.remaining_s, info.lifetime_s);
-                let mut entry = Entry::new(record, info, deadline, via);
-                entry.set_first_seen(now);
+                let mut row = Row::new(record.node, info, deadline, now);
                 let down = self.downs.get(&record.node).filter(|_| !info.tombstone);
-                entry.was_alive = down.is_some_and(|d| d.entry.is_known_for(KNOWN, d.since));
+                row.set_was_alive(down.is_some_and(|d| d.last.is_known_for(KNOWN, d.since)));
+                let entry = Entry::of(&row, record);
                 let has_room = if info.tombstone {
-                    self.make_grave(now, &entry)
+                    self.make_grave(now, entry)
                 } else {
-                    !self.is_full() || self.make_room(&entry, is_pinned)
+                    !self.is_full() || self.make_room(entry, by, is_pinned)
                 };
                 if !has_room {
                     return Merged::Full;
                 }
                 self.downs.remove(&record.node);
-                let slot = self.insert(entry);
+                let slot = self.insert(entry, by);
                 self.set_aside(is_pinned);
                 Merged::New(slot)
             }
@@ -202,16 +196,16 @@ impl Table {
                 Merged::Renewed(slot)
             }
             Step::Replace(slot, info) => {
-                let had_left = self.get(slot).is_some_and(Entry::is_tombstone);
+                let had_left = self.get(slot).is_some_and(|e| e.is_tombstone());
                 if had_left && !info.tombstone && self.is_full() {
                     // It has had none of the places of the living.
                     let deadline = deadline(now, record.remaining_s, info.lifetime_s);
-                    let entry = Entry::new(record, info, deadline, via);
-                    if !self.make_room(&entry, is_pinned) {
+                    let row = Row::new(record.node, info, deadline, now);
+                    if !self.make_room(Entry::of(&row, record), by, is_pinned) {
                         return Merged::Full;
                     }
                 }
-                let slot = self.replace(now, slot, record, info, via);
+                let slot = self.replace(now, slot, record, info, by);
                 match (had_left, info.tombstone) {
                     (false, true) => Merged::Left(slot),
                     (true, false) => Merged::New(slot),
@@ -227,67 +221,64 @@ impl Table {
         slot: Slot,
         record: WireRecord<'_>,
         info: BodyInfo,
-        via: Via,
+        by: Option<&NodeId>,
     ) -> Slot {
         let before = self.remove(slot);
         let deadline = deadline(now, record.remaining_s, info.lifetime_s);
-        if let Some(longer) = before.as_ref().filter(|e| e.deadline > deadline) {
-            // It may go on elsewhere when its successor has ended.
-            let until = now + certificate_life(longer.deadline.saturating_since(now));
-            self.dead.insert(longer.node, longer.sequence(), until);
+        let mut row = Row::new(record.node, info, deadline, now);
+        if let Some(before) = before {
+            let sequence = before.entry().sequence();
+            if before.deadline() > row.deadline() {
+                // It may go on elsewhere when its successor has ended.
+                let until = now + certificate_life(before.deadline().saturating_since(now));
+                self.dead.insert(before.node, sequence, until);
+            }
+            row.follow(&before);
         }
-        let way = before.as_ref().map_or(Way::Open, |e| e.way);
-        let was_alive = before
-            .as_ref()
-            .is_some_and(|e| !e.is_tombstone() || e.was_alive);
-        let was_known = before
-            .as_ref()
-            .is_some_and(|e| !e.is_tombstone() && e.was_alive);
-        let stays = |e: &Entry| e.is_tombstone() == info.tombstone;
-        let first_seen = before.filter(stays).map_or(now, |e| e.first_seen());
-        let mut entry = Entry::new(record, info, deadline, via);
-        entry.way = way;
-        entry.set_first_seen(first_seen);
-        entry.was_alive = was_known;
+        let entry = Entry::of(&row, record);
         if info.tombstone {
-            entry.was_alive = was_alive;
-            self.make_grave(now, &entry);
+            self.make_grave(now, entry);
         }
-        self.insert(entry)
+        self.insert(entry, by)
     }
 
     /// Makes room for a tombstone beside the living; the one for which there is none leaves its
     /// certificate.
-    fn make_grave(&mut self, now: Instant, entry: &Entry) -> bool {
-        let gone = match self.tombstones.makes_room_for(entry) {
+    fn make_grave(&mut self, now: Instant, entry: Entry<'_>) -> bool {
+        let gone = match self.tombstones.makes_room_for(&entry) {
             Place::Free => return true,
             Place::Of(slot) => self.remove(slot),
             Place::None => None,
         };
-        let buried = gone.as_ref().unwrap_or(entry);
-        let left = buried.deadline.saturating_since(now);
+        let buried = gone.as_ref().map_or(entry, Gone::entry);
+        let left = buried.deadline().saturating_since(now);
         self.bury(now, buried.node, buried.sequence(), left);
         gone.is_some()
     }
 
     /// A higher beat of the same content: a change of the set like another (R1).
     fn renew(&mut self, now: Instant, slot: Slot, record: WireRecord<'_>) {
-        if let Some(entry) = self.entries.get_mut(slot) {
-            self.overdue.remove(entry, slot);
-            self.tombstones.remove(entry, slot);
-            let deadline = deadline(now, record.remaining_s, entry.lifetime_s());
-            let before = entry.hash;
-            entry.renew(record, deadline);
-            self.fingerprint = self.fingerprint.wrapping_sub(before);
-            self.fingerprint = self.fingerprint.wrapping_add(entry.hash);
-            self.strata.toggle(before);
-            self.strata.toggle(entry.hash);
-            entry.overdue = false;
-            if entry.is_tombstone() && entry.node != self.own {
-                self.tombstones.insert(entry, slot);
+        let Some(before) = self.get(slot).map(|e| e.hash) else {
+            return;
+        };
+        let hash = rng::record_hash(&record.node, record.sequence);
+        self.count_hash(before, false);
+        self.count_hash(hash, true);
+        let Some(row) = self.entries.row_mut(slot) else {
+            return;
+        };
+        self.overdue.remove(row, slot);
+        self.tombstones.remove(row, slot);
+        row.set_deadline(deadline(now, record.remaining_s, row.lifetime_s()));
+        row.set_overdue(false);
+        if row.node != self.own {
+            self.deadlines.add(row.due());
+            if row.is_tombstone() {
+                self.tombstones.insert(row, slot);
             }
-            self.deadlines.moved(&mut self.entries, slot);
         }
+        self.entries
+            .renew(slot, record.sequence, hash, record.signature);
     }
 
     /// Writes the node's own record; so many seconds are left of its life, or all. It has no deadline
@@ -319,19 +310,23 @@ impl Table {
             self.remove(slot);
         }
         let deadline = deadline(now, record.remaining_s, info.lifetime_s);
-        let entry = Entry::new(record, info, deadline, Via::default());
+        let row = Row::new(self.own, info, deadline, now);
+        let entry = Entry::of(&row, record);
         if self.is_full() && !info.tombstone {
             // The own record is never refused room.
-            self.make_room(&entry, &|_| false);
+            self.make_room(entry, None, &|_| false);
         }
-        self.insert(entry);
+        self.insert(entry, None);
         Ok(())
     }
 
     /// Its node signs no more, and here nobody asks whether it does.
     pub(crate) fn strip_signature(&mut self, node: &NodeId) {
-        if let Some(entry) = self.find(node).and_then(|slot| self.entries.get_mut(slot)) {
-            entry.strip_signature();
+        let slot = self.find(node);
+        let known = slot.and_then(|slot| Some((slot, self.get(slot)?)));
+        if let Some((slot, entry)) = known.filter(|(_, e)| e.is_signed()) {
+            let (sequence, hash) = (entry.sequence(), entry.hash);
+            self.entries.renew(slot, sequence, hash, None);
         }
     }
 
@@ -352,14 +347,14 @@ impl Table {
     ) -> bool {
         let alive = |slot: &Slot| self.get(*slot).is_some_and(|e| !e.is_tombstone());
         let slot = self.find(node).filter(|_| *node != self.own);
-        let Some(entry) = slot.filter(alive).and_then(|slot| self.remove(slot)) else {
+        let Some(last) = slot.filter(alive).and_then(|slot| self.remove(slot)) else {
             return false;
         };
-        let at = at.max(entry.sequence());
+        let at = at.max(last.entry().sequence());
         // The nearest first: they convince whoever asks who stands between.
         let mut by = by.to_vec();
         by.sort_unstable_by_key(|by| self.ring.distance_between(&by.node, node));
-        self.downs.insert(entry, at, by, now);
+        self.downs.insert(last, at, by, now);
         true
     }
 
@@ -378,9 +373,8 @@ impl Table {
         };
         let deadline = deadline(now, record.remaining_s, lifetime_s);
         let record = WireRecord { body, ..record };
-        let mut entry = Entry::new(record, info, deadline, Via::default());
-        entry.set_first_seen(now);
-        self.downs.insert(entry, record.sequence, by, now);
+        let last = Gone::of(record, info, deadline, now);
+        self.downs.insert(last, record.sequence, by, now);
     }
 
     /// Of nodes that are down, those whose records would have ended leave certificates (R3).
@@ -388,26 +382,6 @@ impl Table {
         while let Some((node, at)) = self.downs.pop_ended(now) {
             self.bury(now, node, at, contract::DEFAULT_LIFETIME);
         }
-    }
-
-    /// The next entry that is due. One whose life has ended is taken out, and leaves its
-    /// certificate.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Due> {
-        self.dead.expire(now);
-        let slot = self.deadlines.first_slot()?;
-        let entry = self.entries.get_mut(slot)?;
-        if entry.due() > now {
-            return None;
-        }
-        if entry.deadline > now {
-            entry.overdue = true;
-            self.overdue.insert(entry, slot);
-            self.deadlines.moved(&mut self.entries, slot);
-            return Some(Due::Renewal);
-        }
-        let entry = self.remove(slot)?;
-        self.bury(now, entry.node, entry.sequence(), entry.lifetime());
-        Some(Due::Ended(entry))
     }
 }
 

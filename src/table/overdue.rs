@@ -4,9 +4,9 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::id::Prefix;
+use crate::id::{NodeId, Prefix};
 use crate::rng::Stream;
-use crate::table::{Entry, Slot, Table};
+use crate::table::{Slot, Table};
 use crate::time::Instant;
 
 impl Table {
@@ -36,7 +36,7 @@ impl Table {
         let mut slots = self.by_prefix(prefixes);
         slots.retain(|slot| {
             self.get(*slot)
-                .is_some_and(|e| e.deadline.saturating_since(now) > e.lifetime() / 2)
+                .is_some_and(|e| e.deadline().saturating_since(now) > e.lifetime() / 2)
         });
         slots
     }
@@ -48,8 +48,8 @@ impl Table {
             return Vec::new();
         }
         sorted.sort_unstable();
-        let named = |e: &Entry| sorted.binary_search(&e.node.prefix().number()).is_ok();
-        let named = self.entries.iter().filter(|(_, e)| named(e));
+        let is_named = |node: &NodeId| sorted.binary_search(&node.prefix().number()).is_ok();
+        let named = self.entries.rows().filter(|(_, row)| is_named(&row.node));
         named.map(|(slot, _)| slot).collect()
     }
 }
@@ -58,12 +58,11 @@ impl Table {
 mod tests {
     use super::*;
     use crate::addr::Multiaddr;
-    use crate::id::NodeId;
     use crate::limits::caps;
     use crate::record::{Sequence, write_body};
     use crate::ring::RingKey;
     use crate::rng::Purpose;
-    use crate::table::{Due, Via};
+    use crate::table::Due;
     use crate::wire::WireRecord;
 
     const LIFE: u64 = 800;
@@ -86,7 +85,7 @@ mod tests {
             body: &write_body(&[address], b"", Duration::from_secs(life)),
             signature: None,
         };
-        table.merge(at(seconds), record, Via::default(), &|_| false, true);
+        table.merge(at(seconds), record, None, &|_| false, true);
         table.check();
     }
 

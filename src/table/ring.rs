@@ -113,7 +113,8 @@ impl Ring {
             all.truncate(self.kept);
         }
         all.sort_unstable();
-        self.next = all;
+        // Not all the room that there was for everybody.
+        self.next = all.as_slice().into();
         found
     }
 

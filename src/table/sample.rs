@@ -9,7 +9,7 @@ use crate::table::{Entry, Slot, Table};
 use crate::wire::Nodes;
 
 /// The lowest byte of a record's version.
-fn low(entry: &Entry) -> u8 {
+fn low(entry: Entry<'_>) -> u8 {
     entry.sequence().version as u8
 }
 

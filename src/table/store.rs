@@ -11,11 +11,13 @@ use crate::ring::{Places, Position, RingKey};
 use crate::rng::{Keyed, Purpose, Stream};
 use crate::sketch::Strata;
 use crate::table::dead::Dead;
-use crate::table::deadlines::{Deadlines, Overdue};
 use crate::table::downs::{Down, Downs};
-use crate::table::entry::{Entry, Slot, Way};
-use crate::table::evictor::Evictor;
+use crate::table::due::{Deadlines, Overdue};
+use crate::table::entry::{Entry, Gone, Slot};
+use crate::table::evictor::{Evictor, Newcomer};
+use crate::table::relays::{Relays, Teller};
 use crate::table::ring::{Ranked, Ring};
+use crate::table::row::Way;
 use crate::table::slab::Slab;
 use crate::table::tombstones::Tombstones;
 use crate::time::Instant;
@@ -31,6 +33,7 @@ pub(crate) struct Table {
     pub(super) dead: Dead,
     pub(super) downs: Downs,
     pub(super) evictor: Evictor,
+    pub(super) relays: Relays,
     pub(super) tombstones: Tombstones,
     pub(super) capacity: usize,
     pub(super) fingerprint: u64,
@@ -39,7 +42,7 @@ pub(crate) struct Table {
     /// Rises with what records say of upstreams.
     pub(super) edges: u64,
     pub(super) ring: Ring,
-    pub(super) evicted: Option<Entry>,
+    pub(super) evicted: Option<Gone>,
 }
 
 impl Table {
@@ -55,6 +58,7 @@ impl Table {
             dead: Dead::default(),
             downs: Downs::default(),
             evictor: Evictor::new(Keyed::new(seed, Purpose::Eviction), capacity),
+            relays: Relays::default(),
             tombstones: Tombstones::new(capacity),
             capacity,
             fingerprint: 0,
@@ -98,20 +102,25 @@ impl Table {
             .copied()
     }
 
-    pub(crate) fn get(&self, slot: Slot) -> Option<&Entry> {
+    pub(crate) fn get(&self, slot: Slot) -> Option<Entry<'_>> {
         self.entries.get(slot)
     }
 
-    pub(crate) fn lookup(&self, node: &NodeId) -> Option<&Entry> {
+    pub(crate) fn lookup(&self, node: &NodeId) -> Option<Entry<'_>> {
         self.get(self.find(node)?)
     }
 
-    pub(crate) fn own(&self) -> Option<&Entry> {
+    pub(crate) fn own(&self) -> Option<Entry<'_>> {
         self.get(self.own_slot?)
     }
 
+    /// Who told of an entry.
+    pub(crate) fn teller(&self, entry: Entry<'_>) -> Teller {
+        self.relays.teller(entry.via)
+    }
+
     /// All entries, in the order of the slab: the same for the same history.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.entries.iter().map(|(_, entry)| entry)
     }
 
@@ -125,7 +134,7 @@ impl Table {
     pub(crate) fn random(
         &self,
         random: &mut Stream,
-        mut accept: impl FnMut(Slot, &Entry) -> bool,
+        mut accept: impl FnMut(Slot, Entry<'_>) -> bool,
     ) -> Option<Slot> {
         const DRAWS: usize = 16;
         let n = self.entries.slots();
@@ -194,46 +203,46 @@ impl Table {
         self.downs.len()
     }
 
-    /// The next time at which an entry is overdue or expires.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first(&self.entries)
-    }
-
     /// Bytes on the heap, for the memory benchmark.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.entries.heap_bytes()
             + self.index.allocation_size()
-            + self.deadlines.heap_bytes()
             + self.dead.heap_bytes()
             + self.downs.heap_bytes()
             + self.evictor.heap_bytes()
+            + self.relays.heap_bytes()
             + self.tombstones.heap_bytes()
     }
 
     /// The live peer that had to go for the last record merged.
-    pub(crate) fn take_evicted(&mut self) -> Option<Entry> {
+    pub(crate) fn take_evicted(&mut self) -> Option<Gone> {
         self.evicted.take()
     }
 
     /// Marks how the way to this peer is, up or down. That a link is lost tells less than that it
     /// cannot be reached.
     pub(crate) fn set_way(&mut self, node: &NodeId, way: Way) {
-        let entry = match self.find(node) {
-            Some(slot) => self.entries.get_mut(slot),
-            None => self.downs.get_mut(node).map(|down| &mut down.entry),
+        let row = match self.find(node) {
+            Some(slot) => self.entries.row_mut(slot),
+            None => self.downs.get_mut(node).map(|down| down.last.row_mut()),
         };
-        if let Some(entry) = entry {
-            if way != Way::LinkLost || entry.is_reachable() {
-                entry.way = way;
+        if let Some(row) = row {
+            if way != Way::LinkLost || row.is_reachable() {
+                row.set_way(way);
             }
         }
+    }
+
+    /// Live nodes, this one among them.
+    fn live_nodes(&self) -> impl Iterator<Item = NodeId> {
+        let live = self.entries.rows().filter(|(_, row)| !row.is_tombstone());
+        live.map(|(_, row)| row.node)
     }
 
     /// Live peers, the own node left out.
     fn live_peers(&self) -> impl Iterator<Item = NodeId> {
         let own = self.own;
-        let live = self.entries().filter(|e| !e.is_tombstone());
-        live.map(|e| e.node).filter(move |node| *node != own)
+        self.live_nodes().filter(move |node| *node != own)
     }
 
     /// Whether the own node is this one's successor. Looks at every entry.
@@ -264,8 +273,7 @@ impl Table {
 
     /// The places of the live nodes for which `counts` holds.
     pub(crate) fn places(&self, counts: impl Fn(&NodeId) -> bool) -> Places {
-        let live = self.entries().filter(|e| !e.is_tombstone());
-        let live = live.map(|e| e.node).filter(|n| counts(n));
+        let live = self.live_nodes().filter(|n| counts(n));
         Places::new(live.map(|node| self.position_of(&node)))
     }
 
@@ -287,8 +295,7 @@ impl Table {
     /// Who comes next after this node, as far as known here, the own node included. Looks at every
     /// entry.
     pub(crate) fn next_after(&self, node: &NodeId) -> Option<NodeId> {
-        let live = self.entries().filter(|e| !e.is_tombstone());
-        self.ring.next_after(node, live.map(|e| e.node))
+        self.ring.next_after(node, self.live_nodes())
     }
 
     /// Where this node stands on the ring.
@@ -330,32 +337,44 @@ impl Table {
     }
 
     fn is_at(&self, slot: Slot, node: &NodeId) -> bool {
-        self.entries.get(slot).is_some_and(|e| e.node == *node)
+        self.entries.row(slot).is_some_and(|row| row.node == *node)
     }
 
-    /// Puts a new entry into slab, index, log, heap and ring.
-    pub(super) fn insert(&mut self, mut entry: Entry) -> Slot {
+    /// A record with this hash comes or goes.
+    pub(super) fn count_hash(&mut self, hash: u64, comes: bool) {
+        self.strata.toggle(hash);
+        self.fingerprint = match comes {
+            true => self.fingerprint.wrapping_add(hash),
+            false => self.fingerprint.wrapping_sub(hash),
+        };
+    }
+
+    /// Puts a new entry into the slab and every index.
+    pub(super) fn insert(&mut self, entry: Entry<'_>, by: Option<&NodeId>) -> Slot {
         let node = entry.node;
-        self.note_edges(&entry);
-        entry.heap_pos = Deadlines::NOWHERE;
-        self.fingerprint = self.fingerprint.wrapping_add(entry.hash);
-        self.strata.toggle(entry.hash);
+        self.note_edges(entry);
+        self.count_hash(entry.hash, true);
         let live = !entry.is_tombstone();
-        let buried = !live && node != self.own;
         let slot = self.entries.insert(entry);
-        self.evictor.added(slot, &self.entries);
-        if let Some(entry) = self.entries.get(slot).filter(|_| buried) {
-            self.tombstones.insert(entry, slot);
+        let via = self.relays.added(by, live);
+        if let Some(row) = self.entries.row_mut(slot) {
+            row.via = via;
         }
+        self.evictor.added(slot, &self.entries);
         let hash = self.keyed.hash(node.as_bytes());
         let (keyed, entries) = (&self.keyed, &self.entries);
         self.index.insert_unique(hash, slot, |s| {
-            entries.get(*s).map_or(0, |e| keyed.hash(e.node.as_bytes()))
+            entries
+                .row(*s)
+                .map_or(0, |row| keyed.hash(row.node.as_bytes()))
         });
         if node == self.own {
             self.own_slot = Some(slot);
         } else {
-            self.deadlines.insert(&mut self.entries, slot);
+            self.deadlines.add(entry.due());
+            if !live {
+                self.tombstones.insert(&entry, slot);
+            }
         }
         if live {
             self.live += 1;
@@ -365,20 +384,21 @@ impl Table {
     }
 
     /// Takes an entry out of everything.
-    pub(super) fn remove(&mut self, slot: Slot) -> Option<Entry> {
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Gone> {
         let node = self.get(slot)?.node;
-        self.deadlines.remove(&mut self.entries, slot);
         let hash = self.keyed.hash(node.as_bytes());
         if let Ok(found) = self.index.find_entry(hash, |s| *s == slot) {
             found.remove();
         }
-        let entry = self.entries.take(slot)?;
-        self.note_edges(&entry);
+        let mut gone = self.entries.take(slot)?;
+        gone.teller = self.relays.teller(gone.via);
+        let entry = gone.entry();
+        self.note_edges(entry);
         self.overdue.remove(&entry, slot);
         self.tombstones.remove(&entry, slot);
-        self.fingerprint = self.fingerprint.wrapping_sub(entry.hash);
-        self.strata.toggle(entry.hash);
-        self.evictor.removed(&entry);
+        self.count_hash(entry.hash, false);
+        self.relays.removed(entry.via, !entry.is_tombstone());
+        self.evictor.removed(entry);
         if self.own_slot == Some(slot) {
             self.own_slot = None;
         }
@@ -386,7 +406,7 @@ impl Table {
             self.live -= 1;
             self.ring_removed(node);
         }
-        Some(entry)
+        Some(gone)
     }
 
     /// Checks every index against the entries themselves, for tests and fuzzing.
@@ -397,7 +417,7 @@ impl Table {
         assert!(live <= most, "{live} > {most}");
         assert_eq!(live, self.entries().filter(|e| !e.is_tombstone()).count());
         let own = self.own;
-        let others = self.entries.iter().filter(|(_, e)| e.node != own);
+        let others = self.entries.rows().filter(|(_, e)| e.node != own);
         self.tombstones
             .check(others.filter(|(_, e)| e.is_tombstone()));
         let sum = self
@@ -407,8 +427,12 @@ impl Table {
         let mut strata = Strata::default();
         self.entries().for_each(|e| strata.toggle(e.hash));
         assert_eq!(self.strata, strata);
-        assert_eq!(self.next_deadline(), entries().map(Entry::due).min());
-        let overdue = self.entries.iter().filter(|(_, e)| e.overdue);
+        if let Some(due) = entries().map(|e| e.due()).min() {
+            assert!(self.next_deadline().is_some_and(|next| next <= due));
+        }
+        self.relays
+            .check(self.entries().map(|e| (e.via, !e.is_tombstone())));
+        let overdue = self.entries.iter().filter(|(_, e)| e.is_overdue());
         self.overdue
             .check(overdue.map(|(slot, e)| (e.lifetime_s(), slot)));
         self.ring.check(self.live_peers());
@@ -436,13 +460,15 @@ impl Table {
     /// Makes room for `newcomer` in a full table, or refuses it.
     pub(super) fn make_room(
         &mut self,
-        newcomer: &Entry,
+        newcomer: Entry<'_>,
+        by: Option<&NodeId>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
     ) -> bool {
         if self.capacity == 0 {
             return false;
         }
-        self.evictor.activate(&self.entries);
+        let told = |via| self.relays.living_via(via);
+        self.evictor.activate(&self.entries, &told);
         let own = self.own;
         let next = (&self.ring, next_kept(self.capacity));
         let comes_next = |node: &NodeId| next.0.is_among(node, next.1);
@@ -451,9 +477,15 @@ impl Table {
         let lives = !newcomer.is_tombstone();
         let must = is_needed(&newcomer.node) || (lives && comes_next(&newcomer.node));
         let entries = &self.entries;
-        let victim = self.evictor.victim(newcomer, must, entries, &stays);
-        if let Some(entry) = victim.and_then(|slot| self.remove(slot)) {
-            self.evicted = Some(entry);
+        let newcomer = Newcomer {
+            entry: newcomer,
+            told: self.relays.living(by),
+            must,
+        };
+        let told = |via| self.relays.living_via(via);
+        let victim = self.evictor.victim(newcomer, entries, &told, &stays);
+        if let Some(gone) = victim.and_then(|slot| self.remove(slot)) {
+            self.evicted = Some(gone);
         }
         victim.is_some()
     }

@@ -18,6 +18,7 @@ mod down;
 mod edges;
 mod frontier;
 mod full;
+mod slab;
 
 fn node(n: u64) -> NodeId {
     let mut id = [0; 32];
@@ -33,6 +34,11 @@ const FIRST: Sequence = Sequence {
 fn address(n: u64) -> Multiaddr {
     let ip = [10, (n >> 16) as u8, (n >> 8) as u8, n as u8];
     Multiaddr::tcp((ip, 7000).into())
+}
+
+/// Who tells.
+fn relay(n: u32) -> NodeId {
+    node(1 << 40 | u64::from(n))
 }
 
 fn body(n: u64) -> Vec<u8> {
@@ -81,8 +87,13 @@ impl Writer {
             body,
             signature: None,
         };
-        self.table
-            .merge(self.now, record, Via(n as u32 % 7), &|_| false, true)
+        self.table.merge(
+            self.now,
+            record,
+            Some(&relay(n as u32 % 7)),
+            &|_| false,
+            true,
+        )
     }
 }
 
@@ -209,7 +220,7 @@ fn a_century_is_cut_to_what_the_author_said() {
     );
     let left = [1, 2, 3].map(|n| {
         let entry = w.table.lookup(&node(n));
-        entry.map(|e| e.deadline.saturating_since(w.now).as_secs())
+        entry.map(|e| e.deadline().saturating_since(w.now).as_secs())
     });
     let day = 86_400;
     let tombstones = [day, 7 * day].map(|life| Some(life + life / 16));

@@ -7,7 +7,8 @@
 use alloc::collections::BTreeSet;
 
 use crate::limits::caps;
-use crate::table::{Entry, Slot};
+use crate::table::Slot;
+use crate::table::row::Row;
 use crate::time::Instant;
 
 /// Whether it was known alive here, and when it left: the smallest goes first.
@@ -20,9 +21,9 @@ pub(super) struct Tombstones {
 
 /// Every relay takes a little of the life that is left (R2): so the order is that of leaving for
 /// whatever life, and the same at all nodes but for seconds.
-fn worth(entry: &Entry) -> Worth {
-    let left_at = entry.deadline.saturating_sub(entry.lifetime());
-    (entry.was_alive, left_at)
+fn worth(row: &Row) -> Worth {
+    let left_at = row.deadline().saturating_sub(row.lifetime());
+    (row.was_alive(), left_at)
 }
 
 impl Tombstones {
@@ -37,21 +38,21 @@ impl Tombstones {
         self.by_worth.len()
     }
 
-    pub(super) fn insert(&mut self, entry: &Entry, slot: Slot) {
-        self.by_worth.insert((worth(entry), slot));
+    pub(super) fn insert(&mut self, row: &Row, slot: Slot) {
+        self.by_worth.insert((worth(row), slot));
     }
 
-    pub(super) fn remove(&mut self, entry: &Entry, slot: Slot) {
-        self.by_worth.remove(&(worth(entry), slot));
+    pub(super) fn remove(&mut self, row: &Row, slot: Slot) {
+        self.by_worth.remove(&(worth(row), slot));
     }
 
     /// Which of them makes room for this one, if none is left.
-    pub(super) fn makes_room_for(&self, newcomer: &Entry) -> Place {
+    pub(super) fn makes_room_for(&self, newcomer: &Row) -> Place {
         if self.len() < self.room {
             return Place::Free;
         }
         match self.by_worth.first() {
-            Some((least, slot)) if newcomer.was_alive || *least < worth(newcomer) => {
+            Some((least, slot)) if newcomer.was_alive() || *least < worth(newcomer) => {
                 Place::Of(*slot)
             }
             _ => Place::None,
@@ -62,11 +63,11 @@ impl Tombstones {
         self.len() * size_of::<(Worth, Slot)>()
     }
 
-    pub(super) fn check<'a>(&self, all: impl Iterator<Item = (Slot, &'a Entry)>) {
+    pub(super) fn check<'a>(&self, all: impl Iterator<Item = (Slot, &'a Row)>) {
         assert!(self.len() <= self.room);
         assert_eq!(
             self.by_worth,
-            all.map(|(slot, e)| (worth(e), slot)).collect()
+            all.map(|(slot, row)| (worth(row), slot)).collect()
         );
     }
 }
@@ -87,7 +88,7 @@ mod tests {
     use crate::id::NodeId;
     use crate::record::{Sequence, write_body};
     use crate::ring::RingKey;
-    use crate::table::{Merged, Table, Via};
+    use crate::table::{Merged, Table};
     use crate::wire::WireRecord;
     use core::time::Duration;
 
@@ -113,7 +114,7 @@ mod tests {
             body,
             signature: None,
         };
-        let merged = table.merge(at(seconds), record, Via::default(), &|_| false, true);
+        let merged = table.merge(at(seconds), record, None, &|_| false, true);
         table.check();
         merged
     }
@@ -144,7 +145,7 @@ mod tests {
     }
 
     fn is_buried(table: &Table, n: u32) -> bool {
-        table.lookup(&node(n)).is_some_and(Entry::is_tombstone)
+        table.lookup(&node(n)).is_some_and(|e| e.is_tombstone())
     }
 
     /// R55: neither pushes out the other.

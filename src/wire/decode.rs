@@ -237,7 +237,7 @@ fn shows(m: &mut pb::Request) -> Result<Shows, DecodeError> {
     match (m.partial, filter.is_empty(), set) {
         (false, true, None) => Ok(Shows::All),
         (true, true, None) => Ok(Shows::Partial),
-        (false, false, None) => Filter::decode(m.id, &filter)
+        (false, false, None) => Filter::decode(m.id.into(), &filter)
             .map(Shows::Filter)
             .ok_or(DecodeError::Columns("filter")),
         (false, true, Some(set)) => Ok(Shows::Sketch(sketch(set)?)),

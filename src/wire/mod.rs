@@ -35,7 +35,7 @@ pub use columns::{Refusals, RefusalsBuilder};
 pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub(crate) use encode::Encoder;
 pub use encode::encode;
-pub(crate) use filter::Members;
+pub(crate) use filter::Lacked;
 pub use filter::{Filter, Picks};
 pub use kind::Kind;
 pub use message::{

@@ -20,7 +20,7 @@ fn slow(burst: u32) -> Rig {
     )
 }
 
-fn send_requests(rig: &mut Rig, link: LinkId, n: u64) -> Vec<Response> {
+fn send_requests(rig: &mut Rig, link: LinkId, n: u32) -> Vec<Response> {
     rig.take(link);
     for i in 0..n {
         rig.message(link, Message::Request(request(1_000 + i)));
@@ -227,7 +227,7 @@ fn ten_thousand_links_are_answered_or_turned_away() {
             // Says Hello and no more.
             continue;
         }
-        rig.message(link, Message::Request(request(u64::from(n))));
+        rig.message(link, Message::Request(request(n)));
         let sent = rig.take(link);
         let full = sent.iter().any(|m| {
             matches!(m, Message::Goodbye(g) if g.reason == GoodbyeReason::Full

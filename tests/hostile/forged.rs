@@ -133,7 +133,7 @@ fn whoever_wants_everything_gets_one_page() {
     let asked = whole(&mut rig, liar);
     // Each bit is a place; there are far more than the filter has.
     let all = [&[0b0000_0111][..], &[0xff; 4_000]].concat();
-    let (mut response, mut envelope) = (vec![0x09], Vec::new());
+    let (mut response, mut envelope) = (vec![0x0d], Vec::new());
     response.extend(asked.id.get().to_le_bytes());
     bytes_field(5, &all, &mut response);
     bytes_field(3, &response, &mut envelope);
@@ -163,7 +163,7 @@ fn what_is_wanted_is_charged() {
     for _ in 0..2 {
         let asked = whole(&mut rig, liar);
         let all = [&[0b0000_0111][..], &[0xff; 150]].concat();
-        let (mut response, mut envelope) = (vec![0x09], Vec::new());
+        let (mut response, mut envelope) = (vec![0x0d], Vec::new());
         response.extend(asked.id.get().to_le_bytes());
         bytes_field(5, &all, &mut response);
         bytes_field(3, &response, &mut envelope);

@@ -130,7 +130,7 @@ fn a_hop_limit_of_4_billion_is_clamped_to_64() {
     // The node's own requests there first, so that the forwarded one finds the link free.
     rig.pass_answering(2);
     let asker = rig.link(5);
-    let mut content = vec![0x09, 1, 2, 3, 4, 5, 6, 7, 8];
+    let mut content = vec![0x0d, 1, 2, 3, 4];
     varint_field(3, u64::from(u32::MAX), &mut content);
     rig.take(upstream);
     rig.raw(asker, envelope(REQUEST, &content));
@@ -141,7 +141,7 @@ fn a_hop_limit_of_4_billion_is_clamped_to_64() {
 
 fn walk_of(rig: &mut Rig, path: &[peer_exchange::NodeId]) -> Vec<PeerFault> {
     let link = rig.link(2);
-    let mut content = vec![0x09, 1, 2, 3, 4, 5, 6, 7, 8];
+    let mut content = vec![0x0d, 1, 2, 3, 4];
     let flat: Vec<u8> = path.iter().flat_map(|n| *n.as_bytes()).collect();
     bytes_field(13, &flat, &mut content);
     rig.take(link);

@@ -141,7 +141,7 @@ fn a_jump_of_years_and_the_end_of_time_are_survived() {
     let mut rig = rig();
     let link = rig.link(2);
     rig.message(link, push(&[rec(3), rec(4)]));
-    for years in [1, 30, 500] {
+    for years in [1, 30, 135] {
         rig.now = Instant::from_duration(Duration::from_secs(years * 31_556_952));
         rig.input(Input::Wake);
         assert!(!rig.knows(3));
@@ -163,7 +163,7 @@ fn a_transport_that_never_reports_gets_eight_messages_a_link() {
     rig.checks = false;
     for n in 0..300 {
         rig.message(b, rumour(&[rec(1_000 + n)]));
-        rig.message(a, Message::Request(request(u64::from(n))));
+        rig.message(a, Message::Request(request(n)));
         rig.pass(Duration::from_millis(100));
     }
     rig.check();

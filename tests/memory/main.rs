@@ -185,7 +185,7 @@ impl Plain {
     }
 }
 
-/// N7: at most 160 bytes for a record with one IPv4 address, all indexes included.
+/// N7: at most 96 bytes for a record with one IPv4 address, all indexes included.
 fn what_a_record_costs() {
     const RECORDS: u32 = 16_000;
     let mut node = Plain::new(config(|c| {
@@ -201,7 +201,7 @@ fn what_a_record_costs() {
     assert_eq!(node.0.peer_count(), RECORDS as usize);
     let each = (heap() - before) / RECORDS as usize;
     println!("{each} bytes a record");
-    assert!(each <= 160, "{each} bytes a record");
+    assert!(each <= 96, "{each} bytes a record");
     assert!(
         each >= 60,
         "{each} bytes: not what was meant to be measured"
@@ -316,7 +316,7 @@ fn flood(rig: &mut Rig, link: LinkId, n: u32) {
         .map(|k| rec(9_000_000 + n * 200 + k).life(2))
         .collect();
     rig.message(link, rumour(&dying));
-    rig.message(link, Message::Request(request(u64::from(n))));
+    rig.message(link, Message::Request(request(n)));
     rig.message(link, refuse(&[(id(3), seq(5, 5)), (id(4), seq(5, 5))]));
     rig.raw(link, vec![0xff; 60_000]);
 }
@@ -333,7 +333,7 @@ fn a_transport_that_never_reports() {
             let n = 500 + (round * 32 + i as u32) % 900;
             let news = rec(n).version(u64::from(round) + 1);
             rig.message(*link, rumour(&[news]));
-            rig.message(*link, Message::Request(request(u64::from(round))));
+            rig.message(*link, Message::Request(request(round)));
         }
         rig.sent.clear();
         rig.events.clear();

@@ -48,7 +48,7 @@ fn state(fingerprint: u64, own: Sequence, body: &[u8]) -> u64 {
     hasher.finish()
 }
 
-fn brief(id: u64, state: u64) -> Request {
+fn brief(id: u32, state: u64) -> Request {
     Request {
         state: Some(state),
         hop_limit: 0,
@@ -72,7 +72,7 @@ fn at_rest_an_exchange_is_24_bytes_each_way() {
     let body = body(rig.node.addresses());
     assert_eq!(asked.state, Some(state(rig.node.fingerprint(), own, &body)));
     assert!(len(Message::Request(asked)) <= MOST);
-    assert!(len(Message::Request(brief(u64::MAX, u64::MAX))) <= MOST);
+    assert!(len(Message::Request(brief(u32::MAX, u64::MAX))) <= MOST);
 
     let (mut rig, link) = answerer();
     let state = state(rig.node.fingerprint(), seq(1, 0), &body_of(5));

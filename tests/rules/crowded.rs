@@ -37,7 +37,7 @@ fn crowded() -> (Rig, Vec<LinkId>) {
 }
 
 /// A request of a node that knows as many others.
-fn full_asker(id: u64) -> Request {
+fn full_asker(id: u32) -> Request {
     Request {
         count: 500,
         shows: Shows::Partial,

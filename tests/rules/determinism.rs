@@ -30,7 +30,7 @@ fn run(seed: [u8; 32]) -> Vec<String> {
             },
             4 | 5 => Input::Message {
                 link,
-                bytes: wire::encode(Message::Request(request(step))),
+                bytes: wire::encode(Message::Request(request(step as u32))),
             },
             6 => Input::Discover,
             _ => Input::Wake,

@@ -60,7 +60,7 @@ fn a_table_that_differs_by_little_is_sketched() {
     }
 }
 
-fn brief(id: u64) -> Request {
+fn brief(id: u32) -> Request {
     Request {
         state: Some(1),
         ..request(id)
@@ -100,8 +100,8 @@ fn garbage() -> Vec<u8> {
 }
 
 /// A request with a sketch of so many parts.
-fn sketched(id: u64, parts: u64, sums: &[u8]) -> Bytes {
-    let (mut sketch, mut request, mut envelope) = (Vec::new(), vec![0x09], Vec::new());
+fn sketched(id: u32, parts: u64, sums: &[u8]) -> Bytes {
+    let (mut sketch, mut request, mut envelope) = (Vec::new(), vec![0x0d], Vec::new());
     varint_field(1, parts, &mut sketch);
     bytes_field(2, sums, &mut sketch);
     request.extend(id.to_le_bytes());

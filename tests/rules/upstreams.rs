@@ -143,7 +143,7 @@ fn config_of_a_relay() -> Config {
 
 /// Sends a request with this ID, and says how often it was forwarded. The upstream answers at
 /// once, and knows nothing either.
-fn forwards(rig: &mut Rig, asker: LinkId, upstream: LinkId, id: u64) -> usize {
+fn forwards(rig: &mut Rig, asker: LinkId, upstream: LinkId, id: u32) -> usize {
     rig.take(upstream);
     rig.message(asker, Message::Request(request(id)));
     let sent = rig.take(upstream);
@@ -173,7 +173,7 @@ fn a_full_memory_of_walks_forwards_nothing() {
     rig.checks = false;
     let asker = rig.link(2);
     rig.pass_answering(2);
-    let most = caps::SEEN_WALKS as u64;
+    let most = caps::SEEN_WALKS as u32;
     let forwarded: usize = (0..most + 50)
         .map(|id| forwards(&mut rig, asker, upstream, 1_000 + id))
         .sum();

@@ -48,8 +48,9 @@ fn a_restored_peer_says_so() {
     assert_eq!(peer(&rig, 3).first_seen, Instant::from_millis(77_000));
 }
 
+/// However long ago it was there, and however many have come since.
 #[test]
-fn a_teller_that_nobody_remembers_is_forgotten() {
+fn who_has_told_is_known_as_long_as_what_it_told() {
     let mut rig = Rig::new(1, config(|_| {}));
     rig.checks = false;
     let link = rig.link(2);
@@ -66,7 +67,7 @@ fn a_teller_that_nobody_remembers_is_forgotten() {
             orderly: true,
         });
     }
-    assert_eq!(peer(&rig, 3).learned_from, LearnedFrom::Forgotten);
+    assert_eq!(peer(&rig, 3).learned_from, LearnedFrom::Relay(id(2)));
 }
 
 #[test]

@@ -211,7 +211,7 @@ pub(crate) fn rumour_of(records: Records) -> Message {
     })
 }
 
-pub(crate) fn request(number: u64) -> Request {
+pub(crate) fn request(number: u32) -> Request {
     Request {
         hop_limit: 16,
         own: (seq(1, 0), 0),
@@ -219,7 +219,7 @@ pub(crate) fn request(number: u64) -> Request {
     }
 }
 
-pub(crate) fn response(number: u64) -> Response {
+pub(crate) fn response(number: u32) -> Response {
     Response::to(RequestId::new(number))
 }
 

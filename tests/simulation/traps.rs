@@ -98,7 +98,7 @@ impl Bench {
     }
 
     /// The request that it has just sent.
-    fn asks(&self) -> Option<u64> {
+    fn asks(&self) -> Option<u32> {
         self.said.iter().find_map(|(_, m)| match m {
             Message::Request(r) => Some(r.id.get()),
             _ => None,

@@ -292,7 +292,7 @@ pub(crate) fn hello_seeing(epoch: u32, seen: Option<SocketAddr>) -> Message {
 }
 
 /// A request that shows an empty table and no record of its own.
-pub(crate) fn request(id: u64) -> Request {
+pub(crate) fn request(id: u32) -> Request {
     Request {
         hop_limit: 16,
         ..Request::new(RequestId::new(id))
@@ -300,10 +300,10 @@ pub(crate) fn request(id: u64) -> Request {
 }
 
 /// The filter of a table with these records under this request's salt, as proto/README.md has it.
-pub(crate) fn filter<'a>(id: u64, records: impl IntoIterator<Item = &'a Rec>) -> Shows {
-    let mixed = records.into_iter().map(|r| mix(record_hash(r), id));
+pub(crate) fn filter<'a>(id: u32, records: impl IntoIterator<Item = &'a Rec>) -> Shows {
+    let mixed = records.into_iter().map(|r| mix(record_hash(r), id.into()));
     let mixed: Vec<u64> = mixed.collect();
-    let end = (mixed.len() as u128) << 10;
+    let end = (mixed.len() as u128) << 12;
     let mut values: Vec<u64> = mixed
         .iter()
         .map(|m| ((u128::from(*m) * end) >> 64) as u64)
@@ -319,8 +319,8 @@ pub(crate) fn filter<'a>(id: u64, records: impl IntoIterator<Item = &'a Rec>) ->
     let mut last = 0;
     for value in values {
         let distance = value - last;
-        bits += &"0".repeat((distance >> 10) as usize);
-        bits += &format!("1{:010b}", distance & 0x3ff);
+        bits += &"0".repeat((distance >> 12) as usize);
+        bits += &format!("1{:012b}", distance & 0xfff);
         last = value;
     }
     while bits.len() % 8 != 0 {
@@ -329,7 +329,7 @@ pub(crate) fn filter<'a>(id: u64, records: impl IntoIterator<Item = &'a Rec>) ->
     let bytes: Vec<u8> = (0..bits.len() / 8)
         .map(|i| u8::from_str_radix(&bits[8 * i..8 * i + 8], 2).unwrap())
         .collect();
-    let (mut request, mut envelope) = (vec![0x09], Vec::new());
+    let (mut request, mut envelope) = (vec![0x0d], Vec::new());
     request.extend(id.to_le_bytes());
     bytes_field(7, &bytes, &mut request);
     bytes_field(2, &request, &mut envelope);

@@ -15,7 +15,7 @@ use crate::support::rig::{SEED, identity};
 
 const GOLDEN: &str = include_str!("golden.txt");
 const EPOCH: u32 = 0xfedc_ba98;
-const WALK: RequestId = RequestId::new(0x1122_3344_5566_7788);
+const WALK: RequestId = RequestId::new(0x1122_3344);
 
 pub(crate) fn golden(name: &str) -> Bytes {
     let line = |l: &&str| l.split(' ').next() == Some(name);

@@ -247,14 +247,20 @@ fn a_table_is_shown_in_one_way() {
 fn a_filter_is_whole() {
     let bad = Some(DecodeError::Columns("filter"));
     let filter = |bytes: &[u8]| error(REQUEST, &with(7, bytes));
-    // One record, at 5: slice 0, one bit of a count, 1, no multiples, 5; filled up with zeros.
-    let whole = [0b0000_0000, 0b0111_0000, 0b0001_0100];
+    // One record, at 5: slice 0, one bit of a count, 1, no multiples, 5.
+    let whole = [0b0000_0000, 0b0111_0000, 0b0000_0101];
     assert_eq!(filter(&whole), None);
     assert_eq!(filter(&whole[..2]), bad);
     assert_eq!(filter(&[&whole[..], &[0]].concat()), bad);
-    assert_eq!(filter(&[0, 0b0111_0000, 0b0001_0101]), bad, "not filled up");
-    // 1,024 and more are beyond one record's.
-    assert_eq!(filter(&[0, 0b0110_1000, 0b0000_1010, 0]), bad);
+    // Another one after that; filled up with zeros.
+    let two = [0, 0b1010_1000, 0b0000_0010, 0b1100_0000, 0b0000_0100];
+    assert_eq!(filter(&two), None);
+    let last = two[4] | 1;
+    assert_eq!(filter(&[&two[..4], &[last]].concat()), bad, "not filled up");
+    // One record, but its number in two bits.
+    assert_eq!(filter(&[0, 0b1001_1000, 0b0000_0010, 0b1000_0000]), bad);
+    // 4,096 and more are beyond one record's.
+    assert_eq!(filter(&[0, 0b0110_1000, 0b0000_0010, 0b1000_0000]), bad);
     let many = [&[0b0000_0111, 0b1111_1111, 0xff][..], &[0xff; 60_000]].concat();
     assert_eq!(filter(&many), bad);
 }

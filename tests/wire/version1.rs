@@ -7,7 +7,7 @@ use crate::page1::{self, Record};
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Value<'a> {
     Varint(u64),
-    Fixed64(u64),
+    Fixed32(u32),
     Bytes(&'a [u8]),
 }
 
@@ -49,11 +49,11 @@ impl<'a> Fields<'a> {
             let key = varint(&mut bytes)?;
             let value = match key & 7 {
                 0 => Value::Varint(varint(&mut bytes)?),
-                1 => Value::Fixed64(u64::from_le_bytes(take(&mut bytes, 8)?.try_into().ok()?)),
-                5 => {
-                    take(&mut bytes, 4)?;
+                1 => {
+                    take(&mut bytes, 8)?;
                     continue;
                 }
+                5 => Value::Fixed32(u32::from_le_bytes(take(&mut bytes, 4)?.try_into().ok()?)),
                 2 => {
                     let length = usize::try_from(varint(&mut bytes)?).ok()?;
                     Value::Bytes(take(&mut bytes, length)?)
@@ -102,11 +102,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(crate) fn fixed64(&self, number: u64) -> u64 {
+    pub(crate) fn fixed32(&self, number: u64) -> u32 {
         match self.last(number) {
-            Some(Value::Fixed64(value)) => value,
+            Some(Value::Fixed32(value)) => value,
             None => 0,
-            other => panic!("field {number} has not 64 bits: {other:?}"),
+            other => panic!("field {number} has not 32 bits: {other:?}"),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::rng;
 use crate::sketch::{Plan, Strata};
 use crate::table::{Differences, Entry, Slot};
 use crate::wire::{
-    Filter, Picks, Records, Refusals, RefusalsBuilder, Request, Response, Shows, Walk,
+    Filter, Lacked, Picks, Records, Refusals, RefusalsBuilder, Request, Response, Shows, Walk,
 };
 
 /// A table of so many records is shown whole: a filter would not be much shorter.
@@ -80,7 +80,7 @@ impl Base {
 
     /// How the own table is shown.
     fn shows(&self, id: RequestId, form: Form) -> Shows {
-        let (table, salt) = (&self.table, id.get());
+        let (table, salt) = (&self.table, id.salt());
         if table.is_crowded() {
             return Shows::Partial;
         }
@@ -137,19 +137,19 @@ impl Base {
 /// Answers.
 impl Base {
     /// What the asker lacks, and what this node does, as far as the request tells. `wants`: the latter
-    /// matters.
+    /// matters. Returned is what the asker has that is not here, where it shows that in a filter.
     pub(crate) fn tell_differences(
         &mut self,
         request: &Request,
         node: &NodeId,
         wants: bool,
         response: &mut Response,
-    ) {
+    ) -> Option<Lacked> {
         let differences = match &request.shows {
             Shows::Partial => {
                 let some = self.table.some(&mut self.cx.choices);
                 response.nodes = self.table.nodes(&some);
-                return;
+                return None;
             }
             Shows::All => {
                 let mut only_ours = self.table.all_but(&request.records);
@@ -165,7 +165,7 @@ impl Base {
                 }
             }
             Shows::Filter(filter) => self.table.filtered(filter),
-            Shows::Sketch(sketch) => self.table.differences(request.id.get(), sketch),
+            Shows::Sketch(sketch) => self.table.differences(request.id.salt(), sketch),
         };
         let Differences {
             mut only_ours,
@@ -182,9 +182,14 @@ impl Base {
             .page(self.cx.now, &only_ours, Some(node), PAGE_BYTES);
         response.records = records;
         response.cut = !complete || covered < only_ours.len();
+        let lacked = match &request.shows {
+            Shows::Filter(filter) => Some(filter.lacked(&missing)),
+            _ => None,
+        };
         if wants && !response.partial {
             response.wants = missing;
         }
+        lacked
     }
 
     /// What of the own table was wanted in the answer to a request that has shown it so.
@@ -195,7 +200,7 @@ impl Base {
         match shown {
             Shows::All | Shows::Partial => Vec::new(),
             Shows::Filter(filter) => self.table.in_filter(filter, wants),
-            Shows::Sketch(sketch) => self.table.in_sketch(id.get(), sketch.parts(), wants),
+            Shows::Sketch(sketch) => self.table.in_sketch(id.salt(), sketch.parts(), wants),
         }
     }
 
@@ -254,7 +259,7 @@ impl Base {
 
     /// Whether this record is one that its node has signed meanwhile: of its last life, or from a
     /// relay that does not sign. The next version brings the signature (R50).
-    pub(crate) fn lacks_signature(&self, entry: &Entry) -> bool {
+    pub(crate) fn lacks_signature(&self, entry: Entry<'_>) -> bool {
         let signs = |node| self.links.link_of(node).is_some_and(LinkState::signs);
         !self.sealer.is_off() && !entry.is_signed() && signs(&entry.node)
     }

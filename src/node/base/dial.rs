@@ -189,13 +189,13 @@ impl Base {
     }
 
     /// Keeps the addresses of a peer that is gone from the table (R28).
-    pub(crate) fn add_hint(&mut self, entry: &Entry) {
+    pub(crate) fn add_hint(&mut self, entry: Entry<'_>) {
         let (addresses, worth) = self.hint_of(entry, false);
         self.keep_hint(entry.node, addresses, worth);
     }
 
     /// Where this node is looked for once it is gone, and what that is worth.
-    pub(crate) fn hint_of(&self, entry: &Entry, down: bool) -> (Vec<Multiaddr>, Worth) {
+    pub(crate) fn hint_of(&self, entry: Entry<'_>, down: bool) -> (Vec<Multiaddr>, Worth) {
         let node = &entry.node;
         let addresses = self.hint_addresses(node, entry.addresses(self.cx.config.local));
         let worth = Worth {

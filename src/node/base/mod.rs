@@ -121,7 +121,7 @@ impl Base {
             self.cx.stats.records_expired += 1;
             if !entry.is_tombstone() {
                 self.cx.event(Event::PeerExpired { node: entry.node });
-                self.add_hint(&entry);
+                self.add_hint(entry.entry());
             }
         }
         overdue
@@ -136,7 +136,7 @@ impl Base {
         self.cx.event(Event::PeerEvicted { node: entry.node });
         // Where a table is full, most come and go within moments.
         if self.cx.now.saturating_since(entry.first_seen()) >= HELD {
-            self.add_hint(&entry);
+            self.add_hint(entry.entry());
         }
     }
 }

@@ -33,6 +33,11 @@ impl Base {
         if self.table.len() <= caps::TOLD_TO_ALL {
             note_all(link, message.records());
         }
+        // It need not go along with a request any more.
+        let own = self.cx.id;
+        if !link.is_introduced() && message.records().any(|r| r.node == own) {
+            link.introduce();
+        }
         let bytes = self.cx.encoder.encode(message);
         debug_assert!(
             bytes.len() <= contract::MESSAGE_BYTES,

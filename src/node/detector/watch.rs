@@ -21,8 +21,9 @@ impl Detector {
         // While a table fills, other nodes come next with each answer. Of few each counts at once.
         // [Of two that had met and were cut off in the same second, neither had watched the other,
         // and who hears nobody accuses nobody (R34): they held each other for alive.]
-        let fills = base.pace.fills(&base.cx) && base.table.others() > RANKS.len();
-        if self.looked_at != Some(changes) && (!fills || now >= self.look_from) {
+        let fills = base.pace.fills(&base.cx);
+        let many = base.table.others() > RANKS.len();
+        if self.looked_at != Some(changes) && (!fills || !many || now >= self.look_from) {
             self.looked_at = Some(changes);
             self.look_from = now + LOOK;
             self.watch(base, times);

@@ -126,7 +126,7 @@ impl Exchange {
         entry.is_some_and(|e| self.is_partner(base, e))
     }
 
-    fn is_partner(&self, base: &Base, entry: &Entry) -> bool {
+    fn is_partner(&self, base: &Base, entry: Entry<'_>) -> bool {
         let node = &entry.node;
         *node != base.cx.id
             && !entry.is_tombstone()
@@ -166,6 +166,6 @@ fn reach(base: &Base, node: NodeId) -> Pick {
     base.links.of(&node).map_or(Pick::Dial(node), Pick::Link)
 }
 
-fn has_usable_address(entry: &Entry, local: bool) -> bool {
+fn has_usable_address(entry: Entry<'_>, local: bool) -> bool {
     record::addresses(entry.body()).any(|a| addr::is_usable(a, local))
 }

@@ -13,7 +13,7 @@ use crate::node::state::links::Class;
 use crate::node::timers::Timer;
 use crate::table::Slot;
 use crate::time::Instant;
-use crate::wire::Filter;
+use crate::wire::Lacked;
 
 /// Round trips within which a second asker makes a hub: two hops.
 const HUB_TRIPS: u32 = 1;
@@ -49,15 +49,15 @@ impl Exchange {
         &mut self,
         base: &Base,
         asker: (LinkId, RequestId),
-        shown: Option<&Filter>,
+        has: Option<Lacked>,
         forwarded: bool,
     ) -> bool {
         let until = base.cx.now + (base.round_trip() * TOLD_TRIPS).max(TOLD_LEAST);
         if is_seed(base) && !base.is_quiet() {
-            self.late.add(asker, Why::Hub, shown, until);
+            self.late.add(asker, Why::Hub, has, until);
             self.late.is_hub()
         } else if forwarded || base.named.waits() || !self.round.is_idle() {
-            self.late.add(asker, Why::Asking, shown, until);
+            self.late.add(asker, Why::Asking, has, until);
             true
         } else {
             false

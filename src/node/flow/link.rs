@@ -126,7 +126,6 @@ impl Node {
             node,
             remote,
             dialled: is_dialled,
-            via: base.cx.via(&node),
             round_trip: base.peers.round_trip_of(&node).or(took),
             over_cap: crowded,
             replaces: is_afresh && base.links.is_linked(&node),

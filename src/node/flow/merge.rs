@@ -91,7 +91,7 @@ impl Node {
         records: &Records,
         origin: Origin,
     ) -> Taken {
-        let Some((teller, via)) = self.base.links.get(link).map(|l| (l.node(), l.via())) else {
+        let Some(teller) = self.base.links.get(link).map(|l| l.node()) else {
             return Taken::default();
         };
         let quiet = self.base.is_quiet();
@@ -115,11 +115,11 @@ impl Node {
                 continue;
             }
             let crowded = self.base.table.is_crowded();
-            let mut merged = self.base.merge_record(record, via, proven);
+            let mut merged = self.base.merge_record(record, Some(&teller), proven);
             if merged == Merged::Unproven && unsigned {
                 // Here signatures are carried for those who check them, and mean nothing.
                 self.base.table.strip_signature(&record.node);
-                merged = self.base.merge_record(record, via, proven);
+                merged = self.base.merge_record(record, Some(&teller), proven);
             }
             if merged == Merged::Full && !proven {
                 self.base.cx.stats.records_evicted += 1;

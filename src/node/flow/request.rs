@@ -174,7 +174,7 @@ impl Node {
         let mut response = Response::to(request);
         let asker = base.table.lookup(&node);
         let ours = asker
-            .filter(|e| !base.lacks_signature(e))
+            .filter(|e| !base.lacks_signature(*e))
             .map(|e| base.state_with(e.sequence(), rng::body_check(e.body())));
         response.same = ours == Some(state);
         if response.same {
@@ -202,13 +202,9 @@ impl Node {
             .wanted_until
             .is_some_and(|until| until > base.cx.now);
         let wants = (exchange.round.is_idle() && !expects) || base.table.len() <= WANTS_BELOW;
-        base.tell_differences(request, &node, wants, &mut response);
-        let shown = match &request.shows {
-            Shows::Filter(filter) => Some(filter),
-            _ => None,
-        };
+        let has = base.tell_differences(request, &node, wants, &mut response);
         if !response.cut && request.shows != Shows::Partial {
-            response.later = exchange.tell_later(base, (id, request.id), shown, forwarded);
+            response.later = exchange.tell_later(base, (id, request.id), has, forwarded);
         }
         let (own, check) = shown_of_its_own(request, &node);
         response.refusals = base.refusals_about(&node, own, check);

@@ -21,7 +21,7 @@ impl Node {
         for entry in base.table.lose(lost, base.cx.now) {
             base.cx.stats.records_expired += 1;
             base.cx.event(Event::PeerExpired { node: entry.node });
-            base.add_hint(&entry);
+            base.add_hint(entry.entry());
             self.detector.forget(&entry.node);
         }
         let base = &mut self.base;

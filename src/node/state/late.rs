@@ -14,7 +14,7 @@ use crate::id::{LinkId, RequestId};
 use crate::limits::caps;
 use crate::table::Slot;
 use crate::time::Instant;
-use crate::wire::{Filter, Members};
+use crate::wire::Lacked;
 
 /// A node is a hub for so long at most.
 const HUB: Duration = Duration::from_secs(10);
@@ -32,8 +32,8 @@ struct Asker {
     link: LinkId,
     request: RequestId,
     why: Why,
-    /// What it has shown, where that is not too much to keep.
-    shown: Option<Filter>,
+    /// What it has that was not here when it asked, where that is not too much to keep.
+    has: Option<Lacked>,
     /// The first of what was learned that it has not been told.
     from: u64,
     until: Instant,
@@ -52,7 +52,7 @@ pub(crate) struct Late {
     /// What was learned while somebody waits, and the number of the first.
     learned: VecDeque<Slot>,
     first: u64,
-    shown_bytes: usize,
+    bytes: usize,
     /// When the first and the last of those have come with news of their own that have come one soon
     /// after the other, and whether these are several.
     came: Option<(Instant, Instant)>,
@@ -104,21 +104,21 @@ impl Late {
         &mut self,
         (link, request): (LinkId, RequestId),
         why: Why,
-        shown: Option<&Filter>,
+        has: Option<Lacked>,
         until: Instant,
     ) {
         self.forget(link);
         if self.askers.len() >= caps::LATE {
             return;
         }
-        let room = caps::LATE_BYTES - self.shown_bytes;
-        let shown = shown.filter(|f| bytes(f) <= room).cloned();
-        self.shown_bytes += shown.as_ref().map_or(0, bytes);
+        let room = caps::LATE_BYTES - self.bytes;
+        let has = has.filter(|has| has.bytes() <= room);
+        self.bytes += has.as_ref().map_or(0, Lacked::bytes);
         self.askers.push_back(Asker {
             link,
             request,
             why,
-            shown,
+            has,
             from: self.first + self.learned.len() as u64,
             until,
         });
@@ -138,8 +138,7 @@ impl Late {
         for asker in self.askers.iter_mut().filter(|a| a.why == why) {
             let known = asker.from.max(self.first) - self.first;
             let news = self.learned.iter().skip(known as usize).copied();
-            let mut members = asker.shown.as_ref().map(Members::of);
-            let has = |hash| members.as_mut().is_some_and(|m| m.has(hash));
+            let has = |hash| asker.has.as_ref().is_some_and(|has| has.has(hash));
             let slots = unknown(news, &hash, has);
             asker.from = end;
             if !slots.is_empty() {
@@ -170,7 +169,7 @@ impl Late {
     pub(crate) fn forget(&mut self, link: LinkId) {
         let at = self.askers.iter().position(|a| a.link == link);
         if let Some(asker) = at.and_then(|at| self.askers.remove(at)) {
-            self.shown_bytes -= asker.shown.as_ref().map_or(0, bytes);
+            self.bytes -= asker.has.as_ref().map_or(0, Lacked::bytes);
         }
     }
 
@@ -202,20 +201,15 @@ impl Late {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.shown_bytes
+        self.bytes
     }
-}
-
-/// Bytes that a filter takes here.
-fn bytes(filter: &Filter) -> usize {
-    size_of::<u32>() * filter.len()
 }
 
 /// Of these slots those that are still taken and that the other end does not have, each once.
 fn unknown(
     slots: impl Iterator<Item = Slot>,
     hash: impl Fn(Slot) -> Option<u64>,
-    mut has: impl FnMut(u64) -> bool,
+    has: impl Fn(u64) -> bool,
 ) -> Vec<Slot> {
     let mut unknown: Vec<_> = slots
         .filter(|slot| hash(*slot).is_some_and(|hash| !has(hash)))
@@ -229,6 +223,7 @@ fn unknown(
 mod tests {
     use super::*;
     use crate::node::testing::at;
+    use crate::wire::{Filter, Picks};
 
     const REQUEST: RequestId = RequestId::new(7);
     const SECOND: Duration = Duration::from_secs(1);
@@ -240,7 +235,8 @@ mod tests {
     fn ask(late: &mut Late, link: u64, why: Why, shown: &[Slot]) {
         let hashes = shown.iter().filter_map(|slot| hash(*slot));
         let filter = Filter::of(1, shown.len(), hashes);
-        late.add((LinkId::new(link), REQUEST), why, Some(&filter), at(100));
+        let has = filter.lacked(&Picks::of((0..shown.len() as u32).collect()));
+        late.add((LinkId::new(link), REQUEST), why, Some(has), at(100));
     }
 
     fn told(late: &mut Late, why: Why) -> Vec<(u64, Vec<Slot>)> {

@@ -1,6 +1,5 @@
 //! The views: each is of the node as it stood at its last input.
 
-use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use crate::addr::{Multiaddr, Protocol};
@@ -17,22 +16,22 @@ use crate::node::view::types::{
 use crate::record::{self, Sequence};
 use crate::seal::Accuser;
 use crate::stats::Stats;
-use crate::table::{Down, Entry, Via, Way};
+use crate::table::{Down, Entry, Teller, Way};
 use crate::time::Instant;
 
 /// A peer that is remembered.
 #[derive(Clone, Copy)]
 enum Known<'a> {
     /// In the table: it is live, or has left.
-    In(&'a Entry),
+    In(Entry<'a>),
     Down(&'a Down),
 }
 
 impl<'a> Known<'a> {
-    fn entry(self) -> &'a Entry {
+    fn entry(self) -> Entry<'a> {
         match self {
             Self::In(entry) => entry,
-            Self::Down(down) => &down.entry,
+            Self::Down(down) => down.last.entry(),
         }
     }
 
@@ -118,8 +117,7 @@ impl Node {
         &'a self,
         known: impl Iterator<Item = Known<'a>> + 'a,
     ) -> impl Iterator<Item = PeerView> + 'a {
-        let tellers: BTreeMap<Via, NodeId> = self.tellers().collect();
-        known.map(move |known| self.peer_view(known, |via| tellers.get(&via).copied()))
+        known.map(|known| self.peer_view(known))
     }
 
     /// What is known of this peer, if it is live.
@@ -135,9 +133,7 @@ impl Node {
             Some(down) => Known::Down(down),
             None => Known::In(self.base.table.lookup(node)?),
         };
-        let teller = |via| self.tellers().find(|(v, _)| *v == via);
-        let teller = |via| teller(via).map(|(_, node)| node);
-        (*node != self.id()).then(|| self.peer_view(known, teller))
+        (*node != self.id()).then(|| self.peer_view(known))
     }
 
     /// Whether this node hears nobody (R34).
@@ -152,26 +148,20 @@ impl Node {
         self.base.blocked.reported()
     }
 
-    /// Those who may have told something, as far as they are remembered. An entry has no room for
-    /// more than their mark.
-    fn tellers(&self) -> impl Iterator<Item = (Via, NodeId)> + '_ {
-        let links = self.base.links.iter();
-        let linked = links.map(|(_, link)| (link.via(), link.node()));
-        let gone = self.base.peers.nodes();
-        linked.chain(gone.map(|node| (self.base.cx.via(node), *node)))
-    }
-
-    fn learned_from(&self, entry: &Entry, teller: impl Fn(Via) -> Option<NodeId>) -> LearnedFrom {
-        if entry.via == Via::default() {
-            LearnedFrom::Snapshot
-        } else if entry.via == self.base.cx.via(&entry.node) {
-            LearnedFrom::Itself
-        } else {
-            teller(entry.via).map_or(LearnedFrom::Forgotten, LearnedFrom::Relay)
+    fn learned_from(&self, known: Known<'_>) -> LearnedFrom {
+        let teller = match known {
+            Known::In(entry) => self.base.table.teller(entry),
+            Known::Down(down) => down.last.teller(),
+        };
+        match teller {
+            Teller::Nobody => LearnedFrom::Snapshot,
+            Teller::Node(node) if node == known.entry().node => LearnedFrom::Itself,
+            Teller::Node(node) => LearnedFrom::Relay(node),
+            Teller::Forgotten => LearnedFrom::Forgotten,
         }
     }
 
-    fn peer_view(&self, known: Known<'_>, teller: impl Fn(Via) -> Option<NodeId>) -> PeerView {
+    fn peer_view(&self, known: Known<'_>) -> PeerView {
         let entry = known.entry();
         let mut addresses = entry.addresses(self.config().local);
         addresses.retain(|a| self.config().allows(&entry.node, a));
@@ -187,12 +177,12 @@ impl Node {
             metadata: record::metadata(entry.body()).to_vec(),
             first_seen: entry.first_seen(),
             signed: entry.is_signed(),
-            learned_from: self.learned_from(entry, teller),
-            lifetime_left: entry.deadline.saturating_since(self.now()),
+            learned_from: self.learned_from(known),
+            lifetime_left: entry.deadline().saturating_since(self.now()),
             lifetime: entry.lifetime(),
             reachable: entry.is_reachable(),
             linked,
-            link_lost: !linked && entry.way == Way::LinkLost,
+            link_lost: !linked && entry.way() == Way::LinkLost,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::node::base::Base;
 use crate::node::state::hints::Kept;
 use crate::record::{BodyInfo, Sequence, check_body, usable_addresses, write_body};
 use crate::rng;
-use crate::table::{Merged, Via, certificate_life};
+use crate::table::{Merged, certificate_life};
 use crate::time::Instant;
 use crate::wire::{RecordsBuilder, RefusalsBuilder, SavedDown, Snapshot, WireRecord};
 
@@ -102,7 +102,7 @@ impl Node {
         }
         let mut downs = Vec::new();
         for down in base.table.downs() {
-            let (node, left) = (down.entry.node, down.until().saturating_since(now));
+            let (node, left) = (down.last.node, down.until().saturating_since(now));
             if left.is_zero() {
                 let life = certificate_life(contract::DEFAULT_LIFETIME);
                 dead.push(&node, down.at, life);
@@ -112,7 +112,7 @@ impl Node {
                 node,
                 at: down.at,
                 remaining_s: left.as_secs() as u32,
-                body: Bytes::copy_from_slice(down.entry.body()),
+                body: Bytes::copy_from_slice(down.last.entry().body()),
                 accused_by: down.by.clone(),
             });
         }
@@ -270,7 +270,7 @@ impl Base {
         };
         let merged = self
             .table
-            .merge(self.cx.now, record, Via::default(), &|_| false, true);
+            .merge(self.cx.now, record, None, &|_| false, true);
         self.report_evicted();
         if let Merged::New(slot) = merged {
             if self.table.get(slot).is_some_and(|e| !e.is_tombstone()) {

@@ -25,7 +25,11 @@ fn what_is_down_comes_back_by_a_higher_sequence_alone() {
     assert!(w.table.take_down(&node(2), sequence(1, 0), &[by(3)], w.now));
     let down = w.table.down(&node(2)).expect("it is down");
     assert_eq!((down.since, &down.by[..]), (w.now, &[by(3)][..]));
-    assert_eq!(down.entry.body(), body(2), "what it said is still there");
+    assert_eq!(
+        down.last.entry().body(),
+        body(2),
+        "what it said is still there"
+    );
     w.table.check();
     assert_eq!((w.table.live(), w.table.down_count()), (live - 1, 1));
     assert_ne!(w.table.fingerprint(), before);
@@ -39,7 +43,8 @@ fn what_is_down_comes_back_by_a_higher_sequence_alone() {
             body: &body,
             signature: None,
         };
-        w.table.merge(w.now, record, Via(1), &|_| false, true)
+        w.table
+            .merge(w.now, record, Some(&relay(1)), &|_| false, true)
     };
     assert_eq!(put(sequence(1, 0)), Merged::Down);
     assert!(matches!(put(sequence(1, 1)), Merged::New(_)));

@@ -108,11 +108,11 @@ mod bites {
     use crate::forge::{Stage, bites, request, response, silent};
     use peer_exchange::wire::Message;
 
-    fn ask(number: u64) -> Message {
+    fn ask(number: u32) -> Message {
         Message::Request(request(number))
     }
 
-    fn answer(number: u64) -> Message {
+    fn answer(number: u32) -> Message {
         Message::Response(response(number))
     }
 

@@ -82,7 +82,7 @@ mod bites {
     use peer_exchange::RequestId;
     use peer_exchange::wire::{Message, Records, Update};
 
-    fn told(number: u64, records: Records) -> Message {
+    fn told(number: u32, records: Records) -> Message {
         Message::Update(Update {
             request: Some(RequestId::new(number)),
             records,

@@ -8,7 +8,6 @@ use core::time::Duration;
 use crate::id::{NodeId, RequestId};
 use crate::limits::caps;
 use crate::ring::Position;
-use crate::table::Via;
 use crate::time::{self, Instant};
 use crate::wire::{self, Hello, Shows};
 
@@ -39,7 +38,6 @@ pub(crate) struct NewLink {
     pub(crate) remote: Option<SocketAddr>,
     /// This node has dialled it.
     pub(crate) dialled: bool,
-    pub(crate) via: Via,
     /// What is known of its round-trip time.
     pub(crate) round_trip: Option<Duration>,
     /// Beyond the cap: it is answered once, then goodbye.
@@ -101,7 +99,6 @@ pub(crate) struct LinkState {
     heard_at: Instant,
     /// It has said more than Hello.
     spoken: bool,
-    via: Via,
     in_flight: u8,
     /// The peer's epoch, once its Hello has come.
     epoch: Option<u32>,
@@ -119,7 +116,7 @@ pub(crate) struct LinkState {
     /// The first records that both ends know of each other, as halves of their hashes (R42).
     common: ([u32; caps::TOLD_TO_ALL], u8),
     outstanding: Option<Outstanding>,
-    /// Half of the IDs of finished requests, the latest first, and how many there are.
+    /// The IDs of finished requests, the latest first, and how many there are.
     recent: ([u32; caps::RECENT_REQUESTS], u8),
     backlog: Option<Box<Backlog>>,
     round_trip: Option<Duration>,
@@ -152,7 +149,6 @@ impl LinkState {
             used_at: now,
             heard_at: now,
             spoken: false,
-            via: new.via,
             in_flight: 0,
             epoch: None,
             signs: false,
@@ -230,8 +226,8 @@ impl LinkState {
         self.spoken
     }
 
-    pub(crate) fn via(&self) -> Via {
-        self.via
+    pub(crate) fn is_introduced(&self) -> bool {
+        self.introduced
     }
 
     pub(crate) fn is_over_cap(&self) -> bool {
@@ -423,13 +419,13 @@ impl LinkState {
     pub(crate) fn finish(&mut self, id: RequestId) {
         let (ids, n) = &mut self.recent;
         ids.rotate_right(1);
-        ids[0] = id.get() as u32;
+        ids[0] = id.get();
         *n = (*n + 1).min(ids.len() as u8);
     }
 
     pub(crate) fn is_recent(&self, id: RequestId) -> bool {
         let (ids, n) = &self.recent;
-        ids[..usize::from(*n)].contains(&(id.get() as u32))
+        ids[..usize::from(*n)].contains(&id.get())
     }
 
     /// For how long no message has come.

@@ -3,7 +3,6 @@
 use super::*;
 use crate::node::testing::{at, node};
 use crate::rng::Purpose;
-use crate::table::Via;
 use crate::wire::{self, Hello};
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
@@ -73,7 +72,6 @@ impl Given {
             node: node(self.node),
             remote: None,
             dialled: self.dialled,
-            via: Via(1),
             round_trip: None,
             over_cap: self.over_cap,
             replaces: self.replaces && self.dialled,

@@ -10,7 +10,6 @@ fn link_at(now: Instant) -> LinkState {
         node: node(1),
         remote: None,
         dialled: true,
-        via: Via(1),
         round_trip: None,
         over_cap: false,
         replaces: false,
@@ -175,7 +174,12 @@ fn silence_lasts_from_the_first_request_without_an_answer() {
     let mut link = link();
     assert_eq!(link.timed_out(), None);
     for n in 1..=3 {
-        link.asked(RequestId::new(n), None, at(10 * n), at(10 * n + 3));
+        link.asked(
+            RequestId::new(n),
+            None,
+            at(u64::from(10 * n)),
+            at(u64::from(10 * n + 3)),
+        );
         let silence = Silence {
             timeouts: n as u8,
             since: at(10),
@@ -241,7 +245,7 @@ fn a_late_answer_is_expected_however_its_request_has_ended() {
 #[test]
 fn so_many_finished_requests_are_remembered_and_no_more() {
     let mut link = link();
-    let last = caps::RECENT_REQUESTS as u64 + 1;
+    let last = caps::RECENT_REQUESTS as u32 + 1;
     (1..=last).for_each(|id| link.finish(RequestId::new(id)));
     assert!(!link.is_recent(RequestId::new(1)));
     assert!((2..=last).all(|id| link.is_recent(RequestId::new(id))));
