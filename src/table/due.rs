@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::table::row::Row;
 use crate::table::slab::Slab;
-use crate::table::{Gone, Slot, Table};
+use crate::table::{Gone, Slot};
 use crate::time::Instant;
 
 /// What was due.
@@ -57,7 +57,7 @@ impl Deadlines {
     }
 
     /// The next entry that is due, as far as the last look has found one or it is time for another.
-    fn pop(&mut self, now: Instant, entries: &Slab, own: Option<Slot>) -> Option<Slot> {
+    pub(super) fn pop(&mut self, now: Instant, entries: &Slab, own: Option<Slot>) -> Option<Slot> {
         if self.found.is_empty() && self.next.is_some_and(|next| next <= now) {
             self.look(now, entries, own);
         }
@@ -77,36 +77,5 @@ impl Deadlines {
         }
         found.sort_unstable_by(|a, b| b.cmp(a));
         self.found.extend(found.into_iter().map(|(_, slot)| slot));
-    }
-}
-
-impl Table {
-    /// No entry is overdue or expires before.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.next()
-    }
-
-    /// The next entry that is due. One whose life has ended is taken out, and leaves its
-    /// certificate.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Due> {
-        self.dead.expire(now);
-        loop {
-            let slot = self.deadlines.pop(now, &self.entries, self.own_slot)?;
-            // It may have been renewed since, or have gone.
-            let row = self.entries.row_mut(slot);
-            let Some(row) = row.filter(|row| row.due() <= now) else {
-                continue;
-            };
-            if row.deadline() > now {
-                row.set_overdue(true);
-                self.overdue.insert(row, slot);
-                self.deadlines.add(row.due());
-                return Some(Due::Renewal);
-            }
-            let gone = self.remove(slot)?;
-            let sequence = gone.entry().sequence();
-            self.bury(now, gone.node, sequence, gone.lifetime());
-            return Some(Due::Ended(gone));
-        }
     }
 }

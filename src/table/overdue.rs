@@ -6,9 +6,41 @@ use core::time::Duration;
 
 use crate::id::{NodeId, Prefix};
 use crate::rng::Stream;
-use crate::table::{Slot, Table};
+use crate::table::{Due, Slot, Table};
 use crate::time::Instant;
 
+impl Table {
+    /// No entry is overdue or expires before.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// The next entry that is due. One whose life has ended is taken out, and leaves its
+    /// certificate.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Due> {
+        self.dead.expire(now);
+        loop {
+            let slot = self.deadlines.pop(now, &self.entries, self.own_slot)?;
+            // It may have been renewed since, or have gone.
+            let row = self.entries.row_mut(slot);
+            let Some(row) = row.filter(|row| row.due() <= now) else {
+                continue;
+            };
+            if row.deadline() > now {
+                row.set_overdue(true);
+                self.overdue.insert(row, slot);
+                self.deadlines.add(row.due());
+                return Some(Due::Renewal);
+            }
+            let gone = self.remove(slot)?;
+            let sequence = gone.entry().sequence();
+            self.bury(now, gone.node, sequence, gone.lifetime());
+            return Some(Due::Ended(gone));
+        }
+    }
+}
+
+/// Whom to ask for.
 impl Table {
     /// The shortest of the lives whose renewal is overdue.
     pub(crate) fn shortest_overdue(&self) -> Option<Duration> {
@@ -62,7 +94,6 @@ mod tests {
     use crate::record::{Sequence, write_body};
     use crate::ring::RingKey;
     use crate::rng::Purpose;
-    use crate::table::Due;
     use crate::wire::WireRecord;
 
     const LIFE: u64 = 800;

@@ -17,12 +17,13 @@ use crate::ring::Position;
 use crate::sketch::Strata;
 use crate::wire::accusations;
 use crate::wire::columns::Refusals;
-use crate::wire::filter::{Filter, Picks};
+use crate::wire::filter::Filter;
 use crate::wire::message::{
     Ask, Beat, DialBack, Goodbye, GoodbyeReason, Hello, Message, News, Request, Response, Shows,
     Update, Walk,
 };
 use crate::wire::page::{self, PageError, Records};
+use crate::wire::picks::Picks;
 use crate::wire::sets::{Nodes, Sketch};
 
 /// What is wrong with bytes that are no protobuf message, to be shown.

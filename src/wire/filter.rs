@@ -11,12 +11,11 @@ use core::num::NonZeroU32;
 use core::ops::Range;
 
 use crate::rng;
-use crate::wire::bits::{BitReader, BitWriter, BitsError, bit_len};
+use crate::wire::bits::{BitReader, BitWriter, bit_len};
+use crate::wire::picks::{LEN_BITS, Picks, put_rice, take_rice};
 
 /// Bits of a distance that are written as they are.
 const LOW_BITS: u32 = 12;
-/// Bits in which the lengths of numbers are written.
-const LEN_BITS: u32 = 5;
 
 /// A set of records.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,7 +45,7 @@ impl Scale {
 
 impl Filter {
     /// Records of one filter, at most: of more, it shows a part, another in each exchange.
-    pub const MOST: usize = 1 << 15;
+    pub const MOST: usize = Picks::MOST;
 
     /// Of `n` records with these hashes; the salt is the ID of the request.
     #[must_use]
@@ -86,7 +85,7 @@ impl Filter {
 
     /// About how many bytes it takes for so many records.
     pub(crate) const fn estimate(records: usize) -> usize {
-        (records * 54).div_ceil(32) + 2
+        (records * 55).div_ceil(32) + 2
     }
 
     /// The number that a record with this hash has, if it is one of those that this filter is of.
@@ -129,7 +128,7 @@ impl Filter {
         lacking.sort_unstable();
         let all = 0..self.len() as u32;
         let missing = all.filter(|at| places.found[*at as usize].is_none());
-        (lacking, Picks(missing.collect()))
+        (lacking, Picks::of(missing.collect()))
     }
 
     /// What is at these places.
@@ -201,19 +200,6 @@ const fn scaled(mixed: u64, slice: u32, count: usize) -> u32 {
     (((mixed << slice) as u128 * end) >> 64) as u32
 }
 
-fn put_rice(out: &mut BitWriter, value: u32, low: u32) {
-    let rest = (1_u64 << low) - 1;
-    out.put_unary(u64::from(value >> low));
-    out.put(u64::from(value) & rest, low);
-}
-
-/// One that is too large is [`u32::MAX`].
-fn take_rice(bits: &mut BitReader<'_>, low: u32) -> Result<u32, BitsError> {
-    let high = bits.take_unary()?;
-    let value = high << low | bits.take(low)?;
-    Ok(u32::try_from(value).unwrap_or(u32::MAX))
-}
-
 /// The places of a filter, and what was found for each.
 struct Places<'a> {
     filter: &'a Filter,
@@ -272,81 +258,6 @@ impl Lacked {
     /// Bytes that it takes.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<u32>() * self.values.capacity()
-    }
-}
-
-/// Numbers picked out of a range: places in a filter, or elements of a sketch.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Picks(Vec<u32>);
-
-impl Picks {
-    /// Of these numbers, ascending, each once; of too many, the lowest.
-    #[must_use]
-    pub fn of(mut numbers: Vec<u32>) -> Self {
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.truncate(Filter::MOST);
-        Self(numbers)
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// In ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.0.iter().copied()
-    }
-
-    /// Whether this is one of them.
-    pub(crate) fn has(&self, number: u32) -> bool {
-        self.0.binary_search(&number).is_ok()
-    }
-
-    /// Of none, nothing. The number of low bits that fits their mean distance, then the distances less
-    /// one; zeros at the end are none.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let Some(last) = self.0.last() else {
-            return Vec::new();
-        };
-        let mean = (u64::from(*last) + 1) / self.0.len() as u64;
-        let low = bit_len(mean).saturating_sub(1);
-        let mut out = BitWriter::default();
-        out.put(u64::from(low), LEN_BITS);
-        let mut next = 0;
-        for number in &self.0 {
-            put_rice(&mut out, number - next, low);
-            next = number + 1;
-        }
-        out.finish()
-    }
-
-    /// `None`: it is no list, or too long.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        if bytes.is_empty() {
-            return Some(Self::default());
-        }
-        let mut bits = BitReader::new(bytes);
-        let low = bits.take(LEN_BITS).ok()? as u32;
-        let (mut numbers, mut next) = (Vec::new(), 0_u32);
-        while let Ok(high) = bits.take_unary() {
-            let distance = high.checked_shl(low)? | bits.take(low).ok()?;
-            let number = next.checked_add(u32::try_from(distance).ok()?)?;
-            next = number.checked_add(1)?;
-            if numbers.len() >= Filter::MOST {
-                return None;
-            }
-            numbers.push(number);
-        }
-        Some(Self(numbers))
     }
 }
 
@@ -461,30 +372,11 @@ mod tests {
         assert_eq!(Filter::decode(7, &[0b0000_0011, 0b1111_1111, 0xff]), None);
     }
 
-    #[test]
-    fn picks_of_all_take_a_bit_each() {
-        let all = Picks::of((0..1_000).collect());
-        assert_eq!(all.encode().len(), (1_000 + 5_usize).div_ceil(8));
-        assert!(all.has(999) && !all.has(1_000));
-    }
-
-    #[test]
-    fn too_many_picks_are_refused() {
-        let most = Picks::of((0..2 * Filter::MOST as u32).collect());
-        assert_eq!(most.len(), Filter::MOST);
-        assert_eq!(Picks::decode(&most.encode()), Some(most.clone()));
-        let more = [&most.encode()[..], &[0xff]].concat();
-        assert_eq!(Picks::decode(&more), None);
-        assert_eq!(Picks::decode(&[0b1111_1000, 0, 0, 0, 1]), None, "too large");
-    }
-
     proptest! {
         #[test]
-        fn filters_and_picks_come_back(salt: u64, n in 0u64..300, of in prop::collection::vec(any::<u32>(), 0..100)) {
+        fn filters_come_back(salt: u64, n in 0u64..300) {
             let filter = filter(salt, n);
             prop_assert_eq!(Filter::decode(salt, &filter.encode()), Some(filter));
-            let picks = Picks::of(of.into_iter().map(|n| n & 0x7ff_ffff).collect());
-            prop_assert_eq!(Picks::decode(&picks.encode()), Some(picks));
         }
 
         #[test]
@@ -493,9 +385,6 @@ mod tests {
                 prop_assert!(filter.len() * 13 <= 8 * bytes.len());
                 let (lacking, missing) = lacking(&filter, 0..40);
                 prop_assert!(lacking.len() <= 40 && missing.len() <= filter.len());
-            }
-            if let Some(picks) = Picks::decode(&bytes) {
-                prop_assert!(picks.len() <= 8 * bytes.len());
             }
         }
     }

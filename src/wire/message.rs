@@ -12,8 +12,9 @@ use crate::record::{Sequence, Signature};
 use crate::ring::Position;
 use crate::wire::Kind;
 use crate::wire::columns::Refusals;
-use crate::wire::filter::{Filter, Picks};
+use crate::wire::filter::Filter;
 use crate::wire::page::{Records, WireRecord};
+use crate::wire::picks::Picks;
 use crate::wire::sets::{Nodes, Sketch};
 
 /// Any message.

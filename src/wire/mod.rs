@@ -28,6 +28,7 @@ mod generated;
 mod kind;
 mod message;
 mod page;
+mod picks;
 mod sets;
 mod snapshot;
 
@@ -35,14 +36,15 @@ pub use columns::{Refusals, RefusalsBuilder};
 pub use decode::{DecodeError, Decoded, Malformed, decode};
 pub(crate) use encode::Encoder;
 pub use encode::encode;
+pub use filter::Filter;
 pub(crate) use filter::Lacked;
-pub use filter::{Filter, Picks};
 pub use kind::Kind;
 pub use message::{
     Accusation, Ask, Beat, DialBack, Goodbye, GoodbyeReason, Hello, Message, News, Request,
     Response, Shows, Update, Walk,
 };
 pub use page::{PageError, Records, RecordsBuilder, WireRecord};
+pub use picks::Picks;
 pub use sets::{Nodes, Sketch};
 pub use snapshot::SnapshotError;
 pub(crate) use snapshot::{SavedDown, Snapshot};
