@@ -90,7 +90,9 @@ impl Checker for Recovery {
         if sequence.version == before.version || wanted {
             return;
         }
-        let told = self.told.get(&me).is_some_and(|told| *told >= before);
+        // Of its version an earlier life may have said something else, however often it has beaten since.
+        let told = self.told.get(&me);
+        let told = told.is_some_and(|told| told.version >= before.version);
         if told {
             self.recovers(step, complaints);
             return;
