@@ -69,7 +69,11 @@ fn records() -> Records {
 const ID: RequestId = RequestId::new(0x1122_3344);
 
 fn requests() -> Vec<(&'static str, Request)> {
-    let filter = Filter::of(ID.get().into(), 30, (0..30).map(|n| n * 0x0123_4567_89ab_cdef));
+    let filter = Filter::of(
+        ID.get().into(),
+        30,
+        (0..30).map(|n| n * 0x0123_4567_89ab_cdef),
+    );
     let shown = |shows| Request {
         shows,
         count: 30,
