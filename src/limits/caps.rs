@@ -59,7 +59,7 @@ pub const SEEN_WALKS: usize = 4_096;
 pub const LATE: usize = 4_096;
 /// Records that are to be told them.
 pub const LATE_RECORDS: usize = 4_096;
-/// Bytes of what they have shown.
+/// Bytes of what tells what they have that was not known.
 pub const LATE_BYTES: usize = 1 << 20;
 /// A table of so many records tells everybody its news at once (R42).
 pub const TOLD_TO_ALL: usize = 3;

@@ -45,9 +45,10 @@ pub(super) struct Deadlines {
 
 impl Deadlines {
     pub(super) fn next(&self) -> Option<Instant> {
-        match self.found.is_empty() {
-            true => self.next,
-            false => Some(Instant::ZERO),
+        if self.found.is_empty() {
+            self.next
+        } else {
+            Some(Instant::ZERO)
         }
     }
 

@@ -46,7 +46,6 @@ impl Table {
             told: self.relays.living(by),
             must,
         };
-        let told = |via| self.relays.living_via(via);
         let victim = self.evictor.victim(newcomer, entries, &told, &stays);
         if let Some(gone) = victim.and_then(|slot| self.remove(slot)) {
             self.evicted = Some(gone);

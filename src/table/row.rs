@@ -34,8 +34,7 @@ impl Facts {
     const SIGNED: u32 = 1 << 25;
     const WIDE: u32 = 1 << 26;
     /// Always so: where there is no row, this is zero.
-    const THERE: NonZeroU32 =
-        NonZeroU32::MIN.saturating_mul(NonZeroU32::MIN.saturating_add((1 << 27) - 1));
+    const THERE: NonZeroU32 = NonZeroU32::MIN.saturating_add((1 << 27) - 1);
 
     const fn has(self, fact: u32) -> bool {
         self.0.get() & fact != 0

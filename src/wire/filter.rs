@@ -94,7 +94,7 @@ impl Filter {
     }
 
     /// Which of these records (their numbers, with their hashes) are not in it, and the places in it
-    /// that none of them has. Of records that have a place together, one at most is its owner's, and
+    /// that none of them has. Of records that have a place together, one at most is the asker's, and
     /// it cannot be told which: none of them is in it. [Told that it had them, one node in a ring of a
     /// hundred had to ask once more for the last record: four hops of 27.]
     pub(crate) fn differences(&self, ours: impl Iterator<Item = (u32, u64)>) -> (Vec<u32>, Picks) {

@@ -105,13 +105,13 @@ impl Base {
     pub(crate) fn merge_record(
         &mut self,
         record: WireRecord<'_>,
-        by: Option<&NodeId>,
+        by: &NodeId,
         proven: bool,
     ) -> Merged {
         let (links, upstreams) = (&self.links, &self.upstreams);
         let is_pinned = |node: &NodeId| links.is_linked(node) || upstreams.contains(node);
         self.table
-            .merge(self.cx.now, record, by, &is_pinned, proven)
+            .merge(self.cx.now, record, Some(by), &is_pinned, proven)
     }
 
     /// Whether a record of this node without a signature may be taken: not where all have to be

@@ -115,11 +115,11 @@ impl Node {
                 continue;
             }
             let crowded = self.base.table.is_crowded();
-            let mut merged = self.base.merge_record(record, Some(&teller), proven);
+            let mut merged = self.base.merge_record(record, &teller, proven);
             if merged == Merged::Unproven && unsigned {
                 // Here signatures are carried for those who check them, and mean nothing.
                 self.base.table.strip_signature(&record.node);
-                merged = self.base.merge_record(record, Some(&teller), proven);
+                merged = self.base.merge_record(record, &teller, proven);
             }
             if merged == Merged::Full && !proven {
                 self.base.cx.stats.records_evicted += 1;

@@ -64,7 +64,7 @@ impl Node {
                 late.learned_count(),
                 caps::LATE_RECORDS
             ),
-            ("bytes shown", late.bytes(), caps::LATE_BYTES),
+            ("bytes of what they have", late.bytes(), caps::LATE_BYTES),
             ("cycles", base.cycles.len(), caps::LOOPS),
             ("buckets", guard.limits.len(), caps::BUCKETS),
             ("reputations", guard.reputation.len(), caps::REPUTATIONS),

@@ -94,7 +94,7 @@ pub enum LearnedFrom {
     Relay(NodeId),
     /// The snapshot that this node was restored from.
     Snapshot,
-    /// A node whose link has been gone for so long that it is not remembered.
+    /// One of so many (65,534 have told of what is known) that who it was is not remembered.
     Forgotten,
 }
 
