@@ -155,8 +155,9 @@ pub use error::{PeerFault, SnapshotError, StartError, UsageError};
 pub use id::{DialId, LinkId, NodeId, ParseNodeIdError, RequestId};
 pub use input::Input;
 pub use node::{
-    LearnedFrom, LinkView, LoopView, Node, OwnAddressState, OwnAddressView, PeerState, PeerView,
-    Readiness, ReadinessView, StandingView, UpstreamState, UpstreamView,
+    AskerView, LearnedFrom, LinkView, LoopView, NamedUpstream, Node, OwnAddressState,
+    OwnAddressView, PeerState, PeerView, Readiness, ReadinessView, StandingView, UpstreamState,
+    UpstreamView,
 };
 pub use record::{RecordError, Sequence, Signature};
 pub use ring::{Position, RingKey};

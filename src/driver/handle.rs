@@ -14,7 +14,7 @@ use crate::effect::{CloseReason, Event, Target};
 use crate::error::UsageError;
 use crate::id::{LinkId, NodeId};
 use crate::input::Input;
-use crate::node::{LinkView, LoopView, Node, PeerView, ReadinessView, UpstreamView};
+use crate::node::{AskerView, LinkView, LoopView, Node, PeerView, ReadinessView, UpstreamView};
 use crate::stats::Stats;
 
 /// Speaks to a running [`Driver`](crate::Driver). Cloning is cheap; when the last one goes, the
@@ -208,6 +208,14 @@ impl Handle {
     /// When the node has stopped.
     pub async fn loops(&self) -> Result<Vec<LoopView>, Stopped> {
         self.read(|node| node.loops().collect()).await
+    }
+
+    /// Who asks whom: see [`Node::topology`].
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn topology(&self) -> Result<Vec<AskerView>, Stopped> {
+        self.read(Node::topology).await
     }
 
     /// The counters.

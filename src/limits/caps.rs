@@ -17,6 +17,8 @@ pub const fn tombstones(capacity: usize) -> usize {
 pub const LINKS: usize = 1 << 16;
 /// Upstreams of a node.
 pub const UPSTREAMS: usize = 1_024;
+/// Records of nodes to which the own upstreams lead, beyond a full table (R47).
+pub const BEYOND: usize = 256;
 /// Dead certificates (R3); with more, those that end first go first.
 pub const CERTIFICATES: usize = 8_192;
 /// Peers of which backoff and round-trip time are remembered after their link has gone.

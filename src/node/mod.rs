@@ -40,8 +40,8 @@ use crate::time::Instant;
 use crate::wire::{self, Decoded, Kind, Message};
 
 pub use self::view::{
-    LearnedFrom, LinkView, LoopView, OwnAddressState, OwnAddressView, PeerState, PeerView,
-    Readiness, ReadinessView, StandingView, UpstreamState, UpstreamView,
+    AskerView, LearnedFrom, LinkView, LoopView, NamedUpstream, OwnAddressState, OwnAddressView,
+    PeerState, PeerView, Readiness, ReadinessView, StandingView, UpstreamState, UpstreamView,
 };
 
 /// One node of the exchange: a pure state machine.
@@ -219,6 +219,7 @@ impl Node {
             Timer::Round => self.exchange.start_round(base),
             Timer::Renew => base.renew_own(),
             Timer::Cycles => base.look_for_cycles(),
+            Timer::Ahead => base.look_ahead_again(),
             Timer::Name => base.name_later(),
             Timer::Redial => base.redial(),
             Timer::Late => self.exchange.tell_gathered(base),

@@ -18,6 +18,8 @@ pub(crate) enum Timer {
     Renew,
     /// A look for cycles in the table (R47).
     Cycles,
+    /// The answer to a question about what lies ahead is late, or a rest from asking is over (R47).
+    Ahead,
     /// The own record names other upstreams (R47).
     Name,
     /// The next dial of an upstream or a hint.
@@ -36,10 +38,11 @@ pub(crate) enum Timer {
     Sweep,
 }
 
-const TIMERS: [Timer; 11] = [
+const TIMERS: [Timer; 12] = [
     Timer::Round,
     Timer::Renew,
     Timer::Cycles,
+    Timer::Ahead,
     Timer::Name,
     Timer::Redial,
     Timer::Late,

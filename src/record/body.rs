@@ -84,11 +84,15 @@ pub(crate) fn addresses(body: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// What this field of a checked body says: the last counts, as everywhere in protobuf.
 fn last_bytes(body: &[u8], number: u32) -> &[u8] {
+    last_field(body, number).unwrap_or_default()
+}
+
+fn last_field(body: &[u8], number: u32) -> Option<&[u8]> {
     let all = Fields { rest: body }.filter_map(|field| match field {
         Ok(Field::Bytes(of, bytes)) if of == number => Some(bytes),
         _ => None,
     });
-    all.last().unwrap_or_default()
+    all.last()
 }
 
 /// The metadata in a checked body.
@@ -133,6 +137,11 @@ pub(crate) fn put_named(body: &mut Vec<u8>, named: &[Prefix]) {
 /// The upstreams that a checked body names: none, too, where there are more than can be named.
 pub(crate) fn upstreams(body: &[u8]) -> impl Iterator<Item = Prefix> + '_ {
     Prefix::list(last_bytes(body, UPSTREAMS))
+}
+
+/// Whether it says that there are more of them than can be named.
+pub(crate) fn has_many_upstreams(body: &[u8]) -> bool {
+    last_field(body, UPSTREAMS).is_some_and(<[u8]>::is_empty)
 }
 
 /// Whether two bodies differ in what they say of other nodes at most.

@@ -8,8 +8,8 @@ use crate::addr;
 use crate::contract;
 
 pub(crate) use self::body::{
-    addresses, check_body, detection, field, is_same_but_upstreams, metadata, named, put_detection,
-    put_named, put_upstreams, upstreams, usable_addresses, write_body,
+    addresses, check_body, detection, field, has_many_upstreams, is_same_but_upstreams, metadata,
+    named, put_detection, put_named, put_upstreams, upstreams, usable_addresses, write_body,
 };
 
 /// The signature of a record's author, as long as one of Ed25519 (RFC 8032).

@@ -4,10 +4,10 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::id::NodeId;
+use crate::id::{NodeId, Prefix};
 use crate::rng;
 use crate::sketch::{self, Plan, Strata, Syndromes};
-use crate::table::{Slot, Table};
+use crate::table::{Entry, Slot, Table};
 use crate::time::Instant;
 use crate::wire::{Filter, Picks, Records, RecordsBuilder, Sketch};
 
@@ -31,17 +31,17 @@ impl Table {
         except: Option<&NodeId>,
         limit: usize,
     ) -> (Records, usize) {
-        let mut page = RecordsBuilder::with_capacity(slots.len().min(limit / 40));
-        for (i, slot) in slots.iter().enumerate() {
-            let record = self.get(*slot).and_then(|e| e.to_wire(now));
-            let Some(record) = record.filter(|r| Some(&r.node) != except) else {
-                continue;
-            };
-            if !page.push(record, limit) {
-                return (page.finish(), i);
-            }
-        }
-        (page.finish(), slots.len())
+        let entries = slots.iter().map(|slot| self.get(*slot));
+        let told = |e: &Entry<'_>| Some(&e.node) != except;
+        page_of(now, entries.map(|e| e.filter(told)), limit)
+    }
+
+    /// A page of the records that these eight bytes each name, those beyond the capacity too.
+    pub(crate) fn fetched(&self, now: Instant, prefixes: &[u8], limit: usize) -> Records {
+        let here = self.by_prefix(prefixes).into_iter();
+        let here = here.map(|slot| self.get(slot));
+        let beyond = Prefix::list(prefixes).map(|p| self.beyond.get(p.number()));
+        page_of(now, here.chain(beyond), limit).0
     }
 
     /// All entries.
@@ -136,6 +136,24 @@ impl Table {
     pub(crate) fn strata(&self) -> Strata {
         self.strata
     }
+}
+
+/// A page of these entries, and how many of them it covers.
+fn page_of<'a>(
+    now: Instant,
+    entries: impl Iterator<Item = Option<Entry<'a>>>,
+    limit: usize,
+) -> (Records, usize) {
+    let mut page = RecordsBuilder::with_capacity(entries.size_hint().0.min(limit / 40));
+    let mut covered = 0;
+    for entry in entries {
+        let record = entry.and_then(|e| e.to_wire(now));
+        if record.is_some_and(|record| !page.push(record, limit)) {
+            break;
+        }
+        covered += 1;
+    }
+    (page.finish(), covered)
 }
 
 /// The element that a record is in a sketch: its part, and 16 bits of its salted hash.

@@ -35,7 +35,7 @@ pub(crate) enum Merged {
     Down,
     /// Other content under the same version: the first stays.
     Conflict,
-    /// No room.
+    /// No room in the table.
     Full,
     /// It is about to expire.
     Dying,
@@ -64,11 +64,31 @@ impl Table {
         is_pinned: &dyn Fn(&NodeId) -> bool,
         proven: bool,
     ) -> Merged {
-        match self.judge(record, is_pinned) {
+        let merged = match self.judge(record, is_pinned) {
             // That a node contradicts itself is a claim, too.
             Ok(_) | Err(Merged::Conflict) if !proven => Merged::Unproven,
             Ok(step) => self.take(now, record, by, is_pinned, step),
             Err(merged) => merged,
+        };
+        if merged == Merged::Full && proven && self.beyond.has_room_for(&record.node) {
+            self.keep_beyond(now, record);
+        }
+        merged
+    }
+
+    /// There is no room for it, but it lies ahead (R47).
+    fn keep_beyond(&mut self, now: Instant, record: WireRecord<'_>) {
+        let is_news = self.beyond.is_news(&record.node, record.sequence);
+        let info = check_body(record.body).ok().filter(|_| is_news);
+        let Some(info) = info.filter(|_| record.remaining_s > 0) else {
+            return;
+        };
+        self.edges += 1;
+        if info.tombstone {
+            self.beyond.remove(record.node.prefix().number());
+        } else {
+            let ends = deadline(now, record.remaining_s, info.lifetime_s);
+            self.beyond.keep(Gone::of(record, info, ends, now));
         }
     }
 
@@ -82,7 +102,7 @@ impl Table {
     ) -> bool {
         match self.judge(record, is_pinned) {
             Ok(_) | Err(Merged::Conflict | Merged::Unproven) => true,
-            Err(Merged::Full) => relayed,
+            Err(Merged::Full) => relayed || self.beyond.has_room_for(&record.node),
             Err(_) => false,
         }
     }

@@ -4,6 +4,8 @@
 //! node has said. A record with one IPv4 address takes about 85 bytes, all included.
 
 mod age;
+mod ahead;
+mod beyond;
 mod dead;
 mod differences;
 mod downs;

@@ -10,6 +10,7 @@ use crate::record::{self, Sequence};
 use crate::ring::{Places, Position, RingKey};
 use crate::rng::{Keyed, Purpose, Stream};
 use crate::sketch::Strata;
+use crate::table::beyond::Beyond;
 use crate::table::dead::Dead;
 use crate::table::downs::{Down, Downs};
 use crate::table::due::{Deadlines, Overdue};
@@ -43,6 +44,7 @@ pub(crate) struct Table {
     pub(super) edges: u64,
     pub(super) ring: Ring,
     pub(super) evicted: Option<Gone>,
+    pub(super) beyond: Beyond,
 }
 
 impl Table {
@@ -67,6 +69,7 @@ impl Table {
             edges: 0,
             ring: Ring::new(own, ring),
             evicted: None,
+            beyond: Beyond::default(),
         }
     }
 
@@ -212,6 +215,7 @@ impl Table {
             + self.evictor.heap_bytes()
             + self.relays.heap_bytes()
             + self.tombstones.heap_bytes()
+            + self.beyond.heap_bytes()
     }
 
     /// The live peer that had to go for the last record merged.
@@ -352,6 +356,7 @@ impl Table {
     /// Puts a new entry into the slab and every index.
     pub(super) fn insert(&mut self, entry: Entry<'_>, by: Option<&NodeId>) -> Slot {
         let node = entry.node;
+        self.edges += u64::from(self.beyond.remove(node.prefix().number()));
         self.note_edges(entry);
         self.count_hash(entry.hash, true);
         let live = !entry.is_tombstone();
@@ -436,5 +441,7 @@ impl Table {
         self.overdue
             .check(overdue.map(|(slot, e)| (e.lifetime_s(), slot)));
         self.ring.check(self.live_peers());
+        let is_beyond = |e: Entry<'_>| self.find(&e.node).is_none() && !e.is_tombstone();
+        assert!(self.beyond.iter().all(is_beyond));
     }
 }

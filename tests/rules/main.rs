@@ -4,6 +4,7 @@
 mod support;
 
 mod addresses;
+mod ahead;
 mod at_rest;
 mod backoff;
 mod blocked;

@@ -2,6 +2,7 @@
 
 mod formats;
 mod health;
+mod map;
 mod metrics;
 mod page;
 mod server;
@@ -13,6 +14,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use axum::{Json, Router};
+use map::Map;
 use peer_exchange::driver::Stopped;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,12 +28,13 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 const INDEX: &str = "\
 peerx
 
-/healthz    200 while the node runs
-/readyz     200 when it is linked to somebody, or has tried to find others in vain
-/metrics    for Prometheus
-/v1/peers   known peers
-/v1/loops   cycles of upstreams that this node is on
-/v1/status  this node, its links and upstreams
+/healthz      200 while the node runs
+/readyz       200 when it is linked to somebody, or has tried to find others in vain
+/metrics      for Prometheus
+/v1/peers     known peers
+/v1/loops     cycles of upstreams that this node is on
+/v1/topology  who asks whom
+/v1/status    this node, its links and upstreams
 
 /spegel/v1/id  a libp2p peer, another one each time: for Spegel 0.4 to 0.7.4
                (--http-bootstrap-peer=http://THIS/spegel/v1)
@@ -68,6 +71,7 @@ fn router(agent: Arc<Agent>) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/peers", get(peers))
         .route("/v1/loops", get(loops))
+        .route("/v1/topology", get(topology))
         .route("/v1/status", get(status))
         .merge(both("/id", get(formats::spegel)))
         .merge(both("/spegel/v1/id", get(formats::spegel_one)))
@@ -93,6 +97,10 @@ async fn peers(State(agent): Asked) -> Result<Json<Peers>, Down> {
 
 async fn loops(State(agent): Asked) -> Result<Json<Loops>, Down> {
     Ok(Json(Loops::of(&agent).await?))
+}
+
+async fn topology(State(agent): Asked) -> Result<Json<Map>, Down> {
+    Ok(Json(Map::of(&agent).await?))
 }
 
 async fn status(State(agent): Asked) -> Result<Json<Status>, Down> {

@@ -29,7 +29,7 @@ const SAVE_PATIENCE: Duration = Duration::from_secs(10);
 /// Run the agent: find this node's peers, and serve what it knows.
 ///
 /// Listens on QUIC and TCP, joins its upstreams, keeps its table across restarts, and serves HTTP on loopback:
-/// /healthz, /readyz, /metrics, /v1/peers, /v1/loops, /v1/status; and peers for Spegel, K3s and RKE2: /spegel/v1/id,
+/// /healthz, /readyz, /metrics, /v1/peers, /v1/loops, /v1/topology, /v1/status; and peers for Spegel, K3s and RKE2: /spegel/v1/id,
 /// /id, /v1-k3s/p2p, /v1-rke2/p2p. `peerx check FILE` refuses what this refuses, and starts nothing.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

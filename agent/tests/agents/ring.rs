@@ -37,6 +37,32 @@ fn it_converges_and_every_node_names_the_cycle_once() {
     }
 }
 
+/// R47: the same at each of them.
+#[test]
+fn the_map_says_who_asks_whom() {
+    let lab = Lab::new();
+    let ring = ring(&lab);
+    for agent in &ring {
+        let asks = || -> Vec<(Value, Vec<Value>)> {
+            let map = agent.json("/v1/topology");
+            let nodes = map["nodes"].as_array().unwrap().iter();
+            let asked = |n: &Value| n["asks"].as_array().unwrap().clone();
+            let names = |n: &Value| asked(n).iter().map(|a| a["name"].clone()).collect();
+            nodes.map(|n| (n["name"].clone(), names(n))).collect()
+        };
+        let expected: Vec<(Value, Vec<Value>)> = (0..3)
+            .map(|i| (CYCLE[i].into(), vec![CYCLE[(i + 1) % 3].into()]))
+            .collect();
+        eventually("all are on it", || asks() == expected);
+        let map = agent.json("/v1/topology");
+        assert_eq!(map["complete"], true);
+        let first = &map["nodes"][0];
+        assert_eq!(first["asks"][0]["node"], map["nodes"][1]["node"]);
+        assert_eq!(first["asks"][0]["known"], true);
+        assert_eq!(first["asks_many"], false);
+    }
+}
+
 #[test]
 fn the_health_pages_say_that_it_is_of_use() {
     let lab = Lab::new();

@@ -239,8 +239,7 @@ impl Base {
 
     /// The records that a fetch names.
     pub(crate) fn fetched_page(&self, request: &Request) -> Records {
-        let slots = self.table.by_prefix(&request.fetch);
-        self.table.page(self.cx.now, &slots, None, PAGE_BYTES).0
+        self.table.fetched(self.cx.now, &request.fetch, PAGE_BYTES)
     }
 
     /// What this node knows of the asker that is above what the asker showed (R5).

@@ -14,7 +14,9 @@ impl Base {
     /// What is said of upstreams is looked at when it is calm; in a small table, where it takes
     /// microseconds, at once (N5: three servers know their cycle within ten hops).
     pub(crate) fn notice_edges(&mut self) {
-        let edges = self.table.edges().wrapping_add(self.upstreams.changes());
+        // Where a table is full of linked nodes it does not change any more.
+        let crowded = u64::from(self.table.is_crowded());
+        let edges = self.table.edges() + self.upstreams.changes() + crowded;
         let Some(at) = self.cycles.notice(edges, self.cx.now) else {
             return;
         };
@@ -27,6 +29,7 @@ impl Base {
 
     /// The shortest cycle through each upstream is reported; those that stay are once in an interval.
     pub(crate) fn look_for_cycles(&mut self) {
+        self.look_ahead();
         self.cycles.look();
         if !self.upstreams.iter().any(|u| u.times_itself() > 0) {
             self.cycles.not_itself();

@@ -6,6 +6,7 @@
 
 mod accuse;
 mod addresses;
+mod ahead;
 mod blocked;
 mod compose;
 mod cycles;
@@ -21,6 +22,7 @@ use core::time::Duration;
 use crate::config::Identity;
 use crate::effect::Event;
 use crate::node::cx::Cx;
+use crate::node::state::ahead::Ahead;
 use crate::node::state::blocked::Blocked;
 use crate::node::state::clones::Clones;
 use crate::node::state::contact::Contact;
@@ -72,6 +74,7 @@ pub(crate) struct Base {
     pub(crate) tree: Tree,
     pub(crate) outbox: Outbox,
     pub(crate) cycles: Cycles,
+    pub(crate) ahead: Ahead,
     pub(crate) named: Named,
 }
 
@@ -105,6 +108,7 @@ impl Base {
             tree: Tree::new(seed),
             outbox: Outbox::default(),
             cycles: Cycles::default(),
+            ahead: Ahead::default(),
             named: Named::default(),
             cx,
         }
@@ -138,5 +142,6 @@ impl Base {
         if self.cx.now.saturating_since(entry.first_seen()) >= HELD {
             self.add_hint(entry.entry());
         }
+        self.table.keep_evicted(entry);
     }
 }

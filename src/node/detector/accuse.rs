@@ -146,6 +146,8 @@ impl Detector {
         }
         if is_up {
             self.count(base, &said, Self::hold(base));
+        } else {
+            base.table.accuse_beyond(&said.subject, said.at, said.by);
         }
         base.spread_accusation(&said, heard.reach);
     }

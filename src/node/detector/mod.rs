@@ -35,7 +35,7 @@ use crate::wire::{Ask, Beat};
 /// A change of the table is shown to the watchers so soon: what comes with it is one change.
 const EARLY: Duration = Duration::from_millis(100);
 /// While a table fills, what follows from who is in it is looked at once in so long.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(2);
 /// Whoever was not heard yet is not accused for so long after the start. [1,000 restarted within
 /// 10 s: 9,948 pairs that were wrong; so: none.]
 const UNHEARD: Duration = Duration::from_secs(10);

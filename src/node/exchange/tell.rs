@@ -17,7 +17,10 @@ use crate::wire::Lacked;
 
 /// Round trips within which a second asker makes a hub: two hops.
 const HUB_TRIPS: u32 = 1;
-/// Round trips that an asker of a hub is told of others, and that one waits for an answer of others,
+/// An asker of a hub is told of others for so long: those whose requests were lost ask again, and again.
+/// [Told for four round trips, nobody hears of those: a star of 100 took 48 hops at 10 % loss.]
+const HUB_TELLS: Duration = Duration::from_secs(5);
+/// Round trips that one waits for an answer of others,
 const TOLD_TRIPS: u32 = 4;
 /// and for so long at least.
 const TOLD_LEAST: Duration = Duration::from_secs(1);
@@ -52,12 +55,13 @@ impl Exchange {
         has: Option<Lacked>,
         forwarded: bool,
     ) -> bool {
-        let until = base.cx.now + (base.round_trip() * TOLD_TRIPS).max(TOLD_LEAST);
+        let now = base.cx.now;
         if is_seed(base) && !base.is_quiet() {
-            self.late.add(asker, Why::Hub, has, until);
+            self.late.add(asker, Why::Hub, has, now + HUB_TELLS);
             self.late.is_hub()
         } else if forwarded || base.named.waits() || !self.round.is_idle() {
-            self.late.add(asker, Why::Asking, has, until);
+            let time = (base.round_trip() * TOLD_TRIPS).max(TOLD_LEAST);
+            self.late.add(asker, Why::Asking, has, now + time);
             true
         } else {
             false

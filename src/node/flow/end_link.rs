@@ -183,6 +183,7 @@ impl Node {
         self.exchange.walks.expire(now);
         self.exchange.late.expire(now);
         base.table.expire_downs(now);
+        base.table.expire_beyond(now);
         base.hints.expire(now);
         let (links, upstreams) = (&base.links, &base.upstreams);
         base.table

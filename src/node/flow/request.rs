@@ -197,11 +197,14 @@ impl Node {
         let mut response = Response::to(request.id);
         response.partial = base.table.is_crowded();
         response.count = base.table.len() as u32;
-        // Whoever is asking others may hear from them what this one has, too.
+        // Whoever is asking others may hear from them what this one has, too: but not of the little by
+        // which tables differ that are sketched. [Star of 100 at 10 % loss: who lacked one record was told so
+        // five times within three seconds, asked others, and their answers were lost.]
         let expects = exchange
             .wanted_until
             .is_some_and(|until| until > base.cx.now);
-        let wants = (exchange.round.is_idle() && !expects) || base.table.len() <= WANTS_BELOW;
+        let asks_alone = exchange.round.is_idle() || matches!(request.shows, Shows::Sketch(_));
+        let wants = (asks_alone && !expects) || base.table.len() <= WANTS_BELOW;
         let has = base.tell_differences(request, &node, wants, &mut response);
         if !response.cut && request.shows != Shows::Partial {
             response.later = exchange.tell_later(base, (id, request.id), has, forwarded);

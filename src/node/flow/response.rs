@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::effect::Event;
 use crate::error::PeerFault;
-use crate::id::{LinkId, NodeId};
+use crate::id::{LinkId, NodeId, RequestId};
 use crate::limits::caps;
 use crate::limits::rates::Cost;
 use crate::node::Node;
@@ -19,8 +19,7 @@ impl Node {
         let Some(asked) = self.base.links.get(link) else {
             return;
         };
-        let fetched = self.exchange.round.is_fetching(link, response.id);
-        if !fetched && !asked.awaits(response.id) {
+        if !self.is_fetching(link, response.id) && !asked.awaits(response.id) {
             if !asked.is_recent(response.id) {
                 self.base.cx.stats.unsolicited += 1;
                 self.penalise(link, PeerFault::Unsolicited);
@@ -45,7 +44,7 @@ impl Node {
 
     /// Takes an answer that was asked for.
     pub(crate) fn take_response(&mut self, link: LinkId, response: Response) {
-        if self.exchange.round.is_fetching(link, response.id) {
+        if self.is_fetching(link, response.id) {
             self.take_fetched(link, &response);
         } else if let Some(answered) = self.base.take_answered(link, response.id) {
             self.base.cx.stats.responses_received += 1;
@@ -67,7 +66,13 @@ impl Node {
         }
     }
 
-    /// The records of nodes that an answer has named (R22).
+    /// Whether this answers a request for certain records.
+    fn is_fetching(&self, link: LinkId, request: RequestId) -> bool {
+        let round = &self.exchange.round;
+        round.is_fetching(link, request) || self.base.ahead.awaits(link, request)
+    }
+
+    /// The records of nodes that an answer has named (R22), or that lie ahead (R47).
     fn take_fetched(&mut self, link: LinkId, response: &Response) {
         if let Some(l) = self.base.links.get_mut(link) {
             l.finish(response.id);
@@ -81,7 +86,11 @@ impl Node {
         }
         let taken = self.merge_records(link, &response.records, Origin::Pull);
         let (base, exchange) = (&mut self.base, &mut self.exchange);
-        exchange.has_come(base, link, response.id, taken.has_news());
+        if base.ahead.awaits(link, response.id) {
+            base.has_come_ahead();
+        } else {
+            exchange.has_come(base, link, response.id, taken.has_news());
+        }
     }
 
     fn take_answer(&mut self, link: LinkId, answered: Answered, mut response: Response) {

@@ -5,6 +5,7 @@
 //! [`super::flow`]).
 
 pub(crate) mod accusations;
+pub(crate) mod ahead;
 pub(crate) mod bans;
 pub(crate) mod blocked;
 pub(crate) mod checks;

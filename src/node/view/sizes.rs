@@ -42,6 +42,7 @@ impl Node {
                 buried,
                 caps::tombstones(base.cx.config.capacity)
             ),
+            ("beyond", table.beyond_count(), caps::BEYOND),
             ("certificates", certificates, caps::CERTIFICATES),
             ("links", links.len(), most_links),
             ("peers", base.peers.len(), caps::PEERS),
