@@ -46,6 +46,11 @@ impl Table {
         })
     }
 
+    /// Whether all upstreams that live nodes name, this one too, are in the table. Looks at each entry for each.
+    pub(crate) fn names_nobody_else(&self) -> bool {
+        self.live_nodes().all(|node| !self.leads_out(&node))
+    }
+
     /// Who leads to this node in so many steps along upstreams, or in as many as there are.
     fn step_back(&self, node: NodeId, steps: usize, random: &mut Stream) -> Option<NodeId> {
         if steps == 0 {

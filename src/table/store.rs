@@ -238,7 +238,7 @@ impl Table {
     }
 
     /// Live nodes, this one among them.
-    fn live_nodes(&self) -> impl Iterator<Item = NodeId> {
+    pub(super) fn live_nodes(&self) -> impl Iterator<Item = NodeId> {
         let live = self.entries.rows().filter(|(_, row)| !row.is_tombstone());
         live.map(|(_, row)| row.node)
     }

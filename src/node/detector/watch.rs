@@ -18,13 +18,13 @@ impl Detector {
             return;
         };
         let (now, changes) = (base.cx.now, base.table.ring_changes());
-        // While a table fills, other nodes come next with each answer. Of few each counts as soon as
-        // nobody brings more. [Of two that had met and were cut off in the same second, neither had watched
-        // the other, and who hears nobody accuses nobody (R34): they held each other for alive. At once: each
-        // node of a ring asks for beats of the first three that it hears of, and takes that back.]
+        // While a table fills, other nodes come next with each answer. Of few each counts at once, where
+        // nobody else is named. [Of two that had met and were cut off in the same second, neither had watched
+        // the other, and who hears nobody accuses nobody (R34): they held each other for alive. Named or not:
+        // each node of a ring asks for beats of the first three that it hears of, and takes that back.]
         let fills = base.pace.fills(&base.cx);
-        let many = base.table.others() > RANKS.len() || base.pace.is_fast(&base.cx.config);
-        if self.looked_at != Some(changes) && (!fills || !many || now >= self.look_from) {
+        let all = base.table.others() <= RANKS.len() && base.table.names_nobody_else();
+        if self.looked_at != Some(changes) && (!fills || all || now >= self.look_from) {
             self.looked_at = Some(changes);
             self.look_from = now + LOOK;
             self.watch(base, times);

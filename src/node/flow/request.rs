@@ -204,7 +204,9 @@ impl Node {
             .wanted_until
             .is_some_and(|until| until > base.cx.now);
         let asks_alone = exchange.round.is_idle() || matches!(request.shows, Shows::Sketch(_));
-        let wants = (asks_alone && !expects) || base.table.len() <= WANTS_BELOW;
+        // Where there are several upstreams, the same comes from more sides.
+        let few = base.table.len() <= WANTS_BELOW && !base.upstreams.are_several();
+        let wants = (asks_alone && !expects) || few;
         let has = base.tell_differences(request, &node, wants, &mut response);
         if !response.cut && request.shows != Shows::Partial {
             response.later = exchange.tell_later(base, (id, request.id), has, forwarded);
