@@ -79,11 +79,12 @@ impl Beyond {
         let Some(kept) = kept.filter(|k| k.record.node == *node) else {
             return false;
         };
-        let counts = kept.record.entry().sequence() <= at;
-        if !counts || *kept.accused_by.get_or_insert(by) == by {
+        // Whoever accuses may name any sequence: what refutes it is above the one that is known.
+        let known = kept.record.entry().sequence();
+        if known > at || *kept.accused_by.get_or_insert(by) == by {
             return false;
         }
-        self.silent.insert(number, at);
+        self.silent.insert(number, known);
         self.remove(number)
     }
 

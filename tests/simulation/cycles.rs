@@ -68,33 +68,33 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
 fn every_cycle_is_named_at_each_of_its_nodes() {
-    let mut count = 0;
     band::seeds("every_cycle_is_named", 16, |seed| {
         let mut dice = Dice(seed);
-        let graph = match seed % 2 {
-            0 => shapes::random(&mut dice),
-            _ => shapes::shaped(&mut dice, seed as usize / 2),
+        let shape = (seed % 2 == 1).then_some(seed as usize / 2);
+        let graph = match shape {
+            None => shapes::random(&mut dice),
+            Some(shape) => shapes::shaped(&mut dice, shape),
         };
         let mut network = network(&graph, seed, 1_000, 0.0);
         network.run_for(MINUTE / 3);
-        count += check(&graph, &network);
+        let count = check(&graph, &network);
+        // Spines, sites, a ring with shortcuts, a full mesh of a few: there are some.
+        let has_cycles = shape.is_some_and(|s| [2, 3, 6, 7].contains(&(s % shapes::SHAPES)));
+        assert!(count > 0 || !has_cycles);
     });
-    assert!(count > 16, "{count}");
 }
 
 /// With tables of 64, among as many as twice and three times that.
 #[test]
 fn every_cycle_is_named_beyond_tables_that_are_full() {
-    let mut count = 0;
     let lens = [2, 3, 17, 40, 64];
     band::seeds("beyond_tables", lens.len() as u64, |seed| {
         let len = lens[seed as usize % lens.len()];
         let graph = shapes::ring_and_more(&mut Dice(seed), len, 150);
         let mut network = network(&graph, seed, 64, 0.0);
         network.run_for(2 * MINUTE);
-        count += check(&graph, &network);
+        assert!(check(&graph, &network) >= len);
     });
-    assert!(count >= 2, "{count}");
 }
 
 #[test]

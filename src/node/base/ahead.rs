@@ -9,6 +9,9 @@ impl Base {
     /// An upstream looks along its own, and so has what lies ahead of it, or will: no node is dialled
     /// for this.
     pub(crate) fn look_ahead(&mut self) {
+        if !self.table.is_crowded() && self.table.beyond_count() == 0 {
+            return;
+        }
         let lacking = self.table.look_beyond(&self.upstreams.nodes());
         if !self.table.is_crowded() || !self.ahead.is_idle() {
             return;

@@ -64,10 +64,10 @@ impl Base {
         } else {
             // Later in its life it is one of many in the filter. [Its partners would take it for a joiner,
             // and tell all: halves of 256 that met again sent 76 updates a node.]
+            // Where each link brings it (R44), most have it already.
             let young = self.table.len() < SKETCHED || self.cx.stats.requests_sent < YOUNG;
-            // Where each link brings the own record, it has gone over so many already that most have it.
-            let young = young && !self.upstreams.are_several();
-            let first = young && self.links.get_mut(link).is_some_and(LinkState::introduce);
+            let goes_along = young && !self.upstreams.are_several();
+            let first = goes_along && self.links.get_mut(link).is_some_and(LinkState::introduce);
             // In a crowded cluster everybody brings the own record along: others' samples may leave
             // it out.
             if first || self.table.is_crowded() {
@@ -83,12 +83,11 @@ impl Base {
     /// How the own table is shown.
     fn shows(&self, id: RequestId, form: Form) -> Shows {
         let (table, salt) = (&self.table, id.salt());
-        // Where each link has brought both ends' own records, most of the others are there, too.
-        let brings_itself = self.upstreams.are_several();
         if table.is_crowded() {
             return Shows::Partial;
         }
-        if table.len() <= FEW && !brings_itself {
+        // Where each link brings both ends' own records, others have most of so few.
+        if table.len() <= FEW && !self.upstreams.are_several() {
             return Shows::All;
         }
         if let Form::Differs(Some(differences)) = form {

@@ -7,6 +7,7 @@ use crate::limits::caps;
 use crate::node::base::Base;
 use crate::node::detector::{Detector, EARLY, LOOK};
 use crate::node::state::watches::{Haste, Times};
+use crate::table::Table;
 
 /// The ranks that are watched among those that nobody accuses.
 const RANKS: [usize; 3] = [1, 2, 4];
@@ -23,8 +24,10 @@ impl Detector {
         // the other, and who hears nobody accuses nobody (R34): they held each other for alive. Named or not:
         // each node of a ring asks for beats of the first three that it hears of, and takes that back.]
         let fills = base.pace.fills(&base.cx);
-        let all = base.table.others() <= RANKS.len() && base.table.names_nobody_else();
-        if self.looked_at != Some(changes) && (!fills || all || now >= self.look_from) {
+        let are_all = |table: &Table| table.others() <= RANKS.len() && table.names_nobody_else();
+        if self.looked_at != Some(changes)
+            && (!fills || now >= self.look_from || are_all(&base.table))
+        {
             self.looked_at = Some(changes);
             self.look_from = now + LOOK;
             self.watch(base, times);
