@@ -168,16 +168,18 @@ pub(crate) fn is_usable(address: &[u8], local: bool) -> bool {
     }
     match host {
         Host::Dns(name) => local || !name.eq_ignore_ascii_case("localhost"),
-        Host::Ip(ip) => {
-            let ip = ip.to_canonical();
-            let link_local = match ip {
-                IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
-                IpAddr::V6(v6) => v6.segments()[0] & 0xffc0 == 0xfe80,
-            };
-            !(ip.is_unspecified() || ip.is_multicast() || link_local)
-                && (local || !ip.is_loopback())
-        }
+        Host::Ip(ip) => is_usable_ip(ip, local),
     }
+}
+
+/// Whether others can dial this address, `local` as above.
+pub(crate) fn is_usable_ip(ip: IpAddr, local: bool) -> bool {
+    let ip = ip.to_canonical();
+    let link_local = match ip {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.segments()[0] & 0xffc0 == 0xfe80,
+    };
+    !(ip.is_unspecified() || ip.is_multicast() || link_local) && (local || !ip.is_loopback())
 }
 
 /// Checks what R7 asks of an address.

@@ -70,8 +70,7 @@ impl Base {
     }
 
     fn is_dialled_back(&self, ip: IpAddr) -> bool {
-        let address = Multiaddr::tcp(SocketAddr::new(ip, 1));
-        addr::is_usable(address.as_bytes(), self.cx.config.local)
+        addr::is_usable_ip(ip, self.cx.config.local)
     }
 
     /// A linked node wants to be dialled: at the address of its link, and nowhere else.

@@ -147,12 +147,7 @@ impl OwnAddresses {
         (dialled, dials): (bool, bool),
         cx: &mut Cx,
     ) {
-        let usable = |at: &SocketAddr| {
-            let port = at.port().max(1);
-            let address = Multiaddr::tcp(SocketAddr::new(at.ip(), port));
-            addr::is_usable(address.as_bytes(), cx.config.local)
-        };
-        let seen = seen.filter(usable);
+        let seen = seen.filter(|at| addr::is_usable_ip(at.ip(), cx.config.local));
         if self.sightings.len() >= caps::SIGHTINGS {
             return;
         }
@@ -339,16 +334,15 @@ impl OwnAddresses {
 
     /// Says what has changed.
     fn judge(&mut self, cx: &mut Cx) {
-        let linked: BTreeSet<NodeId> = self.sightings.values().map(|s| s.node).collect();
+        let alone = !are_distinct(self.sightings.values(), 2);
         for entry in &mut self.entries {
-            let witnesses: BTreeSet<NodeId> = self
-                .sightings
-                .values()
-                .filter(|s| s.ip.is_some_and(|ip| entry.is_family_of(ip)))
-                .map(|s| s.node)
-                .collect();
-            let voices = 1 + usize::from(!entry.is_configured() && witnesses.len() >= MANY);
-            let (was, is) = (entry.state(), entry.verdict(voices, linked.len()));
+            let sees = |s: &&Sighting| s.ip.is_some_and(|ip| entry.is_family_of(ip));
+            let witnesses = self.sightings.values().filter(sees);
+            let voices = match !entry.is_configured() && are_distinct(witnesses, MANY) {
+                true => 2,
+                false => 1,
+            };
+            let (was, is) = (entry.state(), entry.verdict(voices, alone));
             if is != was {
                 entry.set_state(is, cx.now);
                 let address = entry.address().clone();
@@ -361,6 +355,21 @@ impl OwnAddresses {
             entry.go_on(cx.now);
         }
     }
+}
+
+/// Whether these are of so many nodes.
+fn are_distinct<'a>(sightings: impl Iterator<Item = &'a Sighting>, many: usize) -> bool {
+    let mut nodes: Vec<NodeId> = Vec::with_capacity(many);
+    sightings
+        .filter(|s| {
+            let is_another = !nodes.contains(&s.node);
+            if is_another {
+                nodes.push(s.node);
+            }
+            is_another
+        })
+        .nth(many - 1)
+        .is_some()
 }
 
 /// What listens at every address, at this one.

@@ -285,13 +285,13 @@ impl Entry {
         }
     }
 
-    /// `voices`: how many have to have reached it. So many nodes are `linked`.
-    pub(super) fn verdict(&self, voices: usize, linked: usize) -> State {
+    /// `voices`: how many have to have reached it. `alone`: at most one node is linked.
+    pub(super) fn verdict(&self, voices: usize, alone: bool) -> State {
         let was = self.state == State::Proven;
         let enough = was || self.reached.len() >= voices && self.row >= self.rounds();
         // Where there is one other alone, it has to say so twice.
         let nobody = self.failed.len() >= QUORUM
-            || linked <= 1 && usize::from(self.failures) >= QUORUM && !self.failed.is_empty();
+            || alone && usize::from(self.failures) >= QUORUM && !self.failed.is_empty();
         match self.reached.is_empty() {
             false if enough => State::Proven,
             true if nobody => State::Unreachable,
@@ -348,15 +348,15 @@ mod tests {
                 true => entry.reached(node(1), &mut cx),
                 false => entry.failed(node(1), &nobody, &mut cx),
             }
-            assert_eq!(entry.verdict(1, 3), state);
+            assert_eq!(entry.verdict(1, false), state);
         }
         entry.set_state(State::Proven, at(0));
         let mut outgoing = Entry::found(address(), true, at(0));
         outgoing.reached(node(1), &mut cx);
-        assert_eq!(outgoing.verdict(1, 3), State::Proven);
-        assert_eq!(outgoing.verdict(2, 3), State::Unproven, "two are to say so");
+        assert_eq!(outgoing.verdict(1, false), State::Proven);
+        assert_eq!(outgoing.verdict(2, false), State::Unproven, "two are to say so");
         outgoing.reached(node(2), &mut cx);
-        assert_eq!(outgoing.verdict(2, 3), State::Proven);
+        assert_eq!(outgoing.verdict(2, false), State::Proven);
     }
 
     /// R38: one word against the others changes nothing; where there is one other alone, two do.
@@ -366,18 +366,18 @@ mod tests {
         let linked = BTreeSet::from([node(1), node(2), node(3)]);
         let mut entry = named();
         entry.failed(node(1), &linked, &mut cx);
-        assert_eq!(entry.verdict(1, 3), State::Unproven);
-        assert_eq!(entry.verdict(1, 1), State::Unproven);
+        assert_eq!(entry.verdict(1, false), State::Unproven);
+        assert_eq!(entry.verdict(1, true), State::Unproven);
         entry.failed(node(1), &linked, &mut cx);
-        assert_eq!(entry.verdict(1, 3), State::Unproven);
-        assert_eq!(entry.verdict(1, 1), State::Unreachable);
+        assert_eq!(entry.verdict(1, false), State::Unproven);
+        assert_eq!(entry.verdict(1, true), State::Unreachable);
         entry.reached(node(3), &mut cx);
-        entry.set_state(entry.verdict(1, 3), at(0));
+        entry.set_state(entry.verdict(1, false), at(0));
         entry.failed(node(2), &linked, &mut cx);
-        assert_eq!(entry.verdict(1, 3), State::Proven, "one does");
+        assert_eq!(entry.verdict(1, false), State::Proven, "one does");
         assert_eq!(entry.order_of(&node(3)), 0, "and is asked again");
         entry.failed(node(3), &linked, &mut cx);
-        assert_eq!(entry.verdict(1, 3), State::Unreachable);
+        assert_eq!(entry.verdict(1, false), State::Unreachable);
         assert_eq!(entry.missed_by(), [node(1), node(2), node(3)]);
     }
 
