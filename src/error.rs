@@ -70,6 +70,12 @@ pub enum PeerFault {
     /// A request before the end of a retry-after. It was not answered.
     #[error("a request before the end of a retry-after")]
     IgnoredRetryAfter,
+    /// More messages or bytes than anybody asks for. This one was not even decoded.
+    #[error("more messages or bytes than any node asks another for")]
+    Flood,
+    /// A second Hello on one link. It had no effect.
+    #[error("a second Hello on one link")]
+    SecondHello,
 }
 
 impl PeerFault {
@@ -89,6 +95,8 @@ impl PeerFault {
         "own_record",
         "unproven",
         "ignored_retry_after",
+        "flood",
+        "second_hello",
     ];
 
     /// A short name, for counters.
@@ -101,6 +109,8 @@ impl PeerFault {
             Self::OwnRecord(_) => "own_record",
             Self::Unproven => "unproven",
             Self::IgnoredRetryAfter => "ignored_retry_after",
+            Self::Flood => "flood",
+            Self::SecondHello => "second_hello",
         }
     }
 
@@ -110,6 +120,7 @@ impl PeerFault {
             Self::Message(_) | Self::PathNotItsOwn => 8,
             Self::IgnoredRetryAfter => 2,
             Self::Unsolicited | Self::OwnRecord(_) | Self::Unproven => 1,
+            Self::Flood | Self::SecondHello => 1,
         }
     }
 }

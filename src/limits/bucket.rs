@@ -18,6 +18,22 @@ impl Rate {
         Self { burst, per_token }
     }
 
+    /// So many times as fast, from a bucket as many times as large.
+    pub(crate) fn times(self, times: u64) -> Self {
+        Self {
+            burst: self.burst.saturating_mul(times),
+            per_token: self.per_token / times.max(1) as u32,
+        }
+    }
+
+    /// So many times as slow, from a bucket as many times as small.
+    pub(crate) fn slower(self, times: u32) -> Self {
+        Self {
+            burst: (self.burst / u64::from(times.max(1))).max(1),
+            per_token: self.per_token * times,
+        }
+    }
+
     /// `per_second` tokens a second.
     pub(crate) const fn per_second(burst: u64, per_second: u64) -> Self {
         let nanos = 1_000_000_000 / if per_second == 0 { 1 } else { per_second };
@@ -54,6 +70,11 @@ impl Bucket {
     pub(crate) fn charge(&mut self, rate: Rate, now: Instant, tokens: u64) {
         let limit = now + scale(rate.per_token, rate.burst.saturating_mul(2));
         self.full_at = (self.full_at.max(now) + scale(rate.per_token, tokens)).min(limit);
+    }
+
+    /// Puts tokens back that were taken.
+    pub(crate) fn give_back(&mut self, rate: Rate, tokens: u64) {
+        self.full_at = self.full_at.saturating_sub(scale(rate.per_token, tokens));
     }
 
     /// Whether a token is there.

@@ -8,6 +8,15 @@ use crate::contract;
 pub const PAGE_BYTES: usize = contract::MESSAGE_BYTES - 8 * 1024;
 /// Records in a table: what `Config::capacity` may be at most.
 pub const CAPACITY: usize = 1 << 20;
+/// Bytes of what the living have said in a table with room for so many: eight times what most say (R55).
+#[must_use]
+pub const fn table_bytes(capacity: usize) -> usize {
+    if capacity < 128 {
+        64 * 1024
+    } else {
+        capacity * 512
+    }
+}
 /// Tombstones in a table with room for so many living: a quarter of that, and 64 at least (R55).
 #[must_use]
 pub const fn tombstones(capacity: usize) -> usize {
@@ -71,6 +80,10 @@ pub const ASKED: usize = 256;
 pub const LOOPS: usize = 64;
 /// Token buckets: node IDs and address prefixes (R18).
 pub const BUCKETS: usize = 8_192;
+/// Hosts, subnets and tellers of which it is remembered that strangers there were dialled in vain (R53).
+pub const TARGETS: usize = 4_096;
+/// Nodes of one subnet that are answered a little whatever others of it do (R54).
+pub const MINIMUM: usize = 64;
 /// Nodes whose blame and waits are remembered beyond their links (R18).
 pub const REPUTATIONS: usize = 4_096;
 /// Nodes refused for proven misbehaviour (R18).

@@ -1,6 +1,7 @@
 //! Buckets per node ID and address prefix, which outlive the connection (R18).
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -16,11 +17,59 @@ enum LimitKey {
     Subnet(Subnet),
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Buckets {
     messages: Bucket,
     records: Bucket,
     bytes: Bucket,
+    /// Of whatever comes, asked for or not: messages, and bytes that nobody asked for (R54).
+    arrivals: Bucket,
+    arrived_bytes: Bucket,
+    /// Of a subnet: nodes that have been answered beyond its share (R54).
+    minimum: Vec<(NodeId, Bucket)>,
+}
+
+impl Buckets {
+    /// As good as new ones.
+    fn are_full(&self, now: Instant) -> bool {
+        let all = [
+            self.messages,
+            self.records,
+            self.bytes,
+            self.arrivals,
+            self.arrived_bytes,
+        ];
+        let idle = |(_, bucket): &(NodeId, Bucket)| bucket.is_full(now);
+        all.iter().all(|bucket| bucket.is_full(now)) && self.minimum.iter().all(idle)
+    }
+
+    /// Whether one more exchange may pass, or how long to wait.
+    fn admits(&self, rates: Rates, now: Instant) -> Result<(), Duration> {
+        for (mut bucket, rate) in [
+            (self.records, rates.records),
+            (self.bytes, rates.bytes),
+            (self.messages, rates.messages),
+        ] {
+            bucket.take(rate, now, 1)?;
+        }
+        Ok(())
+    }
+
+    /// Whether this node of the subnet may be answered though its share is used up by others.
+    fn admits_beyond(&mut self, node: NodeId, rate: Rate, now: Instant) -> bool {
+        let members = &mut self.minimum;
+        if !members.iter().any(|(member, _)| *member == node) {
+            if members.len() >= caps::MINIMUM {
+                members.retain(|(_, bucket)| !bucket.is_full(now));
+            }
+            if members.len() >= caps::MINIMUM {
+                return false;
+            }
+            members.push((node, Bucket::default()));
+        }
+        let member = members.iter_mut().find(|(member, _)| *member == node);
+        member.is_some_and(|(_, bucket)| bucket.take(rate, now, 1).is_ok())
+    }
 }
 
 /// The rates of one kind of source.
@@ -38,6 +87,14 @@ pub(crate) struct Cost {
     pub(crate) records: u64,
     pub(crate) bytes: u64,
 }
+
+/// Whatever others of its subnet do, a node may ask a tenth as often as one alone (R54).
+const MINIMUM: u32 = 10;
+/// Of messages of all kinds so many times as many may come as of those that are answered: beats, asks
+/// and answers are not among these.
+const ARRIVALS: u64 = 4;
+/// And of bytes that nobody asked for: whoever is told to wait may have sent some.
+const ARRIVED_BYTES: u64 = 2;
 
 /// All buckets of a node.
 pub(crate) struct RateLimits {
@@ -63,20 +120,20 @@ impl RateLimits {
         remote: Option<SocketAddr>,
     ) -> Result<(), Duration> {
         // All are asked before one is charged: whom its subnet holds back has spent nothing.
+        let least = self.node.messages.slower(MINIMUM);
         for (source, rates) in self.sources(node, remote) {
             let buckets = self.entry(source, now);
-            for (mut bucket, rate) in [
-                (buckets.records, rates.records),
-                (buckets.bytes, rates.bytes),
-                (buckets.messages, rates.messages),
-            ] {
-                bucket.take(rate, now, 1)?;
+            let beyond = |buckets: &mut Buckets| {
+                matches!(source, LimitKey::Subnet(_)) && buckets.admits_beyond(node, least, now)
+            };
+            match buckets.admits(rates, now) {
+                Err(wait) if !beyond(buckets) => return Err(wait),
+                _ => {}
             }
         }
         for (source, rates) in self.sources(node, remote) {
-            self.entry(source, now)
-                .messages
-                .take(rates.messages, now, 1)?;
+            let buckets = self.entry(source, now);
+            buckets.messages.charge(rates.messages, now, 1);
         }
         Ok(())
     }
@@ -101,6 +158,32 @@ impl RateLimits {
                 }
             }
         }
+    }
+
+    /// Charges what has come, before it is decoded (R54). False where its node has sent far more
+    /// than anybody asks for: then it is not looked at.
+    pub(crate) fn arrives(
+        &mut self,
+        now: Instant,
+        node: NodeId,
+        messages: u64,
+        bytes: usize,
+    ) -> bool {
+        let messages_rate = self.node.messages.times(ARRIVALS);
+        let bytes_rate = self.node.bytes.times(ARRIVED_BYTES);
+        let buckets = self.entry(LimitKey::Node(node), now);
+        let has_room =
+            buckets.arrivals.has(messages_rate, now) && buckets.arrived_bytes.has(bytes_rate, now);
+        buckets.arrivals.charge(messages_rate, now, messages);
+        buckets.arrived_bytes.charge(bytes_rate, now, bytes as u64);
+        has_room
+    }
+
+    /// So many bytes of what has come from this node were asked for.
+    pub(crate) fn were_asked_for(&mut self, now: Instant, node: NodeId, bytes: usize) {
+        let rate = self.node.bytes.times(ARRIVED_BYTES);
+        let buckets = self.entry(LimitKey::Node(node), now);
+        buckets.arrived_bytes.give_back(rate, bytes as u64);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -128,9 +211,7 @@ impl RateLimits {
     /// Forgets what is full anyway. When nothing is, a quarter goes: whoever fills this map pays
     /// with that many proven identities, and loses its own debts no sooner than others theirs.
     fn make_room(&mut self, now: Instant) {
-        self.buckets.retain(|_, b| {
-            !(b.messages.is_full(now) && b.records.is_full(now) && b.bytes.is_full(now))
-        });
+        self.buckets.retain(|_, b| !b.are_full(now));
         if self.buckets.len() >= caps::BUCKETS {
             let mut nth = 0;
             self.buckets.retain(|_, _| {
@@ -172,6 +253,7 @@ mod tests {
         assert!(limits.admit(t, node(1), remote).is_ok());
         assert!(limits.admit(t, node(1), remote).is_err());
         assert!(limits.admit(t, node(2), neighbour).is_ok());
+        assert!(limits.admit(t, node(2), neighbour).is_ok(), "its minimum");
         assert!(limits.admit(t, node(2), neighbour).is_err());
         assert!(
             limits
@@ -189,13 +271,39 @@ mod tests {
         for n in 2..5 {
             assert!(limits.admit(t, node(n), remote).is_ok());
         }
+        assert!(limits.admit(t, node(1), remote).is_ok(), "its minimum");
         for _ in 0..5 {
             assert!(limits.admit(t, node(1), remote).is_err());
         }
         let elsewhere = Some("10.0.1.1:5".parse().unwrap());
         assert!(limits.admit(t, node(1), elsewhere).is_ok());
-        assert!(limits.admit(t, node(1), elsewhere).is_ok());
         assert!(limits.admit(t, node(1), elsewhere).is_err());
+    }
+
+    /// R54: so many IDs of a subnet are answered whatever the others do, each a tenth as often as one
+    /// alone; of those that rest, the places are free.
+    #[test]
+    fn beyond_the_share_of_a_subnet_there_is_a_minimum_for_each() {
+        let ten = Rate::per_second(100, 10);
+        let rates = Rates {
+            messages: ten,
+            records: WIDE,
+            bytes: WIDE,
+        };
+        let mut limits = RateLimits::new(rates, rates);
+        let remote = Some("10.0.0.1:5".parse().unwrap());
+        let t = Instant::ZERO;
+        let answered = |limits: &mut RateLimits, n, now| {
+            let all = (0..200).filter(|_| limits.admit(now, node(n), remote).is_ok());
+            all.count()
+        };
+        assert_eq!(answered(&mut limits, 0, t), 100, "its own limit");
+        for n in 1..=caps::MINIMUM as u32 {
+            assert_eq!(answered(&mut limits, n, t), 10, "{n}");
+        }
+        assert_eq!(answered(&mut limits, 1_000, t), 0, "one too many");
+        let rested = t + Duration::from_secs(10);
+        assert_eq!(answered(&mut limits, 1_000, rested), 10, "places are free");
     }
 
     #[test]
@@ -302,17 +410,21 @@ mod tests {
     /// R18: a node ID costs nothing, so what an address prefix does is counted over all of them.
     #[test]
     fn a_subnet_of_ipv6_is_limited_whatever_the_ids() {
-        let mut limits = narrow();
-        limits.charge(
-            Instant::ZERO,
-            node(1),
-            remote("[2001:db8::1]:5"),
-            records(10),
+        let mut limits = limits();
+        let t = Instant::ZERO;
+        let answered = |limits: &mut RateLimits, n, at| {
+            let all = (0..9).filter(|_| limits.admit(t, node(n), remote(at)).is_ok());
+            all.count()
+        };
+        assert_eq!(answered(&mut limits, 1, "[2001:db8::1]:5"), 2);
+        let neighbour = "[2001:db8::ffff:1]:5";
+        assert_eq!(
+            answered(&mut limits, 2, neighbour),
+            2,
+            "the last, and its minimum"
         );
-        let neighbour = remote("[2001:db8::ffff:1]:5");
-        assert!(limits.admit(Instant::ZERO, node(2), neighbour).is_err());
-        let other = remote("[2001:db8:0:1::1]:5");
-        assert!(limits.admit(Instant::ZERO, node(3), other).is_ok());
+        assert_eq!(answered(&mut limits, 3, neighbour), 1, "its minimum");
+        assert_eq!(answered(&mut limits, 4, "[2001:db8:0:1::1]:5"), 2);
     }
 
     fn full_of_debts(limits: &mut RateLimits) {

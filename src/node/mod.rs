@@ -254,7 +254,10 @@ impl Node {
         stats.count_received(kind, len);
         match decoded {
             Ok(Decoded::Message(message)) => self.on_message(link, node, message, len),
-            Ok(Decoded::UnknownKind) => stats.unknown_messages += 1,
+            Ok(Decoded::UnknownKind) => {
+                stats.unknown_messages += 1;
+                self.guard.limits.arrives(now, node, UNKNOWN, 0);
+            }
             Err(error) => {
                 stats.bad_messages += 1;
                 self.penalise(link, PeerFault::Message(error));
@@ -281,5 +284,7 @@ impl Node {
     }
 }
 
+/// A message of an unknown kind costs as many others more (R54): in an upgrade there are a few.
+const UNKNOWN: u64 = 7;
 /// Timers that are run after one input, at most.
 const MAX_DUE: usize = 1024;

@@ -87,6 +87,11 @@ impl<'a> Entry<'a> {
         self.signature.is_some()
     }
 
+    /// Bytes of what its node has said.
+    pub(super) fn bytes(&self) -> usize {
+        self.body.len() + self.signature.map_or(0, |s| s.len())
+    }
+
     /// How long it may be silent (R30).
     pub(crate) fn detection(&self) -> Duration {
         record::detection(self.body)
@@ -163,7 +168,7 @@ impl Gone {
 
     /// Bytes of what its node has said.
     pub(super) fn content_bytes(&self) -> usize {
-        self.body.len() + self.signature.as_deref().map_or(0, |s| s.len())
+        self.entry().bytes()
     }
 
     pub(super) fn forget_content(&mut self) {

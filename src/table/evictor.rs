@@ -1,5 +1,6 @@
-//! Who stays when the table is full (R22): the smallest keyed hashes of node IDs, within quotas
-//! per subnet and per relay. Nothing is kept while the table has room.
+//! Who stays when the table is full (R22, R53): who has been known for long before who is heard of,
+//! in three quarters of it; otherwise the smallest keyed hashes of node IDs, within quotas per subnet
+//! and per relay. Nothing is kept while the table has room.
 
 use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
@@ -12,9 +13,11 @@ use crate::addr::{self, Host};
 use crate::id::NodeId;
 use crate::record;
 use crate::rng::Keyed;
+use crate::table::KNOWN;
 use crate::table::relays::Via;
 use crate::table::slab::Slab;
 use crate::table::{Entry, Slot};
+use crate::time::Instant;
 use crate::wire::Nodes;
 
 /// The order in which nodes stay, a secret of this node's; the smallest stay.
@@ -36,6 +39,8 @@ struct Active {
     /// Members of groups that were over quota when the table became full, best first.
     excess: Vec<(Rank, Slot)>,
     subnets: Counts,
+    /// Of those known for long, who stays whatever others are heard of: up to this rank.
+    held_to: Rank,
 }
 
 /// How many there are of each group, by keyed hash.
@@ -90,6 +95,27 @@ impl Evictor {
     /// Half of the table for what one node has told.
     fn relay_quota(&self) -> usize {
         (self.capacity / 2).max(8)
+    }
+
+    /// Three quarters of the table for those known for long (as Bitcoin Core keeps those it has
+    /// connected to in tables of their own; Heilman and others, "Eclipse Attacks on Bitcoin's
+    /// Peer-to-Peer Network", 2015). What is invented is down within seconds.
+    fn held_quota(&self) -> usize {
+        self.capacity - self.capacity / 4
+    }
+
+    /// Up to which rank those known for long stay.
+    fn held_to(&self, entries: &Slab, now: Instant) -> Rank {
+        let held = living(entries).filter(|(_, e)| e.is_known_for(KNOWN, now));
+        let mut ranks: Vec<Rank> = held.map(|(_, e)| self.rank(&e.node)).collect();
+        match self.held_quota() {
+            quota if ranks.len() <= quota => Rank::MAX,
+            quota => *ranks.select_nth_unstable(quota).1,
+        }
+    }
+
+    fn is_held(&self, active: &Active, entry: Entry<'_>, now: Instant) -> bool {
+        entry.is_known_for(KNOWN, now) && self.rank(&entry.node) <= active.held_to
     }
 
     fn rank(&self, node: &NodeId) -> Rank {
@@ -208,11 +234,12 @@ impl Evictor {
     }
 
     /// The table is full from now on. Begins to rank, if it has not.
-    pub(super) fn activate(&mut self, entries: &Slab, told: &dyn Fn(Via) -> usize) {
+    pub(super) fn activate(&mut self, entries: &Slab, told: &dyn Fn(Via) -> usize, now: Instant) {
         if self.active.is_some() {
             return;
         }
         let mut active = Box::<Active>::default();
+        active.held_to = self.held_to(entries, now);
         let mut ranked = Vec::with_capacity(self.capacity + 1);
         for (slot, entry) in living(entries) {
             self.count(&mut active, entry, true);
@@ -228,26 +255,33 @@ impl Evictor {
         self.active = Some(active);
     }
 
-    /// Called now and then: below half there is nothing to keep, and what was pinned may not be so
-    /// any more.
-    pub(super) fn relax(&mut self, len: usize) {
-        if len < self.capacity / 2 {
+    /// Called now and then: where there is much room there is nothing to keep, and what was pinned may
+    /// not be so any more.
+    pub(super) fn relax(&mut self, has_much_room: bool, entries: &Slab, now: Instant) {
+        if has_much_room {
             self.active = None;
         }
-        if let Some(active) = &mut self.active {
+        let held_to = self.active.as_ref().map(|_| self.held_to(entries, now));
+        if let (Some(active), Some(held_to)) = (&mut self.active, held_to) {
+            active.held_to = held_to;
             active.ranked.extend(active.pinned.drain(..));
         }
     }
 
     /// Puts those on top aside who stay anyway, so that the rank on top is what newcomers have to be
     /// below.
-    pub(super) fn set_aside(&mut self, entries: &Slab, stays: &dyn Fn(&NodeId) -> bool) {
+    pub(super) fn set_aside(
+        &mut self,
+        entries: &Slab,
+        stays: &dyn Fn(&NodeId) -> bool,
+        now: Instant,
+    ) {
         let Some(mut active) = self.active.take() else {
             return;
         };
         while let Some((rank, slot)) = active.ranked.peek().copied() {
             let entry = self.ranked(entries, rank, slot);
-            if !entry.is_some_and(|e| stays(&e.node)) {
+            if !entry.is_some_and(|e| stays(&e.node) || self.is_held(&active, e, now)) {
                 break;
             }
             active.ranked.pop();
@@ -263,6 +297,7 @@ impl Evictor {
         entries: &Slab,
         told: &dyn Fn(Via) -> usize,
         stays: &dyn Fn(&NodeId) -> bool,
+        now: Instant,
     ) -> Option<Slot> {
         let mut active = self.active.take()?;
         let Newcomer { entry, must, .. } = newcomer;
@@ -270,8 +305,10 @@ impl Evictor {
             None
         } else {
             let above = (!must).then(|| self.rank(&entry.node));
+            // Where there has to be room, nobody is held.
+            let now = if must { Instant::ZERO } else { now };
             self.excess_victim(&mut active, entries, told, stays)
-                .or_else(|| self.worst_victim(&mut active, above, entries, stays))
+                .or_else(|| self.worst_victim(&mut active, above, entries, (stays, now)))
         };
         self.active = Some(active);
         victim
@@ -308,7 +345,7 @@ impl Evictor {
         active: &mut Active,
         above: Option<Rank>,
         entries: &Slab,
-        stays: &dyn Fn(&NodeId) -> bool,
+        (stays, now): (&dyn Fn(&NodeId) -> bool, Instant),
     ) -> Option<Slot> {
         if above.is_none() {
             active.ranked.extend(active.pinned.drain(..));
@@ -321,7 +358,7 @@ impl Evictor {
             let Some(entry) = self.ranked(entries, rank, slot) else {
                 continue;
             };
-            if !stays(&entry.node) {
+            if !stays(&entry.node) && !self.is_held(active, entry, now) {
                 return Some(slot);
             }
             active.pinned.push((rank, slot));

@@ -135,7 +135,8 @@ impl Table {
             return Err(Merged::Down);
         }
         // In a crowded cluster most records end here.
-        let outranked = self.is_full() && self.evictor.is_outranked(&record.node);
+        let bytes = record.body.len() + record.signature.map_or(0, |s| s.len());
+        let outranked = self.is_full_for(bytes) && self.evictor.is_outranked(&record.node);
         if outranked && !is_pinned(&record.node) && !self.comes_next(&record.node) {
             return Err(Merged::Full);
         }
@@ -201,14 +202,14 @@ impl Table {
                 let has_room = if info.tombstone {
                     self.make_grave(now, entry)
                 } else {
-                    !self.is_full() || self.make_room(entry, by, is_pinned)
+                    self.make_room(now, entry, by, is_pinned)
                 };
                 if !has_room {
                     return Merged::Full;
                 }
                 self.downs.remove(&record.node);
                 let slot = self.insert(entry, by);
-                self.set_aside(is_pinned);
+                self.set_aside(now, is_pinned);
                 Merged::New(slot)
             }
             Step::Renew(slot) => {
@@ -217,11 +218,17 @@ impl Table {
             }
             Step::Replace(slot, info) => {
                 let had_left = self.get(slot).is_some_and(|e| e.is_tombstone());
-                if had_left && !info.tombstone && self.is_full() {
-                    // It has had none of the places of the living.
+                if !info.tombstone {
+                    let before = self.get(slot).map_or(0, |e| e.bytes());
                     let deadline = deadline(now, record.remaining_s, info.lifetime_s);
                     let row = Row::new(record.node, info, deadline, now);
-                    if !self.make_room(Entry::of(&row, record), by, is_pinned) {
+                    let entry = Entry::of(&row, record);
+                    let has_room = match had_left {
+                        // It has had none of the places of the living.
+                        true => self.make_room(now, entry, by, is_pinned),
+                        false => self.make_room_to_grow(now, (entry, before), is_pinned),
+                    };
+                    if !has_room {
                         return Merged::Full;
                     }
                 }
@@ -297,8 +304,7 @@ impl Table {
                 self.tombstones.insert(row, slot);
             }
         }
-        self.entries
-            .renew(slot, record.sequence, hash, record.signature);
+        self.write_again(slot, record.sequence, hash, record.signature);
     }
 
     /// Writes the node's own record; so many seconds are left of its life, or all. It has no deadline
@@ -332,9 +338,9 @@ impl Table {
         let deadline = deadline(now, record.remaining_s, info.lifetime_s);
         let row = Row::new(self.own, info, deadline, now);
         let entry = Entry::of(&row, record);
-        if self.is_full() && !info.tombstone {
+        if !info.tombstone {
             // The own record is never refused room.
-            self.make_room(entry, None, &|_| false);
+            self.make_room(now, entry, None, &|_| false);
         }
         self.insert(entry, None);
         Ok(())
@@ -346,7 +352,7 @@ impl Table {
         let known = slot.and_then(|slot| Some((slot, self.get(slot)?)));
         if let Some((slot, entry)) = known.filter(|(_, e)| e.is_signed()) {
             let (sequence, hash) = (entry.sequence(), entry.hash);
-            self.entries.renew(slot, sequence, hash, None);
+            self.write_again(slot, sequence, hash, None);
         }
     }
 

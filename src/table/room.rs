@@ -1,8 +1,13 @@
 //! A full table (R22).
 
 use crate::id::NodeId;
+use crate::limits::caps;
 use crate::table::evictor::Newcomer;
 use crate::table::{Entry, Table};
+use crate::time::Instant;
+
+/// So many at most make room for one.
+const MOST_GO: usize = 64;
 
 /// Of a full table, so many of those who come next round the ring stay.
 fn next_kept(capacity: usize) -> usize {
@@ -21,18 +26,61 @@ impl Table {
         self.ring.is_among(node, next_kept(self.capacity))
     }
 
+    /// There is no room for another that lives, of so many bytes; tombstones have places of their own
+    /// (R55).
+    pub(super) fn is_full_for(&self, bytes: usize) -> bool {
+        self.live >= self.capacity || self.lacks_bytes(bytes)
+    }
+
+    fn lacks_bytes(&self, more: usize) -> bool {
+        self.live_bytes + more > caps::table_bytes(self.capacity)
+    }
+
+    /// Makes room for what a node says in place of so many bytes that it had said.
+    pub(super) fn make_room_to_grow(
+        &mut self,
+        now: Instant,
+        (entry, before): (Entry<'_>, usize),
+        is_pinned: &dyn Fn(&NodeId) -> bool,
+    ) -> bool {
+        let more = entry.bytes().saturating_sub(before);
+        let mut tries = 0..MOST_GO;
+        while more > 0 && self.lacks_bytes(more) {
+            if tries.next().is_none() || !self.make_one_go(now, entry, None, is_pinned) {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Makes room for `newcomer` in a full table, or refuses it.
     pub(super) fn make_room(
         &mut self,
+        now: Instant,
         newcomer: Entry<'_>,
         by: Option<&NodeId>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
     ) -> bool {
-        if self.capacity == 0 {
-            return false;
+        // One that is large takes the place of several that are small.
+        let mut tries = 0..MOST_GO;
+        while self.is_full_for(newcomer.bytes()) {
+            if tries.next().is_none() || !self.make_one_go(now, newcomer, by, is_pinned) {
+                return false;
+            }
         }
+        true
+    }
+
+    /// Whether somebody made room.
+    fn make_one_go(
+        &mut self,
+        now: Instant,
+        newcomer: Entry<'_>,
+        by: Option<&NodeId>,
+        is_pinned: &dyn Fn(&NodeId) -> bool,
+    ) -> bool {
         let told = |via| self.relays.living_via(via);
-        self.evictor.activate(&self.entries, &told);
+        self.evictor.activate(&self.entries, &told, now);
         let own = self.own;
         let next = (&self.ring, next_kept(self.capacity));
         let comes_next = |node: &NodeId| next.0.is_among(node, next.1);
@@ -46,22 +94,24 @@ impl Table {
             told: self.relays.living(by),
             must,
         };
-        let victim = self.evictor.victim(newcomer, entries, &told, &stays);
-        if let Some(gone) = victim.and_then(|slot| self.remove(slot)) {
-            self.evicted = Some(gone);
-        }
-        victim.is_some()
+        let victim = self.evictor.victim(newcomer, entries, &told, &stays, now);
+        let gone = victim.and_then(|slot| self.remove(slot));
+        let has_gone = gone.is_some();
+        self.evicted.extend(gone);
+        has_gone
     }
 
     /// Called now and then: who was kept for a reason may have none any more.
-    pub(crate) fn relax(&mut self, is_pinned: &dyn Fn(&NodeId) -> bool) {
-        self.evictor.relax(self.live);
-        self.set_aside(is_pinned);
+    pub(crate) fn relax(&mut self, now: Instant, is_pinned: &dyn Fn(&NodeId) -> bool) {
+        let has_much_room =
+            self.live < self.capacity / 2 && self.live_bytes < caps::table_bytes(self.capacity) / 2;
+        self.evictor.relax(has_much_room, &self.entries, now);
+        self.set_aside(now, is_pinned);
     }
 
-    pub(super) fn set_aside(&mut self, is_pinned: &dyn Fn(&NodeId) -> bool) {
+    pub(super) fn set_aside(&mut self, now: Instant, is_pinned: &dyn Fn(&NodeId) -> bool) {
         let (own, ring, kept) = (self.own, &self.ring, next_kept(self.capacity));
         let stays = |node: &NodeId| *node == own || is_pinned(node) || ring.is_among(node, kept);
-        self.evictor.set_aside(&self.entries, &stays);
+        self.evictor.set_aside(&self.entries, &stays, now);
     }
 }

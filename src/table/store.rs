@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use hashbrown::HashTable;
 
 use crate::id::NodeId;
-use crate::record::{self, Sequence};
+use crate::record::{self, Sequence, Signature};
 use crate::ring::{Places, Position, RingKey};
 use crate::rng::{Keyed, Purpose, Stream};
 use crate::sketch::Strata;
@@ -43,7 +43,9 @@ pub(crate) struct Table {
     /// Rises with what records say of upstreams.
     pub(super) edges: u64,
     pub(super) ring: Ring,
-    pub(super) evicted: Option<Gone>,
+    /// Bytes that the living have said.
+    pub(super) live_bytes: usize,
+    pub(super) evicted: Vec<Gone>,
     pub(super) beyond: Beyond,
 }
 
@@ -68,7 +70,8 @@ impl Table {
             live: 0,
             edges: 0,
             ring: Ring::new(own, ring),
-            evicted: None,
+            live_bytes: 0,
+            evicted: Vec::new(),
             beyond: Beyond::default(),
         }
     }
@@ -86,11 +89,6 @@ impl Table {
     /// Number of tombstones of others.
     pub(crate) fn tombstone_count(&self) -> usize {
         self.tombstones.len()
-    }
-
-    /// There is no room for another that lives; tombstones have places of their own (R55).
-    pub(crate) fn is_full(&self) -> bool {
-        self.live >= self.capacity
     }
 
     /// The wrapping sum of the hashes of all (node, version, beat).
@@ -218,9 +216,14 @@ impl Table {
             + self.beyond.heap_bytes()
     }
 
-    /// The live peer that had to go for the last record merged.
-    pub(crate) fn take_evicted(&mut self) -> Option<Gone> {
-        self.evicted.take()
+    /// The live peers that had to go for the last record merged.
+    pub(crate) fn take_evicted(&mut self) -> Vec<Gone> {
+        core::mem::take(&mut self.evicted)
+    }
+
+    /// Bytes that the living have said, as far as they were encoded by themselves.
+    pub(crate) fn live_bytes(&self) -> usize {
+        self.live_bytes
     }
 
     /// Marks how the way to this peer is, up or down. That a link is lost tells less than that it
@@ -383,9 +386,33 @@ impl Table {
         }
         if live {
             self.live += 1;
+            self.live_bytes += entry.bytes();
             self.ring_added(node);
         }
         slot
+    }
+
+    /// Writes another sequence and signature to the same body.
+    pub(super) fn write_again(
+        &mut self,
+        slot: Slot,
+        sequence: Sequence,
+        hash: u64,
+        signature: Option<&Signature>,
+    ) {
+        self.count_bytes(slot, false);
+        self.entries.renew(slot, sequence, hash, signature);
+        self.count_bytes(slot, true);
+    }
+
+    /// What this entry takes of the bytes of the living comes or goes.
+    fn count_bytes(&mut self, slot: Slot, comes: bool) {
+        let living = self.entries.get(slot).filter(|e| !e.is_tombstone());
+        let bytes = living.map_or(0, |e| e.bytes());
+        self.live_bytes = match comes {
+            true => self.live_bytes + bytes,
+            false => self.live_bytes - bytes,
+        };
     }
 
     /// Takes an entry out of everything.
@@ -409,6 +436,7 @@ impl Table {
         }
         if !entry.is_tombstone() {
             self.live -= 1;
+            self.live_bytes -= entry.bytes();
             self.ring_removed(node);
         }
         Some(gone)
@@ -421,6 +449,8 @@ impl Table {
         let (live, most) = (self.live, self.capacity.max(1));
         assert!(live <= most, "{live} > {most}");
         assert_eq!(live, self.entries().filter(|e| !e.is_tombstone()).count());
+        let living = self.entries().filter(|e| !e.is_tombstone());
+        assert_eq!(self.live_bytes, living.map(|e| e.bytes()).sum::<usize>());
         let own = self.own;
         let others = self.entries.rows().filter(|(_, e)| e.node != own);
         self.tombstones

@@ -113,7 +113,7 @@ fn random_operations_keep_every_index_in_step() {
         match random.below(10) {
             0 => w.now = w.now + Duration::from_secs(random.below(12_000) as u64),
             1 => while w.table.pop_due(w.now).is_some() {},
-            2 => w.table.relax(&|_| false),
+            2 => w.table.relax(w.now, &|_| false),
             3 => {
                 let s = Sequence {
                     version: 9 + random.below(3) as u64,

@@ -48,15 +48,22 @@ fn late_and_repeated_answers_are_merged_without_blame() {
     let mut rig = Rig::new(1, config(|_| {}));
     let link = rig.link(5);
     let asked = rig.asked(link);
-    // It runs out of patience; then the answer comes, and comes again.
+    // It runs out of patience; then the answer comes.
     rig.pass(Duration::from_millis(500));
     assert_eq!(rig.node.stats().timeouts, 1);
-    for n in [6, 7] {
+    rig.message(link, answer(asked.id, &[rec(6)]));
+    // The next one comes in time, and again.
+    let asked = rig.asked(link);
+    for n in [7, 8] {
         rig.message(link, answer(asked.id, &[rec(n)]));
         assert!(rig.knows(n));
     }
     assert_eq!(rig.node.stats().late_responses, 2);
     assert_eq!(blamed(&mut rig), 0);
+    // R54: once.
+    rig.message(link, answer(asked.id, &[rec(9)]));
+    assert!(!rig.knows(9));
+    assert_eq!(blamed(&mut rig), 1);
 }
 
 fn nodes(records: &Records) -> Vec<NodeId> {

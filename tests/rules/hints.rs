@@ -82,7 +82,7 @@ fn at_dead_addresses_there_are_twenty_dials_a_minute() {
         assert!((5..=20).contains(&most), "{most} of {}", records.len());
         let later = rig.now - 10 * MINUTE;
         let lasting = times.iter().filter(|at| **at > later).count();
-        assert!((50..=200).contains(&lasting), "{lasting}: it goes on");
+        assert!((40..=200).contains(&lasting), "{lasting}: it goes on");
     }
 }
 

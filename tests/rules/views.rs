@@ -153,6 +153,8 @@ fn every_fault_has_its_place_among_the_reasons() {
         PeerFault::OwnRecord(peer_exchange::RecordError::NoVersion),
         PeerFault::Unproven,
         PeerFault::IgnoredRetryAfter,
+        PeerFault::Flood,
+        PeerFault::SecondHello,
     ];
     faults.extend(decode.map(PeerFault::Message));
     let mut reasons: Vec<_> = faults.iter().map(PeerFault::reason).collect();

@@ -102,7 +102,11 @@ impl Base {
             !is_known && a.port().is_some() && addr::p2p_component(a).is_none()
         });
         for at in others {
-            let may = self.dialer.may_be_in_vain(Reason::Partner, self.cx.now);
+            // Where it lists others, they are no weapon of it (R53).
+            let may = self.dialer.may_be_in_vain(Reason::Partner, self.cx.now)
+                && !(self.targets)
+                    .may_be_dialled(Vec::from([at.clone()]), None, self.cx.now)
+                    .is_empty();
             if may && self.dial_backs.take_listed(node, self.cx.now) {
                 self.dial_to_see(link, node, at, true);
             } else {
@@ -122,6 +126,9 @@ impl Base {
             self.cx.stats.dial_backs_refused += 1;
             return;
         };
+        if listed {
+            self.targets.begun(dial, core::slice::from_ref(&at), None);
+        }
         self.cx.stats.dials += 1;
         let target = Target::Back { node, address: at };
         self.cx.effect(Effect::Dial { dial, target });

@@ -15,6 +15,7 @@ use crate::node::state::clones::Clones;
 use crate::node::state::dialer::{Dialer, Dialled, NEXT_DIAL, Purpose, Reason};
 use crate::node::state::hints::{Kept, Worth};
 use crate::node::state::links::Links;
+use crate::node::state::targets::Stranger;
 use crate::node::state::upstreams::Upstream;
 use crate::node::timers::Timer;
 use crate::table::{Entry, Slot, Way};
@@ -24,7 +25,7 @@ use crate::time::Instant;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use = "whom nobody has tried to reach, its silence cannot be held against"]
 pub(crate) enum Afresh {
-    /// It is being dialled.
+    /// It is being dialled, or whoever is to be there was of late.
     Tried,
     /// It has no address, or answers another with its key.
     Impossible,
@@ -53,7 +54,11 @@ impl Base {
         if !kept && self.has_all_links() {
             return None;
         }
+        let node = purpose.node();
         let dial = self.dialer.begin(purpose, self.cx.now)?;
+        if let Some(Stranger::Told(by)) = node.and_then(|node| self.stranger(&node)) {
+            self.targets.begun(dial, target.addresses(), by);
+        }
         self.cx.stats.dials += 1;
         self.cx.effect(Effect::Dial { dial, target });
         Some(dial)
@@ -92,11 +97,23 @@ impl Base {
         }
         let target = Target::Peer { node, addresses };
         if target.addresses().is_empty() {
-            return Afresh::Impossible;
+            return self.why_not(&node);
         }
         match self.dial(Purpose::Afresh(node), target) {
             Some(_) => Afresh::Tried,
             None => Afresh::TooMany,
+        }
+    }
+
+    /// Why this node cannot be dialled now.
+    fn why_not(&self, node: &NodeId) -> Afresh {
+        let all = self.all_addresses(node);
+        let now = self.cx.now;
+        match all.is_empty() {
+            true => Afresh::Impossible,
+            // Where others were found absent, it may be absent, too.
+            false if all.iter().all(|a| self.targets.was_in_vain(a, now)) => Afresh::Tried,
+            false => Afresh::TooMany,
         }
     }
 
@@ -138,7 +155,11 @@ impl Base {
         }
         let (others, now) = (self.table.others(), self.cx.now);
         let busy = is_busy(&self.dialer, &self.links, &self.clones, now);
-        if let Some((node, addresses)) = self.hints.take_due(&mut self.cx, others, busy) {
+        let Some((node, addresses)) = self.hints.take_due(&mut self.cx, others, busy) else {
+            return;
+        };
+        let addresses = self.dialled_now(&node, addresses);
+        if !addresses.is_empty() {
             let target = Target::Peer { node, addresses };
             self.dial(Purpose::Hint(node), target);
         }
@@ -236,6 +257,24 @@ impl Base {
     fn was_linked(&self, node: &NodeId) -> Duration {
         let now = self.links.link_of(node).map(|link| link.age(self.cx.now));
         self.peers.linked_for(node) + now.unwrap_or_default()
+    }
+
+    /// A link is there: so is somebody at that address, and who was dialled, if it is this one.
+    pub(crate) fn was_there(
+        &mut self,
+        dialled: Option<&Dialled>,
+        node: &NodeId,
+        at: Option<SocketAddr>,
+    ) {
+        let now = self.cx.now;
+        if let Some(at) = at {
+            self.targets.found(at.ip().to_canonical(), now);
+        }
+        if let Some(dialled) = dialled {
+            let wanted = dialled.purpose.node();
+            let reached = wanted.is_none_or(|wanted| wanted == *node);
+            self.targets.ended(dialled.dial, reached, now);
+        }
     }
 
     /// This dial has led to that node, at that address: what else claimed it is no hint any more. An

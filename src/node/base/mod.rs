@@ -40,12 +40,13 @@ use crate::node::state::own_addresses::OwnAddresses;
 use crate::node::state::pace::Pace;
 use crate::node::state::peers::Peers;
 use crate::node::state::standing::Standing;
+use crate::node::state::targets::Targets;
 use crate::node::state::tree::Tree;
 use crate::node::state::upstreams::Upstreams;
 use crate::node::state::wall::Wall;
 use crate::ring::RingKey;
 use crate::seal::Sealer;
-use crate::table::{Due, Table};
+use crate::table::{Due, Gone, Table};
 
 /// Who was known for less is no hint when it is pushed out (R28).
 const HELD: Duration = Duration::from_secs(60);
@@ -63,6 +64,7 @@ pub(crate) struct Base {
     pub(crate) dialer: Dialer,
     pub(crate) hints: Hints,
     pub(crate) occupants: Occupants,
+    pub(crate) targets: Targets,
     pub(crate) upstreams: Upstreams,
     pub(crate) contact: Contact,
     pub(crate) mirrors: Mirrors,
@@ -97,6 +99,7 @@ impl Base {
             dialer: Dialer::default(),
             hints: Hints::new(&cx),
             occupants: Occupants::default(),
+            targets: Targets::default(),
             upstreams,
             contact: Contact::default(),
             mirrors: Mirrors::default(),
@@ -133,9 +136,12 @@ impl Base {
 
     /// After every record that the table took in: who had to make room for it.
     pub(crate) fn report_evicted(&mut self) {
-        let Some(entry) = self.table.take_evicted() else {
-            return;
-        };
+        for entry in self.table.take_evicted() {
+            self.report_one_evicted(entry);
+        }
+    }
+
+    fn report_one_evicted(&mut self, entry: Gone) {
         self.cx.stats.records_evicted += 1;
         self.cx.event(Event::PeerEvicted { node: entry.node });
         // Where a table is full, most come and go within moments.

@@ -8,7 +8,8 @@ use crate::addr::Multiaddr;
 use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
 use crate::node::state::links::LinkState;
-use crate::table::Merged;
+use crate::node::state::targets::{Stranger, some_of};
+use crate::table::{KNOWN, Merged, Teller};
 use crate::time::Instant;
 use crate::wire::WireRecord;
 
@@ -88,8 +89,48 @@ impl Base {
         link.is_some_and(|l| l.epoch().is_some() && l.has_exchanged())
     }
 
+    /// Who is known by the word of others alone, as far as this node is concerned, if this one is (R53):
+    /// it was never met. Those that have been up for long were met by others, and what this node has
+    /// from its own snapshot it knew itself.
+    pub(crate) fn stranger(&self, node: &NodeId) -> Option<Stranger> {
+        if self.links.is_linked(node) || self.upstreams.contains(node) || self.peers.has_met(node) {
+            return None;
+        }
+        let (held, by) = match self.table.lookup(node) {
+            Some(entry) => (
+                entry.is_known_for(KNOWN, self.cx.now),
+                self.table.teller(entry),
+            ),
+            None => (self.hints.is_held(node), Teller::Forgotten),
+        };
+        Some(match by {
+            _ if held => Stranger::Held,
+            Teller::Nobody => Stranger::Held,
+            Teller::Node(by) => Stranger::Told(Some(by)),
+            Teller::Forgotten => Stranger::Told(None),
+        })
+    }
+
+    /// Of these addresses of a node, those that may be dialled now.
+    pub(crate) fn dialled_now(&self, node: &NodeId, addresses: Vec<Multiaddr>) -> Vec<Multiaddr> {
+        let failures = self.peers.failures(node);
+        match self.stranger(node) {
+            None => addresses,
+            Some(Stranger::Held) => some_of(addresses, failures),
+            Some(Stranger::Told(by)) => {
+                let (targets, now) = (&self.targets, self.cx.now);
+                targets.may_be_dialled(some_of(addresses, failures), by, now)
+            }
+        }
+    }
+
     /// Where a peer can be dialled, as far as rules and policy allow: first where it was found lately.
     pub(crate) fn peer_addresses(&self, node: &NodeId) -> Vec<Multiaddr> {
+        self.dialled_now(node, self.all_addresses(node))
+    }
+
+    /// The same, whether or not they may be dialled now.
+    pub(crate) fn all_addresses(&self, node: &NodeId) -> Vec<Multiaddr> {
         let entry = self.table.lookup(node);
         let mut addresses = entry
             .map(|e| e.addresses(self.cx.config.local))

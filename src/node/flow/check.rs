@@ -16,6 +16,13 @@ use crate::wire::WireRecord;
 impl Node {
     /// A message from a link. Behind one that is still being checked it waits, if there is room.
     pub(crate) fn on_bytes(&mut self, link: LinkId, bytes: Bytes) {
+        let now = self.base.cx.now;
+        if let Some(node) = self.base.links.node(link) {
+            if !self.guard.limits.arrives(now, node, 1, bytes.len()) {
+                self.penalise(link, PeerFault::Flood);
+                return;
+            }
+        }
         if !self.checks.is_on(link) {
             self.read(link, bytes);
         } else if !self.checks.queue(link, bytes) {

@@ -82,6 +82,7 @@ impl Node {
             return;
         };
         base.dialer.was_in_vain(&dialled.purpose, base.cx.now);
+        base.targets.ended(dial, false, base.cx.now);
         if base.dialled_back(&dialled, false) {
             return;
         }

@@ -186,8 +186,9 @@ impl Node {
         base.table.expire_beyond(now);
         base.hints.expire(now);
         let (links, upstreams) = (&base.links, &base.upstreams);
-        base.table
-            .relax(&|node| links.is_linked(node) || upstreams.contains(node));
+        base.table.relax(base.cx.now, &|node| {
+            links.is_linked(node) || upstreams.contains(node)
+        });
         base.cx.timers.set(Timer::Sweep, now + SWEEP);
     }
 }

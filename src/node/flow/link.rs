@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::effect::{CloseReason, Effect, Event, Mismatch};
-use crate::error::UsageError;
+use crate::error::{PeerFault, UsageError};
 use crate::id::{DialId, LinkId, NodeId};
 use crate::node::Node;
 use crate::node::state::dialer::{Dialled, Purpose};
@@ -36,6 +36,7 @@ impl Node {
             return Err(UsageError::LinkInUse);
         }
         let dialled = dial.and_then(|dial| self.base.dialer.finish(dial));
+        self.base.was_there(dialled.as_ref(), &node, remote);
         if let Some(dialled) = dialled.as_ref().filter(|d| d.is_back()) {
             self.on_dialled_back(id, node, dialled);
             return Ok(());
@@ -139,6 +140,10 @@ impl Node {
         let Some(link) = base.links.get_mut(id) else {
             return;
         };
+        if link.epoch().is_some() {
+            self.penalise(id, PeerFault::SecondHello);
+            return;
+        }
         if !(hello.min_version..=hello.max_version).contains(&wire::VERSION) {
             // Until its program is upgraded nothing changes: it is left alone for long, also where
             // it is an upstream.

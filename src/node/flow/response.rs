@@ -16,19 +16,21 @@ use crate::wire::{Records, Refusals, Response, Shows};
 
 impl Node {
     pub(crate) fn on_response(&mut self, link: LinkId, mut response: Response, len: usize) {
-        let Some(asked) = self.base.links.get(link) else {
+        let is_fetched = self.is_fetching(link, response.id);
+        let Some(asked) = self.base.links.get_mut(link) else {
             return;
         };
-        if !self.is_fetching(link, response.id) && !asked.awaits(response.id) {
-            if !asked.is_recent(response.id) {
+        let (now, source) = (self.base.cx.now, asked.source());
+        let (node, remote) = source;
+        if is_fetched || asked.awaits(response.id) {
+            self.guard.limits.were_asked_for(now, node, len);
+        } else {
+            if !asked.take_recent(response.id) {
                 self.base.cx.stats.unsolicited += 1;
                 self.penalise(link, PeerFault::Unsolicited);
                 return;
             }
-            // What is late was asked for, but may come again and again: it is charged like what was
-            // not asked for.
-            let (now, source) = (self.base.cx.now, asked.source());
-            let (node, remote) = source;
+            // What is late was asked for, but nobody waits for it: it is charged like what was not.
             if self.guard.limits.admit(now, node, remote).is_err() {
                 self.base.cx.stats.requests_throttled += 1;
                 return;

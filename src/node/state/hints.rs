@@ -25,6 +25,8 @@ const MANY: usize = 100;
 const LONGEST: u32 = 15;
 /// The newest of those that are down has a turn of its own again after so long.
 const NEWEST_AGAIN: Duration = Duration::from_secs(60);
+/// Who was known for so many seconds is no invention.
+const HELD: u64 = 60;
 /// A second of a link is worth so many in which a node was known.
 const LINKED: u64 = 8;
 
@@ -224,6 +226,11 @@ impl Hints {
         let hint = self.hints.get_mut(&node)?;
         hint.tried = Some(cx.now);
         Some((node, hint.addresses.clone()))
+    }
+
+    /// Whether this one was known for long, or linked: others must have met it (R53).
+    pub(crate) fn is_held(&self, node: &NodeId) -> bool {
+        self.hints.get(node).is_some_and(|h| h.worth >= HELD)
     }
 
     fn choose(&mut self, now: Instant, busy: impl Fn(&NodeId) -> bool) -> Option<NodeId> {

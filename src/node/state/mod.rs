@@ -32,6 +32,7 @@ pub(crate) mod peers;
 pub(crate) mod repairs;
 pub(crate) mod round;
 pub(crate) mod standing;
+pub(crate) mod targets;
 pub(crate) mod tree;
 pub(crate) mod uncounted;
 pub(crate) mod upstreams;

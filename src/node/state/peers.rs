@@ -145,6 +145,19 @@ impl Peers {
 
 /// Where a peer was found (R38).
 impl Peers {
+    /// A dial has found it once, or it was linked.
+    pub(crate) fn has_met(&self, node: &NodeId) -> bool {
+        let peer = self.peers.get(node);
+        peer.is_some_and(|p| p.found.is_some() || !p.linked.is_zero())
+    }
+
+    /// Times in a row that it could not be dialled.
+    pub(crate) fn failures(&self, node: &NodeId) -> usize {
+        self.peers
+            .get(node)
+            .map_or(0, |p| p.backoff.failures().into())
+    }
+
     /// A dial has found it there.
     pub(crate) fn found(&mut self, node: NodeId, at: SocketAddr, now: Instant) {
         self.entry(node, now).found = Some((at, now));

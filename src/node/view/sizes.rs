@@ -38,6 +38,11 @@ impl Node {
         let mut sizes = alloc::vec![
             ("living", table.live(), base.cx.config.capacity),
             (
+                "live bytes",
+                table.live_bytes(),
+                caps::table_bytes(base.cx.config.capacity)
+            ),
+            (
                 "tombstones",
                 buried,
                 caps::tombstones(base.cx.config.capacity)
@@ -57,6 +62,15 @@ impl Node {
             ),
             ("hints", hints, caps::HINTS),
             ("occupants", base.occupants.len(), caps::OCCUPANTS),
+            (
+                "targets",
+                base.targets.len(),
+                caps::TARGETS
+                    + caps::OCCUPANTS
+                    + caps::DIALS
+                    + caps::DOUBT_DIALS
+                    + caps::DIAL_BACKS,
+            ),
             ("walks", walks.len(), caps::SEEN_WALKS),
             ("asked", self.exchange.round.asked_count(), caps::ASKED),
             ("told later", late.len(), caps::LATE),

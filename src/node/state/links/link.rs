@@ -423,9 +423,16 @@ impl LinkState {
         *n = (*n + 1).min(ids.len() as u8);
     }
 
-    pub(crate) fn is_recent(&self, id: RequestId) -> bool {
-        let (ids, n) = &self.recent;
-        ids[..usize::from(*n)].contains(&id.get())
+    /// Whether this answers a finished request again, or late: once.
+    pub(crate) fn take_recent(&mut self, id: RequestId) -> bool {
+        let (ids, n) = &mut self.recent;
+        let finished = &mut ids[..usize::from(*n)];
+        let Some(at) = finished.iter().position(|finished| *finished == id.get()) else {
+            return false;
+        };
+        finished[at..].rotate_left(1);
+        *n -= 1;
+        true
     }
 
     /// For how long no message has come.

@@ -354,7 +354,11 @@ mod tests {
         let mut outgoing = Entry::found(address(), true, at(0));
         outgoing.reached(node(1), &mut cx);
         assert_eq!(outgoing.verdict(1, false), State::Proven);
-        assert_eq!(outgoing.verdict(2, false), State::Unproven, "two are to say so");
+        assert_eq!(
+            outgoing.verdict(2, false),
+            State::Unproven,
+            "two are to say so"
+        );
         outgoing.reached(node(2), &mut cx);
         assert_eq!(outgoing.verdict(2, false), State::Proven);
     }

@@ -235,6 +235,21 @@ impl<O: Observer> Network<O> {
         }
     }
 
+    /// Sends these bytes over a link that the first host has to the second, as if its node had: so a
+    /// member can be tried that does not keep to the protocol. False where they have none.
+    pub fn say(&mut self, from: HostId, to: HostId, bytes: Bytes) -> bool {
+        let links = self.hosts[from.0].links.iter();
+        let linked = links.filter_map(|number| Some((*number, self.links.get(number)?)));
+        let end = linked
+            .map(|(number, link)| (2 * number + u64::from(link.acceptor == from), link))
+            .find(|(end, link)| is_open(link, *end) && ends(link, *end).1 == to)
+            .map(|(end, _)| end);
+        if let Some(end) = end {
+            self.send_one(from, end, bytes);
+        }
+        end.is_some()
+    }
+
     fn send_one(&mut self, from: HostId, end: EndId, bytes: Bytes) {
         self.messages += 1;
         self.bytes += bytes.len() as u64;

@@ -220,7 +220,7 @@ fn a_request_that_is_given_up_is_not_silence() {
     assert_eq!(link.give_up(), None);
     link.asked(RequestId::new(1), None, at(10), at(13));
     assert_eq!(link.give_up(), Some(at(13)));
-    assert!(link.is_idle() && link.is_recent(RequestId::new(1)));
+    assert!(link.is_idle() && link.take_recent(RequestId::new(1)));
     assert_eq!(link.timeouts(), 0);
 }
 
@@ -228,16 +228,16 @@ fn a_request_that_is_given_up_is_not_silence() {
 #[test]
 fn a_late_answer_is_expected_however_its_request_has_ended() {
     let mut link = link();
-    assert!(!link.is_recent(RequestId::new(0)), "nothing was asked");
+    assert!(!link.take_recent(RequestId::new(0)), "nothing was asked");
     for id in 1..=2 {
         link.asked(RequestId::new(id), None, at(0), at(3));
-        assert!(!link.is_recent(RequestId::new(id)), "it is under way");
+        assert!(!link.take_recent(RequestId::new(id)), "it is under way");
         match id {
             1 => drop(link.answered(RequestId::new(1), at(1))),
             _ => drop(link.timed_out()),
         }
-        assert!(link.is_recent(RequestId::new(id)));
-        assert!(!link.is_recent(RequestId::new(0)), "it was not asked");
+        assert!(link.take_recent(RequestId::new(id)));
+        assert!(!link.take_recent(RequestId::new(0)), "it was not asked");
     }
 }
 
@@ -247,8 +247,8 @@ fn so_many_finished_requests_are_remembered_and_no_more() {
     let mut link = link();
     let last = caps::RECENT_REQUESTS as u32 + 1;
     (1..=last).for_each(|id| link.finish(RequestId::new(id)));
-    assert!(!link.is_recent(RequestId::new(1)));
-    assert!((2..=last).all(|id| link.is_recent(RequestId::new(id))));
+    assert!(!link.take_recent(RequestId::new(1)));
+    assert!((2..=last).all(|id| link.take_recent(RequestId::new(id))));
 }
 
 /// R14: if the other end asks for something else meanwhile, the request under way was lost.
