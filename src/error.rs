@@ -73,8 +73,8 @@ pub enum PeerFault {
     /// More messages or bytes than anybody asks for. This one was not even decoded.
     #[error("more messages or bytes than any node asks another for")]
     Flood,
-    /// A second Hello on one link. It had no effect.
-    #[error("a second Hello on one link")]
+    /// Another Hello on one link. It had no effect.
+    #[error("another Hello on one link")]
     SecondHello,
 }
 

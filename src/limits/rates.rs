@@ -90,6 +90,9 @@ pub(crate) struct Cost {
 
 /// Whatever others of its subnet do, a node may ask a tenth as often as one alone (R54).
 const MINIMUM: u32 = 10;
+/// A message that brings nothing costs as many others more (R54): of an unknown kind, of which there are
+/// a few in an upgrade, or a Hello once more.
+pub(crate) const NEEDLESS: u64 = 7;
 /// Of messages of all kinds so many times as many may come as of those that are answered: beats, asks
 /// and answers are not among these.
 const ARRIVALS: u64 = 4;

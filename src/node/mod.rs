@@ -35,6 +35,7 @@ use crate::error::{PeerFault, StartError, UsageError};
 use crate::id::{LinkId, NodeId};
 use crate::input::Input;
 use crate::limits::caps;
+use crate::limits::rates::NEEDLESS;
 use crate::seal::Sealer;
 use crate::time::Instant;
 use crate::wire::{self, Decoded, Kind, Message};
@@ -256,7 +257,7 @@ impl Node {
             Ok(Decoded::Message(message)) => self.on_message(link, node, message, len),
             Ok(Decoded::UnknownKind) => {
                 stats.unknown_messages += 1;
-                self.guard.limits.arrives(now, node, UNKNOWN, 0);
+                self.guard.limits.arrives(now, node, NEEDLESS, 0);
             }
             Err(error) => {
                 stats.bad_messages += 1;
@@ -284,7 +285,5 @@ impl Node {
     }
 }
 
-/// A message of an unknown kind costs as many others more (R54): in an upgrade there are a few.
-const UNKNOWN: u64 = 7;
 /// Timers that are run after one input, at most.
 const MAX_DUE: usize = 1024;

@@ -305,9 +305,7 @@ impl Evictor {
             None
         } else {
             let above = (!must).then(|| self.rank(&entry.node));
-            // Where there has to be room, nobody is held.
-            let now = if must { Instant::ZERO } else { now };
-            self.excess_victim(&mut active, entries, told, stays)
+            self.excess_victim(&mut active, entries, told, (stays, now))
                 .or_else(|| self.worst_victim(&mut active, above, entries, (stays, now)))
         };
         self.active = Some(active);
@@ -325,13 +323,14 @@ impl Evictor {
         active: &mut Active,
         entries: &Slab,
         told: &dyn Fn(Via) -> usize,
-        stays: &dyn Fn(&NodeId) -> bool,
+        (stays, now): (&dyn Fn(&NodeId) -> bool, Instant),
     ) -> Option<Slot> {
         while let Some((rank, slot)) = active.excess.pop() {
             let Some(entry) = self.ranked(entries, rank, slot) else {
                 continue;
             };
-            if !stays(&entry.node) && self.over_quota(active, entry, told(entry.via), 0) {
+            let may_go = !stays(&entry.node) && !self.is_held(active, entry, now);
+            if may_go && self.over_quota(active, entry, told(entry.via), 0) {
                 return Some(slot);
             }
         }

@@ -24,6 +24,8 @@ pub(crate) struct Seen {
     pub(crate) banned: Vec<(Duration, HostId)>,
     pub(crate) downs: Vec<(Duration, HostId, NodeId)>,
     pub(crate) loops: usize,
+    ids: Vec<NodeId>,
+    pub(crate) honest_gone: Vec<String>,
 }
 
 impl Observer for Seen {
@@ -48,11 +50,21 @@ impl Observer for Seen {
             return;
         }
         match event {
+            Event::Blamed { fault, node, .. } if self.ids.contains(node) => self
+                .honest_gone
+                .push(format!("{now:?} blamed {node:?} at {host:?} {fault}")),
             Event::Blamed { fault, .. } => *self.blamed.entry(reason(fault)).or_default() += 1,
             Event::PeerDown { node } | Event::PeerLeft { node } => {
+                if self.ids.contains(node) {
+                    self.honest_gone
+                        .push(format!("{now:?} down {node:?} at {host:?}"));
+                }
                 self.downs.push((now, host, *node));
             }
             Event::LoopDetected { .. } => self.loops += 1,
+            Event::PeerEvicted { node } if self.ids.contains(node) => self
+                .honest_gone
+                .push(format!("{now:?} evicted {node:?} at {host:?}")),
             _ => {}
         }
     }
@@ -96,6 +108,7 @@ impl World {
         net.run_for(Duration::from_secs(90));
         *net.observer_mut() = Seen {
             honest,
+            ids: (0..honest).map(|h| HostId(h).node_id(SEED)).collect(),
             ..Seen::default()
         };
         Self { net, honest }

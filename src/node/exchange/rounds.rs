@@ -254,6 +254,9 @@ impl Exchange {
         if waits {
             let late = base.patience(link, 2);
             self.wait_in(base, Stage::Fetching(link, request), late);
+        } else if let Some(link) = base.links.get_mut(link) {
+            // Nobody waits for it, and it is asked for all the same.
+            link.finish(request);
         }
         waits
     }

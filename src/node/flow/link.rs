@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use crate::effect::{CloseReason, Effect, Event, Mismatch};
 use crate::error::{PeerFault, UsageError};
 use crate::id::{DialId, LinkId, NodeId};
+use crate::limits::rates::NEEDLESS;
 use crate::node::Node;
 use crate::node::state::dialer::{Dialled, Purpose};
 use crate::node::state::links::NewLink;
@@ -140,8 +141,13 @@ impl Node {
         let Some(link) = base.links.get_mut(id) else {
             return;
         };
-        if link.epoch().is_some() {
-            self.penalise(id, PeerFault::SecondHello);
+        if let Some(epoch) = link.epoch() {
+            // The same once more may be a doubled one, and costs as much as what is unknown (R54).
+            let (now, node) = (base.cx.now, link.node());
+            self.guard.limits.arrives(now, node, NEEDLESS, 0);
+            if epoch != hello.epoch {
+                self.penalise(id, PeerFault::SecondHello);
+            }
             return;
         }
         if !(hello.min_version..=hello.max_version).contains(&wire::VERSION) {

@@ -395,7 +395,7 @@ impl LinkState {
     /// The request under way has got no answer in time.
     pub(crate) fn timed_out(&mut self) -> Option<Silence> {
         let asked = self.outstanding.take()?;
-        self.finish(asked.id);
+        self.finish_early(asked.id);
         self.timeouts = self.timeouts.saturating_add(1);
         Some(Silence {
             timeouts: self.timeouts,
@@ -406,7 +406,7 @@ impl LinkState {
     /// Gives the request under way up, and says when it would have timed out.
     pub(crate) fn give_up(&mut self) -> Option<Instant> {
         let asked = self.outstanding.take()?;
-        self.finish(asked.id);
+        self.finish_early(asked.id);
         Some(asked.deadline)
     }
 
@@ -423,7 +423,13 @@ impl LinkState {
         *n = (*n + 1).min(ids.len() as u8);
     }
 
-    /// Whether this answers a finished request again, or late: once.
+    /// The same of one that has no answer yet: its answer may be late, and doubled.
+    fn finish_early(&mut self, id: RequestId) {
+        self.finish(id);
+        self.finish(id);
+    }
+
+    /// Whether this answers a finished request again, or late: once each (R54).
     pub(crate) fn take_recent(&mut self, id: RequestId) -> bool {
         let (ids, n) = &mut self.recent;
         let finished = &mut ids[..usize::from(*n)];
