@@ -98,19 +98,18 @@ impl Places {
     /// A place for somebody from there, and how many had to give way to it: one at most. No place:
     /// all are members that wait for the driver.
     ///
-    /// From half of the room on a random one gives way (random early drop), the more likely the
-    /// less there is left, and surely when there is none: first of the newcomer's own network, where
-    /// that has more than half of its share, else of the one that has most. So a flood from one
+    /// From half of the room on a random one gives way that has said nothing (random early drop), the
+    /// more likely the less room there is; and any, where there is none: first of the newcomer's own
+    /// network, where that is short of its share, else of those that have most. So a flood from one
     /// network drives out itself, and one from everywhere lets an honest newcomer live for as long as
     /// it takes to fill the room anew.
     pub(crate) fn take(&mut self, network: Network) -> Option<(Arc<Place>, usize)> {
-        let mut left = 0;
-        if self.is_short(self.of(network), self.share()) {
-            left = self.drop_one(|other, _| other == network);
-        }
-        if left == 0 && self.is_short(self.taken, self.size) {
+        let short = self.shortage(self.of(network), self.share());
+        let mut left = self.drop_one(short, |other, _| other == network);
+        if left == 0 {
+            let short = self.shortage(self.taken, self.size);
             let most = self.networks.values().map(Vec::len).max();
-            left = self.drop_one(|_, count| Some(count) == most);
+            left = self.drop_one(short, |_, count| Some(count) == most);
         }
         if self.taken >= self.size || self.of(network) >= self.share() {
             return None;
@@ -151,29 +150,47 @@ impl Places {
         self.networks.get(&network).map_or(0, Vec::len)
     }
 
-    /// By chance: never up to half of it, always when nothing is left.
-    fn is_short(&mut self, taken: usize, of: usize) -> bool {
+    /// By chance: nothing up to half of it, always something when nothing is left.
+    fn shortage(&mut self, taken: usize, of: usize) -> Shortage {
         let half = of / 2;
-        taken >= of || (taken > half && self.random.usize(half..of) < taken)
+        if taken >= of {
+            Shortage::Full
+        } else if taken > half && self.random.usize(half..of) < taken {
+            Shortage::Early
+        } else {
+            Shortage::None
+        }
     }
 
-    /// A random one of these networks gives way: of those that have said nothing, if there are any.
-    fn drop_one(&mut self, of: impl Fn(Network, usize) -> bool) -> usize {
-        let networks = self.networks.iter();
-        let networks = networks.filter(|(network, all)| of(**network, all.len()));
-        let all = networks.flat_map(|(_, all)| all);
-        let at = |stage| all.clone().filter(move |place| place.is(stage));
-        let chosen = match self.random.choice(at(Stage::Silent).collect::<Vec<_>>()) {
-            None => self.random.choice(at(Stage::Heard).collect::<Vec<_>>()),
-            silent => silent,
+    /// A random one of these networks gives way, if there is need.
+    fn drop_one(&mut self, need: Shortage, of: impl Fn(Network, usize) -> bool) -> usize {
+        let stages: &[Stage] = match need {
+            Shortage::None => &[],
+            // Members that come all at once are let in, as far as there is room.
+            Shortage::Early => &[Stage::Silent],
+            Shortage::Full => &[Stage::Silent, Stage::Heard],
         };
-        let Some(chosen) = chosen.cloned() else {
-            return 0;
-        };
-        chosen.leave.notify_one();
-        self.give_back(&chosen);
-        1
+        for stage in stages {
+            let networks = self.networks.iter();
+            let networks = networks.filter(|(network, all)| of(**network, all.len()));
+            let all = networks.flat_map(|(_, all)| all);
+            let all: Vec<_> = all.filter(|place| place.is(*stage)).collect();
+            if let Some(chosen) = self.random.choice(all).cloned() {
+                chosen.leave.notify_one();
+                self.give_back(&chosen);
+                return 1;
+            }
+        }
+        0
     }
+}
+
+/// How much somebody has to give way.
+#[derive(Clone, Copy)]
+enum Shortage {
+    None,
+    Early,
+    Full,
 }
 
 #[cfg(test)]
@@ -250,6 +267,18 @@ mod tests {
             survived.insert((0..1000).position(|_| goes(&mut places)).expect("it goes"));
         }
         assert!(survived.len() > 5, "{survived:?}");
+    }
+
+    #[test]
+    fn early_only_those_give_way_that_have_said_nothing() {
+        let (mut places, here) = (Places::new(64), network("192.0.2.1"));
+        for _ in 0..32 {
+            taken(&mut places, here).heard();
+        }
+        // The share of the network; beyond it one goes for each that comes.
+        assert_eq!(places.of(here), 32);
+        taken(&mut places, here);
+        assert_eq!(places.of(here), 32);
     }
 
     #[test]
