@@ -18,8 +18,8 @@ fn marks_that_nobody_sees_are_spelled_out() {
     let lab = Lab::new();
     let (mut target, mut liar) = (lab.agent("server1"), lab.agent("liar"));
     // On a terminal it reads server1, and so does the second.
-    liar.set_text("node_name", "\u{202e}1revres")
-        .set_text("labels.zone", "a\u{200b}b")
+    liar.set("node_name", "\"\u{202e}1revres\"")
+        .set("labels.zone", "\"a\u{200b}b\"")
         .ask(&[&target.address()]);
     target.start();
     liar.start();

@@ -59,7 +59,7 @@ fn silent(target: &Running<OverQuic>, packets: Vec<Vec<u8>>, rate: u64) -> Flood
 }
 
 async fn joins_under(rate: u64) {
-    let packets = first_packets(5 * rate as usize).await;
+    let packets = first_packets(7 * rate as usize).await;
     let target = Plan::new().start::<OverQuic>();
     let flood = silent(&target, packets, rate);
     let took = flood::joins(&target, &flood).await;

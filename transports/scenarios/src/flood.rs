@@ -131,8 +131,9 @@ pub fn silent_tcp(to: SocketAddr, from: From) -> impl FnMut() -> bool + Send + '
 /// # Panics
 /// When it takes longer.
 pub async fn joins<K: Kind>(target: &Running<K>, flood: &Flood) -> f64 {
+    // By then whatever lets them wait for their turn has as many as it takes.
     eventually("the flood has turned some away", async || {
-        flood.seconds() > 1.0 && target.stats().turned_away > 0
+        flood.seconds() > 3.0 && target.stats().turned_away > 0
     })
     .await;
     let begun = flood.seconds();
