@@ -49,6 +49,7 @@ fn joins(transport: &str, rate: u64, send: fn(SocketAddr) -> Send) {
     });
     for newcomer in ["quic", "tcp"] {
         let took = join(&lab, &target, newcomer, &flood);
+        assert!(flood.goes_on(), "it ended first");
         assert!(took < PATIENCE, "over {newcomer}: {took:.1} s");
         let memory = target.metric("resident_memory_bytes");
         eprintln!(

@@ -57,6 +57,12 @@ impl Flood {
         self.sent.load(Ordering::Relaxed)
     }
 
+    /// Whether it is not over.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.thread.as_ref().is_some_and(|t| !t.is_finished())
+    }
+
     /// Time, as this flood shows it: how many of its seconds have been sent. It goes as slowly as the
     /// machine.
     #[must_use]
@@ -74,8 +80,9 @@ impl Drop for Flood {
     }
 }
 
-/// Connections that stay open at this end before the oldest is closed.
-const HELD: usize = 12_000;
+/// Connections that stay open at this end before the oldest is closed: for longer than a second, which
+/// is what a listener gives them, and few enough for several floods in one process.
+const HELD: usize = 4_000;
 
 /// Where a flood comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +147,7 @@ pub async fn joins<K: Kind>(target: &Running<K>, flood: &Flood) -> f64 {
     let member = Plan::new().upstream(&target.address).start::<K>();
     target.knows(&[member.node]).await;
     let took = flood.seconds() - begun;
+    assert!(flood.goes_on(), "it ended first");
     assert!(took < 3.0, "{took:.1} s of the flood: {:?}", target.stats());
     took
 }
