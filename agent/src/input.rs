@@ -1,9 +1,11 @@
 //! Files that people write: reading them within bounds, and saying what is wrong with them and where.
 
+use peer_exchange_tls::{Links, open_file};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// Something wrong with an input file: where, what, and what was expected instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,11 +93,18 @@ pub(crate) fn unread(error: &io::Error) -> String {
     }
 }
 
-/// Reads a file that a configuration names, which somebody may have made as long as a disk.
+/// Reads a file that a configuration names, which somebody may have made as long as a disk, or no
+/// file at all.
 pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
+    let file = open_file(path, Links::Followed)?;
+    file.take(LONGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The same of a secret: the file itself, into memory that is wiped.
+pub(crate) fn read_secret(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    peer_exchange_tls::read_secret(path, LONGEST)
 }
 
 /// A configuration larger than this is a mistake, such as a disk image given by accident.
@@ -105,9 +114,15 @@ const MAX_CONFIG_BYTES: u64 = 4 << 20;
 pub(crate) fn read_text(path: &Path, expected: &str) -> Result<String, InputError> {
     let io_error = |error: io::Error| InputError::io(path, &error, expected);
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(io_error)?;
+    let mut read = || {
+        let file = File::open(path)?;
+        // At once: it may have a token in it, and what a buffer leaves behind when it grows is wiped by
+        // nobody.
+        let length = file.metadata()?.len().min(MAX_CONFIG_BYTES);
+        bytes.reserve(length as usize + 64);
+        file.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut bytes)
+    };
+    read().map_err(io_error)?;
     if bytes.len() as u64 > MAX_CONFIG_BYTES {
         let problem = format!("larger than {MAX_CONFIG_BYTES} bytes; expected {expected}");
         return Err(InputError::file(path, problem));

@@ -18,10 +18,12 @@ mod sim;
 mod token;
 mod topology;
 mod usage;
+mod visible;
 
 use clap::{Parser, Subcommand};
 use std::io::BufWriter;
 use std::process::ExitCode;
+use visible::Visible;
 
 /// Find peers without loops: see it work, run it, simulate it, and check a cluster's configuration.
 #[derive(Parser)]
@@ -56,7 +58,7 @@ const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(Visible::new(std::io::stdout().lock()));
     let finding = match command {
         Command::Demo(args) => demo::run(&args, &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
@@ -64,7 +66,7 @@ fn main() -> ExitCode {
             return match run::run(&args) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
-                    eprintln!("{error}");
+                    eprintln!("{}", visible::shown(&error.to_string()));
                     ExitCode::from(BAD_INPUT)
                 }
             };
@@ -75,7 +77,7 @@ fn main() -> ExitCode {
             return match check::run(&args, &mut out) {
                 Ok(outcome) => outcome.exit_code(),
                 Err(error) => {
-                    eprintln!("{error}");
+                    eprintln!("{}", visible::shown(&error.to_string()));
                     error.exit_code()
                 }
             };
@@ -85,7 +87,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
-            eprintln!("peerx: {problem}");
+            eprintln!("peerx: {}", visible::shown(&problem));
             ExitCode::from(BAD_INPUT)
         }
     }

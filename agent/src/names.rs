@@ -1,10 +1,12 @@
 //! Names of nodes: each agent puts its name and labels into its record's metadata.
 //!
 //! The metadata is text, one `key=value` a line, `name` first. What other programs put there is
-//! nobody's name.
+//! nobody's name. What is read there is shown with everything in it seen, and nodes of one name are told
+//! apart by their IDs.
 
+use crate::visible;
 use peer_exchange::NodeId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The metadata of a node with this name.
 pub(crate) fn metadata(name: &str, labels: &BTreeMap<String, String>) -> Vec<u8> {
@@ -23,14 +25,14 @@ pub(crate) fn name(metadata: &[u8]) -> Option<String> {
         .filter(|c| !c.is_control())
         .take(128)
         .collect();
-    (!name.trim().is_empty()).then_some(name)
+    (!name.trim().is_empty()).then(|| visible::shown(&name))
 }
 
 /// The labels in a record's metadata.
 pub(crate) fn labels(metadata: &[u8]) -> BTreeMap<String, String> {
     lines(metadata)
         .filter(|(key, _)| *key != "name")
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .map(|(key, value)| (visible::shown(key), visible::shown(value)))
         .collect()
 }
 
@@ -44,6 +46,35 @@ pub(crate) fn shown(node: &NodeId, metadata: Option<&[u8]>) -> String {
     match metadata.and_then(name) {
         Some(name) => format!("{name} ({node:?})"),
         None => format!("{node:?}"),
+    }
+}
+
+/// How nodes are called where their IDs are not beside their names: a name that more than one of
+/// all that are known has is followed by the start of the ID.
+#[derive(Default)]
+pub(crate) struct Namesakes(HashMap<String, usize>);
+
+impl Namesakes {
+    /// Of all these, each the name of one node.
+    pub(crate) fn among(names: impl IntoIterator<Item = String>) -> Self {
+        let mut count = HashMap::new();
+        for name in names {
+            *count.entry(name).or_default() += 1;
+        }
+        Self(count)
+    }
+
+    /// How many nodes have this name.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        self.0.get(name).copied().unwrap_or(0)
+    }
+
+    /// What to call the node whose ID starts like this.
+    pub(crate) fn call(&self, name: &str, id: &str) -> String {
+        match self.count(name) {
+            0 | 1 => name.to_owned(),
+            _ => format!("{name} ({id})"),
+        }
     }
 }
 
@@ -65,5 +96,18 @@ mod tests {
             assert_eq!(name(metadata), None, "{metadata:?}");
         }
         assert_eq!(name(b"name=a\x1b[2Jb").as_deref(), Some("a[2Jb"));
+        let turned = "name=a\u{202e}b\nz\u{200b}=\u{2066}".as_bytes();
+        assert_eq!(name(turned).as_deref(), Some("a\\u202eb"));
+        let label = ("z\\u200b".to_owned(), "\\u2066".to_owned());
+        assert_eq!(labels(turned), BTreeMap::from([label]));
+    }
+
+    #[test]
+    fn nodes_of_one_name_are_told_apart() {
+        let names = ["a", "b", "a"].map(str::to_owned);
+        let namesakes = Namesakes::among(names);
+        assert_eq!(namesakes.call("a", "01"), "a (01)");
+        assert_eq!(namesakes.call("b", "02"), "b");
+        assert_eq!(namesakes.call("c", "03"), "c");
     }
 }

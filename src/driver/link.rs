@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::{self, Vec};
 use core::fmt;
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -95,7 +95,7 @@ impl Link {
             reports: reports.clone(),
             peer: self.node,
             filters: self.filters.clone(),
-            begun: Arc::default(),
+            delivered: Arc::default(),
         };
         let outbox = Outbox {
             link,
@@ -127,8 +127,7 @@ pub struct Inbox {
     reports: mpsc::Sender<Report>,
     peer: NodeId,
     filters: Filters,
-    /// Whether a message has been delivered.
-    begun: Arc<AtomicBool>,
+    delivered: Arc<AtomicU64>,
 }
 
 impl Inbox {
@@ -149,16 +148,22 @@ impl Inbox {
     /// The same for one that came by a datagram: dropped where it is no
     /// [sign of life](crate::contract::is_sign_of_life), and before the first message of the link.
     pub async fn deliver_datagram(&self, message: Bytes) -> bool {
-        if self.begun.load(Ordering::Acquire) && contract::is_sign_of_life(&message) {
+        if self.delivered() > 0 && contract::is_sign_of_life(&message) {
             return self.deliver(message).await;
         }
         !self.reports.is_closed()
     }
 
+    /// How many messages of this link have been delivered.
+    #[must_use]
+    pub fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Acquire)
+    }
+
     async fn report(&self, message: Bytes) -> bool {
         let report = Report::Message(self.link, message);
         let taken = self.reports.send(report).await.is_ok();
-        self.begun.store(true, Ordering::Release);
+        self.delivered.fetch_add(1, Ordering::Release);
         taken
     }
 }

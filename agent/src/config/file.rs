@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
 
 /// What a file should be, for messages.
 pub(crate) const EXPECTED: &str = "a peerx configuration, such as `upstreams = [\"server1:7651\"]`";
@@ -61,6 +62,8 @@ pub(crate) struct Keys {
 pub(crate) struct Authority {
     pub(crate) certificates: Spanned<PathBuf>,
     pub(crate) certificate: Spanned<PathBuf>,
+    #[serde(default)]
+    pub(crate) revocation_lists: Texts,
 }
 
 /// What SIGTERM does beside stopping.
@@ -150,7 +153,8 @@ pub(crate) enum LogFormat {
 pub(crate) struct File {
     pub(crate) path: PathBuf,
     pub(crate) keys: Keys,
-    text: String,
+    /// It may have a token in it.
+    text: Zeroizing<String>,
 }
 
 impl File {
@@ -166,7 +170,7 @@ impl File {
                 None => InputError::file(path, problem),
             }
         })?;
-        let (path, text) = (path.to_owned(), text.to_owned());
+        let (path, text) = (path.to_owned(), Zeroizing::new(text.to_owned()));
         Ok(Self { path, keys, text })
     }
 

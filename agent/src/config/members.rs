@@ -2,7 +2,7 @@
 
 use super::judge::Judge;
 use super::{Members, Mode, Settings};
-use crate::input::{self, InputError, read_bytes};
+use crate::input::{self, InputError, read_bytes, read_secret};
 use peer_exchange_tls::{KeyError, Membership, NodeKey, Tls, Token};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,11 @@ pub(super) fn named(judge: &mut Judge<'_>) -> Option<Members> {
         all.push(Members::Authority {
             certificates: judge.beside(authority.certificates.get_ref()),
             certificate: judge.beside(authority.certificate.get_ref()),
+            revocation_lists: {
+                let lists = authority.revocation_lists.iter();
+                let lists = lists.map(|list| judge.beside(Path::new(list.get_ref())));
+                lists.collect()
+            },
         });
     }
     let path = &judge.file.path;
@@ -77,7 +82,8 @@ fn membership(judge: &mut Judge<'_>, settings: &Settings) -> Result<Option<Membe
         _ if !judge.has_files() => return Ok(None),
         Members::TokenFile(file) => {
             let shown = format!("`token_file` {}", file.display());
-            let bytes = bytes(judge, "token_file", &shown, file, "a token")?;
+            let bytes = read_secret(file);
+            let bytes = read(judge, "token_file", &shown, bytes, "a token")?;
             warn_if_exposed(judge, "token_file", file);
             let text = String::from_utf8_lossy(&bytes);
             token(judge, "token_file", &shown, &text)?
@@ -85,15 +91,17 @@ fn membership(judge: &mut Judge<'_>, settings: &Settings) -> Result<Option<Membe
         Members::Authority {
             certificates,
             certificate,
+            revocation_lists,
         } => {
             let mut pem = |key: &str, file: &Path| {
                 let shown = format!("`[authority]` {}", file.display());
-                bytes(judge, key, &shown, file, "certificates in PEM")
+                read(judge, key, &shown, read_bytes(file), "certificates in PEM")
             };
             let authority = pem("authority.certificates", certificates);
             let leaf = pem("authority.certificate", certificate);
-            Membership::authority(&authority?, &leaf?)
-                .map_err(|error| judge.told("authority", format!("`[authority]`: {error}")))?
+            let membership = Membership::authority(&authority?, &leaf?)
+                .map_err(|error| judge.told("authority", format!("`[authority]`: {error}")))?;
+            revoked(judge, membership, revocation_lists)?
         }
     };
     Ok(Some(membership))
@@ -107,15 +115,32 @@ fn token(judge: &mut Judge<'_>, key: &str, shown: &str, text: &str) -> Result<Me
     Ok(Membership::token(token))
 }
 
+/// But for those in these lists.
+fn revoked(
+    judge: &mut Judge<'_>,
+    mut membership: Membership,
+    lists: &[PathBuf],
+) -> Result<Membership, Told> {
+    const KEY: &str = "authority.revocation_lists";
+    for file in lists {
+        let shown = format!("`[authority]` {}", file.display());
+        let pem = read_bytes(file);
+        let pem = read(judge, KEY, &shown, pem, "revocation lists in PEM")?;
+        let outcome = membership.with_revocation_lists(&pem);
+        membership = outcome.map_err(|error| judge.told(KEY, format!("{shown}: {error}")))?;
+    }
+    Ok(membership)
+}
+
 /// What a file holds that the configuration names.
-fn bytes(
+fn read<T>(
     judge: &mut Judge<'_>,
     key: &str,
     shown: &str,
-    file: &Path,
+    bytes: io::Result<T>,
     expected: &str,
-) -> Result<Vec<u8>, Told> {
-    read_bytes(file).map_err(|error| {
+) -> Result<T, Told> {
+    bytes.map_err(|error| {
         let problem = format!("{shown}: {}; expected {expected}", input::unread(&error));
         judge.told(key, problem)
     })

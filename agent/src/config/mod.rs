@@ -21,6 +21,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 pub(crate) use file::{Cycles, File, LogFormat, OnStop};
 
@@ -56,6 +57,7 @@ pub(crate) struct Checked {
 /// Everything that is wrong with it, by line, each with what was expected.
 pub(crate) fn read(path: &Path, mode: Mode) -> Result<Checked, Vec<InputError>> {
     let text = input::read_text(path, file::EXPECTED).map_err(|error| vec![error])?;
+    let text = Zeroizing::new(text);
     check(path, &text, mode)
 }
 
@@ -121,12 +123,27 @@ pub(crate) struct Log {
 /// Who may join, as the file says.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Members {
-    Token(String),
+    Token(Zeroizing<String>),
     TokenFile(PathBuf),
     Authority {
         certificates: PathBuf,
         certificate: PathBuf,
+        revocation_lists: Vec<PathBuf>,
     },
+}
+
+impl Members {
+    /// The same, but for what is in force as soon as it is read.
+    fn started(&self) -> Self {
+        let mut started = self.clone();
+        if let Self::Authority {
+            revocation_lists, ..
+        } = &mut started
+        {
+            revocation_lists.clear();
+        }
+        started
+    }
 }
 
 impl fmt::Debug for Members {
@@ -176,7 +193,8 @@ impl Settings {
             ("transports", self.transports != new.transports),
             (
                 "token, token_file, [authority]",
-                self.members != new.members,
+                self.members.as_ref().map(Members::started)
+                    != new.members.as_ref().map(Members::started),
             ),
             ("key_file", self.key_file != new.key_file),
             ("state_dir", self.state_dir != new.state_dir),

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use std::fmt;
 use toml::Spanned;
+use zeroize::Zeroizing;
 
 /// Texts with their places; one alone needs no brackets.
 #[derive(Debug, Default)]
@@ -63,7 +64,7 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
 
 /// A text that no message repeats, whatever is wrong with it.
 #[derive(Clone, PartialEq)]
-pub(crate) struct Secret(pub(crate) String);
+pub(crate) struct Secret(pub(crate) Zeroizing<String>);
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +75,7 @@ impl fmt::Debug for Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match toml::Value::deserialize(deserializer)? {
-            toml::Value::String(text) => Ok(Self(text)),
+            toml::Value::String(text) => Ok(Self(Zeroizing::new(text))),
             // serde's own message would show a number that somebody took for a token.
             other => Err(Error::custom(format!(
                 "invalid type: {}, expected a string in quotes",

@@ -4,7 +4,7 @@ use super::sockets::{self, Sockets};
 use crate::config::Settings;
 use crate::libp2p::offers::Offers;
 use crate::libp2p::{PeerId, Service};
-use crate::names;
+use crate::names::{self, Namesakes};
 use peer_exchange::{Handle, Multiaddr, NodeId, Target};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -141,12 +141,28 @@ impl Agent {
                 names.push(self.known_name(node).await.ok_or(node));
             }
             if look == LOOKS || names.iter().all(Result::is_ok) {
-                let shown = |name: Result<_, _>| name.unwrap_or_else(|id| format!("{id:?}"));
-                return names.into_iter().map(shown).collect();
+                let namesakes = self.namesakes().await;
+                let shown = |(name, node): (Result<String, _>, &NodeId)| match name {
+                    Ok(name) => namesakes.call(&name, &format!("{node:?}")),
+                    Err(id) => format!("{id:?}"),
+                };
+                return names.into_iter().zip(nodes).map(shown).collect();
             }
             look += 1;
             sleep(LOOK).await;
         }
+    }
+
+    /// Who has the name of another, of all that are known.
+    async fn namesakes(&self) -> Namesakes {
+        let own = self.settings().node_name.clone();
+        let read = self.handle.read(|node| {
+            let others = node.members();
+            let names = others.filter_map(|peer| names::name(&peer.metadata));
+            names.collect::<Vec<_>>()
+        });
+        let names = read.await.unwrap_or_default();
+        Namesakes::among(names.into_iter().chain([own]))
     }
 
     async fn known_name(&self, node: &NodeId) -> Option<String> {

@@ -20,6 +20,8 @@ pub(crate) struct Sockets {
     pub(crate) tcp: Option<Arc<Tcp>>,
     /// In the order of `transports`.
     pub(crate) bound: Vec<(address::Transport, SocketAddr)>,
+    /// Who is let in at both.
+    pub(crate) tls: Tls,
 }
 
 impl Sockets {
@@ -32,6 +34,7 @@ impl Sockets {
             quic: None,
             tcp: None,
             bound: Vec::new(),
+            tls: tls.clone(),
         };
         for transport in &settings.transports {
             let bound = match transport {

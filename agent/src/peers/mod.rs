@@ -25,7 +25,9 @@ States: up; suspect (accused of being silent, not yet by enough); down (silent f
 it: in no answer, and back by its own word alone); left (it said so).
 Own addresses: proven (others have dialled it, and found this node); unreachable (nobody has that
 tried); unproven (nobody has tried, or it is not decided). Those that nobody has configured are where
-others see this node, and are told once they are proven.")]
+others see this node, and are told once they are proven.
+Names: what nobody would see in one is spelled out (\\u202e); where several nodes have one name, the
+start of the ID is beside it.")]
 pub(crate) struct PeersArgs {
     /// The agent's admin interface
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7652")]

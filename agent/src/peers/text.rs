@@ -2,6 +2,7 @@
 
 use super::View;
 use crate::admin::views::{Loop, OwnAddress, Peer, Peers, Upstream};
+use crate::names::Namesakes;
 use std::io::{self, Write};
 
 pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
@@ -27,9 +28,15 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     own_addresses(&view.own_addresses, out)?;
-    upstreams(&view.upstreams, out)?;
+    let namesakes = namesakes(&view.peers);
+    upstreams(&view.upstreams, &namesakes, out)?;
     loops(&view.loops, out)?;
-    peers(&view.peers, out)
+    peers(&view.peers, &namesakes, out)
+}
+
+fn namesakes(view: &Peers) -> Namesakes {
+    let others = view.peers.iter().filter_map(|peer| peer.name.clone());
+    Namesakes::among(others.chain([view.name.clone()]))
 }
 
 fn own_addresses(own: &[OwnAddress], out: &mut dyn Write) -> io::Result<()> {
@@ -67,7 +74,7 @@ fn shortened(name: &str) -> &str {
     if is_id { short(name) } else { name }
 }
 
-fn upstreams(upstreams: &[Upstream], out: &mut dyn Write) -> io::Result<()> {
+fn upstreams(upstreams: &[Upstream], namesakes: &Namesakes, out: &mut dyn Write) -> io::Result<()> {
     if upstreams.is_empty() {
         return writeln!(out, "\nNo upstreams.");
     }
@@ -76,7 +83,8 @@ fn upstreams(upstreams: &[Upstream], out: &mut dyn Write) -> io::Result<()> {
         .iter()
         .map(|upstream| {
             let who = match (&upstream.name, &upstream.node) {
-                (Some(name), _) => name.clone(),
+                (Some(name), Some(node)) => namesakes.call(name, short(node)),
+                (Some(name), None) => name.clone(),
                 (None, Some(node)) => short(node).to_owned(),
                 (None, None) => "-".to_owned(),
             };
@@ -129,7 +137,7 @@ fn loops(loops: &[Loop], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn peers(view: &Peers, out: &mut dyn Write) -> io::Result<()> {
+fn peers(view: &Peers, namesakes: &Namesakes, out: &mut dyn Write) -> io::Result<()> {
     let peers = &view.peers;
     if peers.is_empty() {
         return writeln!(out, "\nNo peers are known.");
@@ -139,9 +147,9 @@ fn peers(view: &Peers, out: &mut dyn Write) -> io::Result<()> {
         .iter()
         .map(|peer| {
             [
-                called(peer),
+                called(peer, namesakes),
                 short(&peer.node).to_owned(),
-                peer_state(peer, view),
+                peer_state(peer, view, namesakes),
                 peer.addresses.join(" "),
                 format!(
                     "known {}, {} left",
@@ -170,20 +178,30 @@ fn counts(peers: &[Peer]) -> String {
     text
 }
 
-fn called(peer: &Peer) -> String {
-    peer.name.clone().unwrap_or_else(|| "-".to_owned())
+/// Beside its ID; who else has the name is said all the same.
+fn called(peer: &Peer, namesakes: &Namesakes) -> String {
+    match &peer.name {
+        None => "-".to_owned(),
+        Some(name) => match namesakes.count(name) {
+            0 | 1 => name.clone(),
+            n => format!("{name} (one of {n})"),
+        },
+    }
 }
 
 /// The state, since when, and by whose word.
-fn peer_state(peer: &Peer, view: &Peers) -> String {
+fn peer_state(peer: &Peer, view: &Peers, namesakes: &Namesakes) -> String {
     let mut text = format!("{} {}", peer.state, seconds(peer.since_s));
     let by = peer.accused_by.iter().map(|id| {
-        if *id == view.node {
-            return view.name.as_str();
-        }
         let known = view.peers.iter().find(|p| p.node == *id);
-        let name = known.and_then(|p| p.name.as_deref());
-        name.unwrap_or(short(id))
+        let name = match known {
+            _ if *id == view.node => Some(view.name.as_str()),
+            peer => peer.and_then(|p| p.name.as_deref()),
+        };
+        match name {
+            Some(name) => namesakes.call(name, short(id)),
+            None => short(id).to_owned(),
+        }
     });
     let by: Vec<_> = by.collect();
     match by.split_last() {

@@ -1,11 +1,13 @@
 //! Log lines on standard error, and the rule that a lasting condition is one line per interval.
 
 use crate::config::{Log, LogFormat};
+use crate::visible::Visible;
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Conditions that are remembered; of more, some are told again too soon.
 const CONDITIONS: usize = 1024;
@@ -23,6 +25,17 @@ impl Writer {
     /// Counts the lines that were lost.
     pub(super) fn lost(&self) -> ErrorCounter {
         self.lost.clone()
+    }
+}
+
+/// Standard error, with everything seen that is written there, whoever has named it.
+struct Lines(NonBlocking);
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Visible<NonBlocking>;
+
+    fn make_writer(&self) -> Self::Writer {
+        Visible::new(self.0.clone())
     }
 }
 
@@ -45,7 +58,7 @@ pub(super) fn start(log: &Log) -> Result<Writer, String> {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(stderr)
+        .with_writer(Lines(stderr))
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal());
     match log.format {

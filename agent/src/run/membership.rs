@@ -1,7 +1,11 @@
 //! As whom the node runs.
 
+use super::log::{Seldom, again};
 use crate::config::Checked;
 use peer_exchange_tls::{NodeKey, Tls};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tracing::warn;
 
 /// The node's key, made if this is the first start, and the TLS configurations that it and its
 /// membership make.
@@ -18,5 +22,20 @@ pub(super) fn load(checked: &Checked) -> Result<(NodeKey, Tls), String> {
     };
     let tls = Tls::new(&key, membership)
         .map_err(|error| format!("{}: {error}", settings.path.display()))?;
+    tell_revoked(&tls, settings.core.report_interval);
     Ok((key, tls))
+}
+
+/// Says whose certificate was refused because it is revoked: each once in this time.
+fn tell_revoked(tls: &Tls, interval: Duration) {
+    let seldom = Mutex::new(Seldom::new(interval));
+    tls.tell_revoked(move |node| {
+        let mut seldom = seldom.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(more) = seldom.due(&node.to_string(), Instant::now()) {
+            warn!(
+                "node {node:?} is refused: its certificate is in `authority.revocation_lists`{}",
+                again(more)
+            );
+        }
+    });
 }

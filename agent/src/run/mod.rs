@@ -37,7 +37,8 @@ The smallest configuration is two lines:
   token_file = \"/etc/peerx/token\"      # `peerx token` makes one; the same on every node
   upstreams = [\"server2\"]
 
-SIGHUP reads the configuration again. SIGTERM and SIGINT say goodbye to the peers and end it.
+SIGHUP reads the configuration again, and the lists of revoked certificates. Key, token and state are
+files: a symbolic link or a FIFO in their place is refused. SIGTERM and SIGINT say goodbye to the peers and end it.
 
 Exit codes: 0 ended by a signal; 2 bad configuration, or it cannot start.
 
@@ -210,6 +211,7 @@ async fn reload(agent: &Agent, mode: Mode) {
     let old = agent.settings();
     let Checked {
         settings: new,
+        membership,
         warnings,
         ..
     } = match config::read(&old.path, mode) {
@@ -235,6 +237,11 @@ async fn reload(agent: &Agent, mode: Mode) {
         && let Err(error) = agent.handle.set_metadata(new.metadata()).await
     {
         warn!("the name and labels stay as they are: {error}");
+    }
+    if let Some(membership) = &membership
+        && let Err(error) = agent.sockets.tls.take_revocation_lists(membership)
+    {
+        warn!("the revocation lists stay as they are: {error}");
     }
     // What is not in force is named again the next time.
     agent.set_settings(old.changed_to(new));

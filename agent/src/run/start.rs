@@ -14,6 +14,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
+use zeroize::Zeroizing;
 
 /// What runs.
 pub(super) struct Started {
@@ -29,6 +30,7 @@ pub(super) struct Started {
 /// A message for the user.
 pub(super) async fn start(checked: Checked, node_runtime: &Handle) -> Result<Started, String> {
     let state = Arc::new(StateDir::open(&checked.settings.state_dir)?);
+    warn_if_open(&state, &checked.settings);
     let (key, tls) = membership::load(&checked)?;
     let settings = checked.settings;
     let sockets = {
@@ -87,9 +89,24 @@ pub(super) async fn start(checked: Checked, node_runtime: &Handle) -> Result<Sta
     })
 }
 
+/// Whoever can write there chooses what the next start finds.
+fn warn_if_open(state: &StateDir, settings: &Settings) {
+    if let Some(mode) = state.open_to_others() {
+        let dir = settings.state_dir.display();
+        let may = if mode & 0o022 == 0 {
+            "look into"
+        } else {
+            "change"
+        };
+        warn!(
+            "others on this machine can {may} the state directory {dir} (mode {mode:04o}), where this node's key and table are: run chmod 700 {dir}"
+        );
+    }
+}
+
 /// The node, with what an earlier run has left if that is whole.
 fn restore(state: &StateDir, config: Config, identity: Identity) -> Result<Node, String> {
-    let seed = random_seed().map_err(|error| error.to_string())?;
+    let seed = Zeroizing::new(random_seed().map_err(|error| error.to_string())?);
     let now = Instant::ZERO;
     let damaged = match state.load() {
         Err(Unusable::Missing) => None,
@@ -98,7 +115,7 @@ fn restore(state: &StateDir, config: Config, identity: Identity) -> Result<Node,
             let node = Node::restore(
                 config.clone(),
                 identity.clone(),
-                seed,
+                *seed,
                 now,
                 &saved.snapshot,
                 saved.elapsed,
@@ -127,7 +144,7 @@ fn restore(state: &StateDir, config: Config, identity: Identity) -> Result<Node,
             ),
         }
     }
-    Node::new(config, identity, seed, now).map_err(|error| error.to_string())
+    Node::new(config, identity, *seed, now).map_err(|error| error.to_string())
 }
 
 fn shown(addresses: &[Multiaddr]) -> String {

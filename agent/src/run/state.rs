@@ -4,6 +4,7 @@
 //! cannot be read is put aside, and the node starts without it.
 
 use super::moment::{self, Moment};
+use peer_exchange_tls::{Links, open_file};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -51,12 +52,8 @@ impl StateDir {
             format!("cannot make the state directory {shown}: {error}; set `state_dir` to one that this user can write")
         })?;
         let path = dir.join("lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+        let lock =
+            open_lock(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -74,6 +71,19 @@ impl StateDir {
         })
     }
 
+    /// The permissions of the directory, if they let others in.
+    #[cfg(unix)]
+    pub(super) fn open_to_others(&self) -> Option<u32> {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(&self.dir).ok()?.permissions().mode() & 0o7777;
+        (mode & 0o077 != 0).then_some(mode)
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn open_to_others(&self) -> Option<u32> {
+        None
+    }
+
     pub(super) fn file(&self) -> PathBuf {
         self.dir.join("state")
     }
@@ -81,8 +91,8 @@ impl StateDir {
     /// What the last run has left.
     pub(super) fn load(&self) -> Result<Saved, Unusable> {
         let mut bytes = Vec::new();
-        let read =
-            File::open(self.file()).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
+        let read = open_file(self.file(), Links::Refused)
+            .and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
         match read {
             Ok(_) => parse(&bytes).map_err(|what| Unusable::Damaged(what.to_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Unusable::Missing),
@@ -139,13 +149,43 @@ fn write(path: &Path, snapshot: &[u8]) -> io::Result<()> {
     content.extend_from_slice(snapshot);
     let sum = crc32fast::hash(&content);
     content.extend_from_slice(&sum.to_be_bytes());
+    // What an earlier run, or somebody else, has left there: it is neither followed nor written to.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
     file.write_all(&content)?;
     file.sync_all()
+}
+
+/// The file itself, not one that a link in its place leads to, nor a FIFO that nobody reads.
+#[cfg(unix)]
+fn open_lock(path: &Path) -> io::Result<File> {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    options.custom_flags(flags.bits() as i32);
+    let outcome = options.open(path);
+    let is_file = |path: &Path| path.symlink_metadata().map(|it| it.is_file());
+    match is_file(path) {
+        Ok(false) => Err(io::Error::other(
+            "it is no regular file but a link, a FIFO or the like: remove it",
+        )),
+        _ => outcome,
+    }
+}
+
+#[cfg(not(unix))]
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).open(path)
 }
 
 #[cfg(unix)]
@@ -225,6 +265,55 @@ mod tests {
         }
         let aside = dir.put_aside().unwrap();
         assert!(aside.exists() && !dir.file().exists());
+    }
+
+    /// Neither is what a link leads to read or written, nor does a FIFO hold anything up.
+    #[cfg(unix)]
+    #[test]
+    fn links_and_fifos_in_place_of_its_files_are_not_used() {
+        use std::os::unix::fs::symlink;
+        let fifo = |path: &Path| {
+            rustix::fs::mkfifoat(rustix::fs::CWD, path, 0o600.into()).unwrap();
+        };
+        let temp = tempfile::tempdir().unwrap();
+        let (own, other) = (temp.path().join("own"), temp.path().join("other"));
+        let dir = StateDir::open(&own).unwrap();
+        dir.save(b"good").unwrap();
+        fs::rename(dir.file(), &other).unwrap();
+        let before = fs::read(&other).unwrap();
+        symlink(&other, dir.file()).unwrap();
+        let refused = saved(&dir).unwrap_err();
+        assert!(refused.contains("symbolic link"), "{refused}");
+        for what in [fifo, |path: &Path| symlink("../other", path).unwrap()] {
+            what(&own.join("state.new"));
+            dir.save(b"newer").unwrap();
+            assert_eq!(saved(&dir).unwrap(), b"newer");
+            assert_eq!(fs::read(&other).unwrap(), before);
+        }
+        fs::remove_file(dir.file()).unwrap();
+        fifo(&dir.file());
+        let refused = saved(&dir).unwrap_err();
+        assert!(refused.contains("a FIFO"), "{refused}");
+        drop(dir);
+        for what in [fifo, |path: &Path| symlink("../other", path).unwrap()] {
+            fs::remove_file(own.join("lock")).unwrap();
+            what(&own.join("lock"));
+            let refused = StateDir::open(&own).err().unwrap();
+            assert!(refused.contains("no regular file"), "{refused}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_that_is_open_to_others_is_noticed() {
+        use std::os::unix::fs::PermissionsExt;
+        let temp = tempfile::tempdir().unwrap();
+        let dir = StateDir::open(&temp.path().join("state")).unwrap();
+        assert_eq!(dir.open_to_others(), None);
+        for mode in [0o755, 0o770, 0o1777] {
+            fs::set_permissions(&dir.dir, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(dir.open_to_others(), Some(mode));
+        }
     }
 
     #[test]

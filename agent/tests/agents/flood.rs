@@ -25,7 +25,7 @@ const ROOM: f64 = 256.0;
 /// Nobody waits longer for a connection, when the queue is full.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-fn tls() -> Tls {
+pub(super) fn tls() -> Tls {
     let key = NodeKey::generate().unwrap();
     Tls::new(&key, &Membership::insecure()).unwrap()
 }
@@ -232,7 +232,7 @@ async fn over_quic(target: SocketAddr, then: Then) -> usize {
 }
 
 /// The destination connection ID (RFC 9000, section 17.2).
-fn destination(datagram: &[u8]) -> Vec<u8> {
+pub(super) fn destination(datagram: &[u8]) -> Vec<u8> {
     let length = usize::from(datagram[5]);
     datagram[6..6 + length].to_vec()
 }

@@ -13,14 +13,17 @@ mod descriptors;
 mod harness;
 
 mod fifty;
+mod files;
 mod flood;
 mod identity;
 mod idle;
+mod names;
 mod namespaces;
 mod outsiders;
 mod relay;
 mod ring;
 mod signals;
+mod silent;
 mod spegel;
 mod start;
 mod state;

@@ -1,7 +1,8 @@
 //! Those who are no members: refused, counted, told nothing, while members go on.
 
-use super::harness::{Agent, Lab, all_know_all, eventually, private, start};
+use super::harness::{Agent, Lab, Mark, all_know_all, eventually, private, start};
 use peer_exchange_scenarios::Authority;
+use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
@@ -61,7 +62,10 @@ fn without_the_token_nobody_is_let_in() {
 
 /// Membership by a certificate of this authority.
 fn certify(agent: &mut Agent, authority: &Authority) {
-    let (key, certificate) = authority.member_pem();
+    certify_with(agent, authority, authority.member_pem());
+}
+
+fn certify_with(agent: &mut Agent, authority: &Authority, (key, certificate): (String, String)) {
     for (file, content) in [
         ("ca.pem", authority.pem()),
         ("node.pem", certificate),
@@ -92,6 +96,74 @@ fn without_a_certificate_of_the_authority_nobody_is_let_in() {
         assert_refused(&members, other, transport);
         let token = lab.agent(&format!("token-{transport}"));
         assert_refused(&members, token, transport);
+    }
+}
+
+/// From the moment at which the list is read again, with no restart.
+#[test]
+fn a_revoked_certificate_is_refused_and_named() {
+    let lab = Lab::new();
+    let authority = Authority::new();
+    let mut members = lab.ring(2);
+    for member in &mut members {
+        certify(member, &authority);
+        let list = member.dir.join("revoked.pem");
+        std::fs::write(list, authority.revocation_list(&[])).unwrap();
+        member.set_text("authority.revocation_lists", "revoked.pem");
+    }
+    start(&mut members);
+    let stolen = authority.numbered_member_pem(7);
+    let mut thief = lab.agent("thief");
+    certify_with(&mut thief, &authority, stolen.clone());
+    thief.ask(&[&members[0].address()]).start();
+    let id = thief.json("/v1/status")["node"].as_str().unwrap()[..8].to_owned();
+    eventually("it is a member", || members[0].peers().contains("thief"));
+    thief.stop();
+    eventually("it has left", || !members[0].peers().contains("thief"));
+    for member in &members {
+        let list = member.dir.join("revoked.pem");
+        std::fs::write(list, authority.revocation_list(&[7])).unwrap();
+        let mark = member.mark();
+        member.signal(Signal::HUP);
+        member.eventually_logs(mark, "the configuration was read again");
+        assert_eq!(member.lines(mark, &["restart"]), 0, "{}", member.log());
+    }
+    for transport in TRANSPORTS {
+        let mut again = lab.agent(&format!("again-{transport}"));
+        certify_with(&mut again, &authority, stolen.clone());
+        assert_refused(&members, again, transport);
+    }
+    let line = format!("node {id} is refused: its certificate is in `authority.revocation_lists`");
+    assert_eq!(
+        members[0].lines(Mark::default(), &["WARN", &line]),
+        1,
+        "{}",
+        members[0].log()
+    );
+}
+
+#[test]
+fn a_revocation_list_that_cannot_be_read_refuses_the_start() {
+    let lab = Lab::new();
+    let authority = Authority::new();
+    let mut agent = lab.agent("server1");
+    certify(&mut agent, &authority);
+    let (_, certificate) = authority.member_pem();
+    let broken = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+    for (content, said) in [
+        (None, "no such file"),
+        (Some(certificate.as_str()), "no revocation list in PEM"),
+        (Some(broken), "revocation lists cannot be used"),
+    ] {
+        let list = agent.dir.join("revoked.pem");
+        let _ = std::fs::remove_file(&list);
+        if let Some(content) = content {
+            std::fs::write(&list, content).unwrap();
+        }
+        agent.set_text("authority.revocation_lists", "revoked.pem");
+        let ended = agent.run();
+        assert_eq!(ended.code, Some(2), "{}", ended.log);
+        assert!(ended.log.contains(said), "{said}: {}", ended.log);
     }
 }
 

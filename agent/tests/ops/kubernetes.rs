@@ -248,14 +248,16 @@ fn paths_match_the_mounts() {
     assert_eq!(source.name, config.name);
 
     let secret = &kustomization.secret_generator[0];
-    let path = format!("{}/{}", mount("token").mount_path, secret.files[0]);
+    // The file itself: beside it there is a link of that name.
+    let path = format!("{}/..data/{}", mount("token").mount_path, secret.files[0]);
     assert_eq!(settings["token_file"].as_str(), Some(path.as_str()));
     let source = volume("token").secret.as_ref().expect("a Secret");
     assert_eq!(source.secret_name.as_ref(), Some(&secret.name));
     assert_eq!(source.default_mode, Some(0o440), "for the group alone");
 
     let state = mount("state");
-    assert_eq!(settings["state_dir"].as_str(), Some(&*state.mount_path));
+    let path = format!("{}/state", state.mount_path);
+    assert_eq!(settings["state_dir"].as_str(), Some(&*path));
     assert!(volume("state").empty_dir.is_some());
     assert_ne!(state.read_only, Some(true));
     assert!(mount("config").read_only == Some(true) && mount("token").read_only == Some(true));

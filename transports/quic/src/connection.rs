@@ -9,7 +9,7 @@ use bytes::Bytes;
 use peer_exchange::driver::{Inbox, Link};
 use peer_exchange::{NodeId, contract};
 use peer_exchange_tls::rustls::pki_types::CertificateDer;
-use peer_exchange_tls::{Handshake, HandshakeError, Role, Tls, carry_beside};
+use peer_exchange_tls::{Handshake, HandshakeError, Patience, Role, Tls, carry_beside};
 use quinn::crypto::rustls::HandshakeData;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream, TransportErrorCode};
 
@@ -29,7 +29,8 @@ pub(crate) async fn dial(
     let handshake = handshake(&shared.tls, Role::Dialler, &connection)?.expect(node)?;
     let (mut send, mut receive) = connection.open_bi().await.map_err(failed)?;
     let node = handshake.prove(&mut receive, &mut send).await?;
-    Ok(link(shared, node, connection, send, receive))
+    let patience = shared.options.opened();
+    Ok(link(shared, node, connection, (send, receive), patience))
 }
 
 pub(crate) async fn accept(
@@ -40,7 +41,8 @@ pub(crate) async fn accept(
     let handshake = handshake(&shared.tls, Role::Acceptor, &connection)?;
     let (mut send, mut receive) = connection.accept_bi().await.map_err(failed)?;
     let node = handshake.prove(&mut receive, &mut send).await?;
-    Ok(link(shared, node, connection, send, receive))
+    let patience = shared.options.accepted();
+    Ok(link(shared, node, connection, (send, receive), patience))
 }
 
 fn handshake(tls: &Tls, role: Role, connection: &Connection) -> Result<Handshake, HandshakeError> {
@@ -61,8 +63,8 @@ fn link(
     shared: &Shared,
     node: NodeId,
     connection: Connection,
-    send: SendStream,
-    receive: RecvStream,
+    (send, receive): (SendStream, RecvStream),
+    patience: Patience,
 ) -> Link {
     let remote = connection.remote_address();
     let life = shared.life.clone();
@@ -72,7 +74,7 @@ fn link(
             contract::is_sign_of_life(message) && connection.send_datagram(message.clone()).is_ok()
         };
         let end = tokio::select! {
-            end = carry_beside(receive, send, inbox.clone(), outbox, by_datagram) => end,
+            end = carry_beside(receive, send, inbox.clone(), outbox, patience, by_datagram) => end,
             never = deliver_datagrams(&connection, &inbox, &life) => match never {},
         };
         connection.close(0_u32.into(), b"");

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use peer_exchange::contract;
 use peer_exchange::driver::Incoming;
-use peer_exchange_tls::Tls;
+use peer_exchange_tls::{Permit, Tls};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
     AckFrequencyConfig, ClientConfig, Endpoint, EndpointConfig, ServerConfig, TransportConfig,
 };
 use quinn::{IdleTimeout, VarInt};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -28,8 +29,11 @@ const DATAGRAMS: usize = 4 * 1024;
 const UNSEEN: u64 = 16 * 1024;
 /// A connection that has ended takes memory for three probe time-outs (RFC 9000, section 10.2), which
 /// are about a second each before a round trip is known (RFC 9002, section 6.2.2). It keeps its
-/// place for as long: otherwise a flood of first packets, each with its own end, knows no bound.
+/// memory counts for as long: otherwise a flood of first packets, each with its own end, knows no bound.
 const DRAINING: Duration = Duration::from_secs(3);
+/// Connections that may take memory before they are links, for each that may be half-open: that is as
+/// many as may end in the time in which they drain, where each is given a second.
+pub(crate) const DRAINED: usize = 4;
 
 pub(crate) fn configs(tls: &Tls, options: &Options) -> io::Result<(ClientConfig, ServerConfig)> {
     let client = QuicClientConfig::try_from(tls.client()).map_err(io::Error::other)?;
@@ -119,21 +123,7 @@ pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, incoming: In
     let accepting = async {
         while let Some(newcomer) = endpoint.accept().await {
             while handshakes.try_join_next().is_some() {}
-            let gate = &shared.gate;
-            if gate.is_crowded() && newcomer.may_retry() && !newcomer.remote_address_validated() {
-                gate.turned_away();
-                // An error gives the newcomer back, to be dropped.
-                let _ = newcomer.retry();
-                continue;
-            }
-            let Some(permit) = gate.try_enter() else {
-                gate.turned_away();
-                // Whoever has shown its address may know, and come again soon.
-                if newcomer.remote_address_validated() {
-                    newcomer.refuse();
-                } else {
-                    newcomer.ignore();
-                }
+            let Some((newcomer, permit, memory)) = let_in(&shared, newcomer) else {
                 continue;
             };
             let (shared, incoming) = (shared.clone(), incoming.clone());
@@ -142,7 +132,11 @@ pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, incoming: In
                 match shared.gate.admit(&permit, handshake).await {
                     Ok(link) => incoming.accept(link).await,
                     // Why it failed is counted; nobody here can do anything about it.
-                    Err(_) => sleep(DRAINING).await,
+                    Err(_) => {
+                        drop(permit);
+                        sleep(DRAINING).await;
+                        drop(memory);
+                    }
                 }
             });
         }
@@ -150,5 +144,47 @@ pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, incoming: In
     tokio::select! {
         () = accepting => {}
         () = incoming.closed() => {}
+    }
+}
+
+/// Looks at the first packet of a connection. Before one is taken, and takes memory, the other end has
+/// to show that its address is its own, wherever places are scarce; to tell it so takes none.
+fn let_in(
+    shared: &Shared,
+    newcomer: quinn::Incoming,
+) -> Option<(quinn::Incoming, Permit, OwnedSemaphorePermit)> {
+    let from = newcomer.remote_address().ip();
+    let is_shown = newcomer.remote_address_validated();
+    let memory = shared.memory.clone().try_acquire_owned().ok();
+    let is_scarce = memory.is_none() || shared.gate.is_crowded(from);
+    if is_scarce && !is_shown && newcomer.may_retry() {
+        shared.gate.turned_away();
+        // An error gives the newcomer back, to be dropped.
+        let _ = newcomer.retry();
+        return None;
+    }
+    let permit = match &memory {
+        Some(_) => shared.gate.enter(from),
+        None => {
+            shared.gate.turned_away();
+            None
+        }
+    };
+    match (permit, memory) {
+        (Some(permit), Some(memory)) => {
+            if is_shown {
+                permit.heard();
+            }
+            Some((newcomer, permit, memory))
+        }
+        // Whoever has shown its address may know, and come again soon.
+        _ if is_shown => {
+            newcomer.refuse();
+            None
+        }
+        _ => {
+            newcomer.ignore();
+            None
+        }
     }
 }

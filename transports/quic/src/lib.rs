@@ -38,8 +38,9 @@ use std::time::Duration;
 use peer_exchange::Multiaddr;
 use peer_exchange::addr::{Protocol, p2p_component};
 use peer_exchange::driver::{BoxFuture, Dial, DialError, Incoming, Link, Transport, staggered};
-use peer_exchange_tls::{Gate, HandshakeError, HandshakeStats, Tls, resolve};
+use peer_exchange_tls::{Gate, HandshakeError, HandshakeStats, Patience, Tls, resolve};
 use quinn::Endpoint;
+use tokio::sync::Semaphore;
 
 use crate::runtime::{AllGone, Tracked};
 
@@ -47,9 +48,11 @@ use crate::runtime::{AllGone, Tracked};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Incoming connections that have not proven membership, at once. With more than half of it
-    /// taken, newcomers have to show that their address is theirs (QUIC retry); beyond it they are
-    /// refused. One that has failed counts for three more seconds, while it drains. Default 256.
+    /// Incoming connections that have not proven membership, at once, and half as many of one
+    /// network: a /24 of IPv4, a /64 of IPv6. With more than half of either taken, newcomers have to
+    /// show that their address is theirs (QUIC retry), and a random one gives way to each that has.
+    /// One that has failed takes memory for three more seconds, while it drains: with four times as
+    /// many as this, newcomers are refused. Default 256.
     pub half_open: usize,
     /// An incoming connection has this long to prove membership; a second at most while more than
     /// half of `half_open` is taken. Default 5 s.
@@ -61,6 +64,12 @@ pub struct Options {
     /// A connection without any is dead after this long: longer than the longest
     /// `Config::detection`, so that the nodes say first who is dead. Default 90 s.
     pub idle_timeout: Duration,
+    /// What is sent has to be taken by the other end within this time, or the link is broken.
+    /// Default 30 s.
+    pub unread: Duration,
+    /// An incoming link over which nothing but a greeting has come within this time is closed.
+    /// Default 2 min.
+    pub greeting_only: Duration,
     /// Between attempts at the addresses of a name (RFC 8305). Default 250 ms.
     pub stagger: Duration,
 }
@@ -72,8 +81,20 @@ impl Default for Options {
             handshake_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(25),
             idle_timeout: Duration::from_secs(90),
+            unread: Duration::from_secs(30),
+            greeting_only: Duration::from_secs(120),
             stagger: Duration::from_millis(250),
         }
+    }
+}
+
+impl Options {
+    fn opened(&self) -> Patience {
+        Patience::opened(self.unread)
+    }
+
+    fn accepted(&self) -> Patience {
+        Patience::accepted(self.unread, self.greeting_only)
     }
 }
 
@@ -97,6 +118,8 @@ struct Shared {
     client: quinn::ClientConfig,
     options: Options,
     gate: Gate,
+    /// For those that are no links yet, and for those that never were, while they drain.
+    memory: Arc<Semaphore>,
     /// Signs of life that have arrived by datagrams.
     life: Arc<AtomicU64>,
 }
@@ -140,6 +163,7 @@ impl Quic {
                 client,
                 options,
                 gate,
+                memory: Arc::new(Semaphore::new(endpoint::DRAINED * options.half_open)),
                 life: Arc::default(),
             }),
         })

@@ -6,6 +6,7 @@
 pub mod addresses;
 mod authority;
 pub mod bench;
+pub mod flood;
 pub mod identity;
 pub mod idle;
 mod lab;
@@ -68,6 +69,7 @@ macro_rules! scenarios {
             membership::members_of_one_authority_meet,
             membership::another_authority_is_refused,
             membership::a_certificate_out_of_its_time_is_refused,
+            membership::a_revoked_certificate_is_refused,
             membership::a_token_does_not_open_an_authority,
         }
     };

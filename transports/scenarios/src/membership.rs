@@ -41,6 +41,25 @@ pub async fn a_certificate_out_of_its_time_is_refused<K: Kind>() {
     assert_refused(&one, former.start()).await;
 }
 
+/// Whichever of the two dials, once the list is there; who is not in it is a member as before.
+pub async fn a_revoked_certificate_is_refused<K: Kind>() {
+    let authority = Authority::new();
+    let listed = |(key, membership): (NodeKey, Membership)| {
+        let list = authority.revocation_list(&[7]);
+        let membership = membership.with_revocation_lists(list.as_bytes());
+        plan((key, membership.expect("a list")))
+    };
+    let (one, revoked) = (listed(authority.member()), authority.numbered_member(7));
+    let one = one.start::<K>();
+    let outsider = plan(revoked.clone()).upstream(&one.address);
+    assert_refused(&one, outsider.start()).await;
+    let outsider = plan(revoked).start::<K>();
+    let other = listed(authority.member()).upstream(&one.address);
+    let other = other.upstream(&outsider.address).start::<K>();
+    other.knows(&[one.node]).await;
+    outsider.assert_untold().await;
+}
+
 /// A raw key is no certificate.
 pub async fn a_token_does_not_open_an_authority<K: Kind>() {
     let one = plan(Authority::new().member()).start::<K>();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use peer_exchange::NodeId;
 use peer_exchange::driver::Link;
-use peer_exchange_tls::{Handshake, HandshakeError, Role, Tls, carry};
+use peer_exchange_tls::{Handshake, HandshakeError, Patience, Role, Tls, carry};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, split};
 use tokio::net::TcpStream;
@@ -12,6 +12,10 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::{Options, Shared};
 
+/// Bytes that the system keeps of one connection and has not sent: what is beyond waits in the
+/// queue of the link, which is bounded, and is missed there.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 16 * 1024;
 /// Dead after so many probes without an answer.
 pub(crate) const PROBES: u32 = 3;
 
@@ -40,7 +44,7 @@ pub(crate) async fn dial(
         },
     )?;
     let node = prove(handshake.expect(node)?, &mut stream).await?;
-    Ok(link(node, to, stream))
+    Ok(link(node, to, stream, shared.options.opened()))
 }
 
 pub(crate) async fn accept(
@@ -64,7 +68,7 @@ pub(crate) async fn accept(
         },
     )?;
     let node = prove(handshake, &mut stream).await?;
-    Ok(link(node, from, stream))
+    Ok(link(node, from, stream, shared.options.accepted()))
 }
 
 async fn prove<S>(handshake: Handshake, stream: &mut S) -> Result<NodeId, HandshakeError>
@@ -75,13 +79,13 @@ where
     handshake.prove(&mut reader, &mut writer).await
 }
 
-fn link<S>(node: NodeId, remote: SocketAddr, stream: S) -> Link
+fn link<S>(node: NodeId, remote: SocketAddr, stream: S, patience: Patience) -> Link
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     Link::new(node, Some(remote), move |inbox, outbox| {
         let (reader, writer) = split(stream);
-        carry(reader, writer, inbox, outbox)
+        carry(reader, writer, inbox, outbox, patience)
     })
 }
 
@@ -98,7 +102,15 @@ fn set_up(socket: &TcpStream, options: &Options) -> std::io::Result<()> {
     let keep_alive = keep_alive
         .with_interval(options.keep_alive / PROBES)
         .with_retries(PROBES);
-    SockRef::from(socket).set_tcp_keepalive(&keep_alive)
+    let socket = SockRef::from(socket);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        socket.set_tcp_notsent_lowat(UNSENT)?;
+        // It also says when the probes have failed: not before all of them.
+        let unread = options.unread.max(2 * options.keep_alive);
+        socket.set_tcp_user_timeout(Some(unread))?;
+    }
+    socket.set_tcp_keepalive(&keep_alive)
 }
 
 /// rustls packs its errors into I/O errors.

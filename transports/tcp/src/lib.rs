@@ -34,7 +34,7 @@ use std::time::Duration;
 use peer_exchange::Multiaddr;
 use peer_exchange::addr::{Protocol, p2p_component};
 use peer_exchange::driver::{BoxFuture, Dial, DialError, Incoming, Link, Transport, staggered};
-use peer_exchange_tls::{Gate, HandshakeStats, Tls, resolve};
+use peer_exchange_tls::{Gate, HandshakeStats, Patience, Tls, resolve};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -42,8 +42,9 @@ use tokio::task::JoinHandle;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Incoming connections that have not proven membership, at once. Beyond it they wait in the
-    /// system's queue. Default 256.
+    /// Incoming connections that have not proven membership, at once, and half as many of one
+    /// network: a /24 of IPv4, a /64 of IPv6. Where it gets scarce a random one gives way to each
+    /// newcomer, those first that have said nothing. Default 256.
     pub half_open: usize,
     /// An incoming connection has this long to prove membership; a second at most while more than
     /// half of `half_open` is taken. Default 5 s.
@@ -52,6 +53,14 @@ pub struct Options {
     /// more probes at a third of it: after more than the longest `Config::detection`, so that the
     /// nodes say first who is dead. Default 45 s.
     pub keep_alive: Duration,
+    /// What is sent has to be taken by the other end within this time, or the link is broken.
+    /// On Linux the system keeps no more than 16 kB that are not on their way, and what it
+    /// keeps of less counts after twice `keep_alive` at the latest.
+    /// Default 30 s.
+    pub unread: Duration,
+    /// An incoming link over which nothing but a greeting has come within this time is closed.
+    /// Default 2 min.
+    pub greeting_only: Duration,
     /// Between attempts at the addresses of a name (RFC 8305). Default 250 ms.
     pub stagger: Duration,
 }
@@ -62,8 +71,20 @@ impl Default for Options {
             half_open: 256,
             handshake_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(45),
+            unread: Duration::from_secs(30),
+            greeting_only: Duration::from_secs(120),
             stagger: Duration::from_millis(250),
         }
+    }
+}
+
+impl Options {
+    fn opened(&self) -> Patience {
+        Patience::opened(self.unread)
+    }
+
+    fn accepted(&self) -> Patience {
+        Patience::accepted(self.unread, self.greeting_only)
     }
 }
 

@@ -41,10 +41,18 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>, incoming:
         loop {
             while handshakes.try_join_next().is_some() {}
             let (socket, from) = next(&listener).await;
-            let permit = shared.gate.enter().await;
+            // Nobody waits in the system's queue behind a flood: there is a place at once, or none.
+            let Some(permit) = shared.gate.enter(from.ip()) else {
+                continue;
+            };
             let (shared, incoming) = (shared.clone(), incoming.clone());
             handshakes.spawn(async move {
-                let handshake = connection::accept(&shared, socket, from);
+                let handshake = async {
+                    // Whoever says nothing costs a socket, and no session of TLS.
+                    socket.readable().await?;
+                    permit.heard();
+                    connection::accept(&shared, socket, from).await
+                };
                 // Why it failed is counted; nobody here can do anything about it.
                 if let Ok(link) = shared.gate.admit(&permit, handshake).await {
                     incoming.accept(link).await;

@@ -1,5 +1,6 @@
 //! Frames on an authenticated stream: a length of four bytes, big-endian, and the message.
 
+use std::future::pending;
 use std::io;
 use std::time::Duration;
 
@@ -7,11 +8,52 @@ use bytes::{Buf, Bytes, BytesMut};
 use peer_exchange::contract;
 use peer_exchange::driver::{Inbox, LinkEnd, Outbox};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
-/// A peer that takes nothing for so long is gone.
-const STALLED: Duration = Duration::from_secs(30);
+/// What the other end of a link has to do for the link to be kept.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Patience {
+    /// A message has to be taken within this time. Else the link is broken: what the other end does
+    /// not read is memory here.
+    pub unread: Duration,
+    /// Within this time more than one message has to come, which is the greeting. Else the link is
+    /// closed: it is in the place of another. `None`, for links that this end has opened: whatever comes.
+    pub greeting: Option<Duration>,
+}
+
+impl Patience {
+    /// For links that this end has opened.
+    #[must_use]
+    pub const fn opened(unread: Duration) -> Self {
+        Self {
+            unread,
+            greeting: None,
+        }
+    }
+
+    /// For links that the other end has opened.
+    #[must_use]
+    pub const fn accepted(unread: Duration, greeting: Duration) -> Self {
+        Self {
+            unread,
+            greeting: Some(greeting),
+        }
+    }
+
+    /// Resolves when nothing but a greeting has come for too long.
+    async fn ends(&self, inbox: &Inbox) {
+        if let Some(after) = self.greeting {
+            sleep(after).await;
+            if inbox.delivered() <= 1 {
+                return;
+            }
+        }
+        pending().await
+    }
+}
+
 /// The other end has this long to read what was sent last, and to close.
 const LINGER: Duration = Duration::from_secs(2);
 /// A read buffer larger than this is not kept while nothing arrives.
@@ -21,12 +63,18 @@ const IDLE_BUFFER: usize = 1024;
 /// can be dropped.
 ///
 /// A frame's declared length is reserved, at most 64 KiB: this end is authenticated (R23).
-pub async fn carry<R, W>(reader: R, writer: W, inbox: Inbox, outbox: Outbox) -> LinkEnd
+pub async fn carry<R, W>(
+    reader: R,
+    writer: W,
+    inbox: Inbox,
+    outbox: Outbox,
+    patience: Patience,
+) -> LinkEnd
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    carry_beside(reader, writer, inbox, outbox, |_| false).await
+    carry_beside(reader, writer, inbox, outbox, patience, |_| false).await
 }
 
 /// The same, but for those messages of which `elsewhere` says that it has sent them.
@@ -35,6 +83,7 @@ pub async fn carry_beside<R, W>(
     mut writer: W,
     inbox: Inbox,
     mut outbox: Outbox,
+    patience: Patience,
     elsewhere: impl Fn(&Bytes) -> bool,
 ) -> LinkEnd
 where
@@ -43,10 +92,11 @@ where
 {
     let first = {
         let reading = read(&mut reader, &inbox);
-        let writing = write(&mut writer, &mut outbox, elsewhere);
+        let writing = write(&mut writer, &mut outbox, patience.unread, elsewhere);
         // Neither future is dropped before the stream is given up: no frame is torn.
         tokio::pin!(reading, writing);
         tokio::select! {
+            () = patience.ends(&inbox) => Stop::Asked,
             outcome = &mut writing => match outcome {
                 Ok(()) => Stop::Asked,
                 Err(_) => Stop::Broken,
@@ -97,6 +147,7 @@ pub async fn wind_up(
 async fn write(
     writer: &mut (impl AsyncWrite + Unpin),
     outbox: &mut Outbox,
+    unread: Duration,
     elsewhere: impl Fn(&Bytes) -> bool,
 ) -> io::Result<()> {
     while let Some(message) = outbox.next().await {
@@ -109,7 +160,7 @@ async fn write(
             writer.write_all_buf(&mut length.chain(message)).await?;
             writer.flush().await
         };
-        timeout(STALLED, write).await??;
+        timeout(unread, write).await??;
     }
     Ok(())
 }

@@ -1,19 +1,23 @@
-//! How many connections may be half-open, for how long, and what became of them.
+//! How many connections may be half-open, from where, for how long, and what became of them.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::handshake::HandshakeError;
+use crate::places::{Network, Place, Places};
 
 /// Bounds the incoming connections that have not proven membership, and counts.
+///
+/// One network, a /24 of IPv4 or a /64 of IPv6, has half of the room. From half of it on a random
+/// connection gives way to a newcomer, the more likely the less room there is, and those first that
+/// have said nothing: so a flood of silent connections keeps nobody out, wherever it comes from.
 #[derive(Debug)]
 pub struct Gate {
-    permits: Arc<Semaphore>,
-    size: usize,
+    places: Arc<Mutex<Places>>,
     timeout: Duration,
     counters: Counters,
 }
@@ -21,8 +25,27 @@ pub struct Gate {
 /// Room for one half-open connection, until it is dropped.
 #[derive(Debug)]
 pub struct Permit {
-    _permit: OwnedSemaphorePermit,
+    place: Arc<Place>,
+    places: Arc<Mutex<Places>>,
     timeout: Duration,
+}
+
+impl Permit {
+    /// The other end has said something: it gives way after those that have not.
+    pub fn heard(&self) {
+        self.place.heard();
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        lock(&self.places).give_back(&self.place);
+    }
+}
+
+fn lock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
+    // Nothing panics halfway through.
+    places.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +72,7 @@ pub struct HandshakeStats {
     pub wrong_token: u64,
     /// Did not finish in time.
     pub timed_out: u64,
-    /// Dropped or asked to come again (QUIC retry) for want of room.
+    /// Dropped, at once or halfway, or asked to come again (QUIC retry), for want of room.
     pub turned_away: u64,
     /// Now: half-open.
     pub half_open: u64,
@@ -64,55 +87,62 @@ impl Gate {
     #[must_use]
     pub fn new(size: usize, timeout: Duration) -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(size)),
-            size,
+            places: Arc::new(Mutex::new(Places::new(size))),
             timeout,
             counters: Counters::default(),
         }
     }
 
-    /// Waits for room.
-    pub async fn enter(&self) -> Permit {
-        let permit = self.permits.clone().acquire_owned().await;
-        self.permit(permit.expect("the semaphore is never closed"))
-    }
-
-    /// Room, if there is any.
-    pub fn try_enter(&self) -> Option<Permit> {
-        let permit = self.permits.clone().try_acquire_owned().ok()?;
-        Some(self.permit(permit))
-    }
-
-    fn permit(&self, permit: OwnedSemaphorePermit) -> Permit {
-        let timeout = if self.is_crowded() {
+    /// Room for a connection from there, if need be that of another, which gives way. `None`, which
+    /// is counted: there is none.
+    pub fn enter(&self, from: IpAddr) -> Option<Permit> {
+        let network = Network::of(from);
+        let mut places = lock(&self.places);
+        let Some((place, left)) = places.take(network) else {
+            self.turned_away();
+            return None;
+        };
+        self.counters
+            .turned_away
+            .fetch_add(left as u64, Ordering::Relaxed);
+        let timeout = if places.is_crowded(network) {
             self.timeout.min(CROWDED)
         } else {
             self.timeout
         };
-        Permit {
-            _permit: permit,
+        Some(Permit {
+            place,
+            places: self.places.clone(),
             timeout,
-        }
+        })
     }
 
-    /// More than half of the room is taken.
+    /// More than half of the room is taken, or of what there is for the network of this address.
     #[must_use]
-    pub fn is_crowded(&self) -> bool {
-        self.permits.available_permits() < self.size / 2
+    pub fn is_crowded(&self, from: IpAddr) -> bool {
+        lock(&self.places).is_crowded(Network::of(from))
     }
 
-    /// Runs a handshake within the permit's time, and counts how it ends. Keep the permit until
-    /// the driver has the link: there is no other bound on links that wait for it.
+    /// Runs a handshake within the permit's time, until it has to give way to another, and counts
+    /// how it ends. Keep the permit until the driver has the link: there is no other bound on links
+    /// that wait for it.
     ///
     /// # Errors
-    /// Those of the handshake, and when it takes too long.
+    /// Those of the handshake, when it takes too long, and when it has given way.
     pub async fn admit<T>(
         &self,
         permit: &Permit,
         handshake: impl Future<Output = Result<T, HandshakeError>>,
     ) -> Result<T, HandshakeError> {
-        let outcome = timeout(permit.timeout, handshake).await;
+        let outcome = tokio::select! {
+            outcome = timeout(permit.timeout, handshake) => outcome,
+            // Counted by whom it has made room for.
+            () = permit.place.leave.notified() => return Err(HandshakeError::GaveWay),
+        };
         let outcome = outcome.unwrap_or(Err(HandshakeError::TimedOut));
+        if outcome.is_ok() {
+            permit.place.proven();
+        }
         let counters = &self.counters;
         let counter = match &outcome {
             Ok(_) => &counters.accepted,
@@ -141,7 +171,7 @@ impl Gate {
             wrong_token: read(&self.counters.wrong_token),
             timed_out: read(&self.counters.timed_out),
             turned_away: read(&self.counters.turned_away),
-            half_open: (self.size - self.permits.available_permits()) as u64,
+            half_open: lock(&self.places).taken() as u64,
         }
     }
 }
@@ -152,31 +182,49 @@ mod tests {
     use std::future::pending;
     use tokio::time::Instant;
 
+    /// One of a network of its own, with this number.
+    fn host(n: u8) -> IpAddr {
+        [192, 0, n, 1].into()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_crowd_gets_less_time() {
         let gate = Gate::new(4, Duration::from_secs(5));
         let start = Instant::now();
-        let first = gate.enter().await;
-        assert!(
-            gate.admit(&first, pending::<Result<(), _>>())
-                .await
-                .is_err()
-        );
+        let first = gate.enter(host(1)).unwrap();
+        let failed = gate.admit(&first, pending::<Result<(), _>>()).await;
+        assert!(matches!(failed, Err(HandshakeError::TimedOut)));
         assert_eq!(start.elapsed(), Duration::from_secs(5));
         drop(first);
-        let _crowd = [gate.enter().await, gate.enter().await];
-        let last = gate.enter().await;
+        let _crowd = [gate.enter(host(1)).unwrap(), gate.enter(host(2)).unwrap()];
+        let last = gate.enter(host(3)).unwrap();
         assert!(gate.admit(&last, pending::<Result<(), _>>()).await.is_err());
         assert_eq!(start.elapsed(), Duration::from_secs(6));
         assert_eq!((gate.stats().timed_out, gate.stats().half_open), (2, 3));
     }
 
     #[tokio::test]
-    async fn beyond_its_size_nobody_enters() {
-        let gate = Gate::new(1, Duration::from_secs(5));
-        let first = gate.try_enter();
-        assert!(first.is_some() && gate.try_enter().is_none());
-        drop(first);
-        assert!(gate.try_enter().is_some());
+    async fn who_is_silent_makes_room_for_a_newcomer() {
+        let gate = Gate::new(2, Duration::from_secs(5));
+        let (silent, spoken) = (gate.enter(host(1)).unwrap(), gate.enter(host(2)).unwrap());
+        spoken.heard();
+        // Both networks have all that they may: the newcomer's own one makes room.
+        let newcomer = gate.enter(host(1)).unwrap();
+        let outcome = gate.admit(&silent, pending::<Result<(), _>>()).await;
+        assert!(matches!(outcome, Err(HandshakeError::GaveWay)));
+        assert!(gate.admit(&newcomer, async { Ok(()) }).await.is_ok());
+        assert!(gate.admit(&spoken, async { Ok(()) }).await.is_ok());
+        let stats = gate.stats();
+        assert_eq!(
+            (stats.accepted, stats.turned_away, stats.half_open),
+            (2, 1, 2)
+        );
+        // It has been replaced, and gives nothing back.
+        drop(silent);
+        assert_eq!(gate.stats().half_open, 2);
+        // Both are members now.
+        assert!(gate.enter(host(3)).is_none());
+        drop(newcomer);
+        assert!(gate.enter(host(3)).is_some());
     }
 }

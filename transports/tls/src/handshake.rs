@@ -6,6 +6,7 @@ use peer_exchange::NodeId;
 use peer_exchange::driver::DialError;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use zeroize::Zeroizing;
 
 use crate::proof::{self, Channel};
 use crate::tls::{ALPN, Tls};
@@ -47,6 +48,9 @@ pub enum HandshakeError {
     /// It took too long.
     #[error("timed out")]
     TimedOut,
+    /// There were too many like it, and it had to make room for another.
+    #[error("it had to make room for another connection")]
+    GaveWay,
 }
 
 impl From<HandshakeError> for DialError {
@@ -103,7 +107,7 @@ impl Handshake {
         let first = first.ok_or(HandshakeError::NoKey)?;
         let peer = tls.verifier.node_of(first);
         let peer = peer.map_err(|_| HandshakeError::NoKey)?;
-        let mut exporter = [0; 32];
+        let mut exporter = Zeroizing::new([0; 32]);
         export(&mut exporter, LABEL).map_err(|e| HandshakeError::Tls(format!("{e:?}")))?;
         let (dialler, acceptor) = match role {
             Role::Dialler => (tls.node(), peer),

@@ -2,23 +2,24 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use peer_exchange::NodeId;
+use pem_rfc7468::{Decoder, LineEnding};
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::signature::Ed25519KeyPair;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
-use rustls::sign::SigningKey;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use rustls::pki_types::SubjectPublicKeyInfoDer;
 use zeroize::Zeroizing;
+
+use crate::file::{self, Links};
 
 /// A node's Ed25519 key: its identity for as long as the file lives.
 #[derive(Clone)]
 pub struct NodeKey {
     pkcs8: Arc<Zeroizing<Vec<u8>>>,
-    signing: Arc<dyn SigningKey>,
+    /// The only copy to sign with, for TLS and for records.
     pair: Arc<Ed25519KeyPair>,
     node: NodeId,
 }
@@ -65,6 +66,9 @@ pub enum KeyError {
 const PKCS8: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
 /// An Ed25519 public key as SubjectPublicKeyInfo, but for its 32 bytes (RFC 8410, section 4).
 const SPKI: [u8; 12] = *b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+const LABEL: &str = "PRIVATE KEY";
+const BEGIN: &[u8] = b"-----BEGIN PRIVATE KEY-----";
+const END: &[u8] = b"-----END PRIVATE KEY-----";
 /// No key file is longer.
 const LONGEST: u64 = 16 * 1024;
 
@@ -75,7 +79,10 @@ impl NodeKey {
     /// When the operating system has no randomness.
     pub fn generate() -> Result<Self, KeyError> {
         let seed = Zeroizing::new(random_seed()?);
-        Self::from_der(&[PKCS8.as_slice(), seed.as_slice()].concat())
+        let mut der = Zeroizing::new(Vec::with_capacity(PKCS8.len() + seed.len()));
+        der.extend_from_slice(&PKCS8);
+        der.extend_from_slice(seed.as_slice());
+        Self::from_der(der)
     }
 
     /// The key in this file, or a new one in a new file that only its owner can read. Of several
@@ -97,18 +104,16 @@ impl NodeKey {
         }
     }
 
-    /// The key in this file.
+    /// The key in this file, which is a file and no link.
     ///
     /// # Errors
     /// When it cannot be read, is no key, or can be read by others.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         let path = path.as_ref();
         let read = || {
-            let file = File::open(path)?;
+            let file = file::open_file(path, Links::Refused)?;
             let mode = others_may(&file)?;
-            let mut pem = Zeroizing::new(Vec::new());
-            file.take(LONGEST).read_to_end(&mut pem)?;
-            Ok((mode, pem))
+            Ok((mode, file::read_wiped(file, LONGEST)?))
         };
         let (mode, pem) = read().map_err(|error| io_error(path, error))?;
         if let Some(mode) = mode {
@@ -123,39 +128,44 @@ impl NodeKey {
     /// # Errors
     /// When it is no Ed25519 key in PKCS#8 PEM.
     pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
-        let key = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| KeyError::Malformed)?;
-        Self::from_der(key.secret_pkcs8_der())
+        let malformed = |_| KeyError::Malformed;
+        let block = block(pem).ok_or(KeyError::Malformed)?;
+        let mut der = Zeroizing::new(vec![0; block.len()]);
+        let mut decoder = Decoder::new_detect_wrap(block).map_err(malformed)?;
+        let length = decoder.remaining_len();
+        let room = der.get_mut(..length).ok_or(KeyError::Malformed)?;
+        decoder.decode(room).map_err(malformed)?;
+        der.truncate(length);
+        Self::from_der(der)
     }
 
-    fn from_der(der: &[u8]) -> Result<Self, KeyError> {
-        let pkcs8 = Zeroizing::new(der.to_vec());
-        let signing = rustls::crypto::ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(der))
-            .map_err(|_| KeyError::Malformed)?;
-        let spki = signing.public_key().ok_or(KeyError::Malformed)?;
-        let node = node_of_spki(&spki).ok_or(KeyError::Malformed)?;
+    fn from_der(pkcs8: Zeroizing<Vec<u8>>) -> Result<Self, KeyError> {
         let pair =
-            Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| KeyError::Malformed)?;
+            Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).map_err(|_| KeyError::Malformed)?;
+        let public = pair.public_key().as_ref();
+        let node = NodeId::from_slice(public).ok_or(KeyError::Malformed)?;
         Ok(Self {
             pkcs8: Arc::new(pkcs8),
-            signing,
             pair: Arc::new(pair),
             node,
         })
     }
 
     /// The key as text. It is a secret.
+    ///
+    /// # Panics
+    /// Never: it was read from such a text, or could be.
     #[must_use]
     pub fn to_pem(&self) -> Zeroizing<String> {
-        let body = base64(&self.pkcs8);
-        let lines = body.as_bytes().chunks(64);
-        let mut pem = Zeroizing::new(String::with_capacity(body.len() + 80));
-        pem.push_str("-----BEGIN PRIVATE KEY-----\n");
-        for line in lines {
-            pem.extend(line.iter().map(|b| char::from(*b)));
-            pem.push('\n');
-        }
-        pem.push_str("-----END PRIVATE KEY-----\n");
-        pem
+        let encode = |buffer: &mut [u8]| {
+            let pem = pem_rfc7468::encode(LABEL, LineEnding::LF, &self.pkcs8, buffer);
+            pem.map(str::len)
+        };
+        // Beyond the two lines around it less than twice as long.
+        let mut buffer = Zeroizing::new(vec![0; 2 * self.pkcs8.len() + 128]);
+        let length = encode(&mut buffer).expect("there is room for it");
+        let text = std::str::from_utf8(&buffer[..length]).expect("it is ASCII");
+        Zeroizing::new(text.to_owned())
     }
 
     /// The node ID: the public key.
@@ -166,10 +176,6 @@ impl NodeKey {
 
     pub(crate) fn pair(&self) -> Arc<Ed25519KeyPair> {
         self.pair.clone()
-    }
-
-    pub(crate) fn signing(&self) -> Arc<dyn SigningKey> {
-        self.signing.clone()
     }
 }
 
@@ -250,20 +256,11 @@ fn sync_parent(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> Zeroizing<String> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = Zeroizing::new(String::with_capacity(bytes.len().div_ceil(3) * 4));
-    for group in bytes.chunks(3) {
-        let mut bits = [0; 3];
-        bits[..group.len()].copy_from_slice(group);
-        let bits = u32::from_be_bytes([0, bits[0], bits[1], bits[2]]);
-        for i in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * i)) as usize & 63];
-            text.push(if i <= group.len() { digit.into() } else { '=' });
-        }
-    }
-    text
+/// The first private key in a text that may have certificates, too.
+fn block(pem: &[u8]) -> Option<&[u8]> {
+    let find = |mark: &[u8]| pem.windows(mark.len()).position(|part| part == mark);
+    let (begin, end) = (find(BEGIN)?, find(END)? + END.len());
+    pem.get(begin..end)
 }
 
 #[cfg(test)]
@@ -284,10 +281,48 @@ mod tests {
     }
 
     #[test]
-    fn base64_pads_as_the_rfc_says() {
-        let cases = [("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("", "")];
-        for (plain, encoded) in cases {
-            assert_eq!(*base64(plain.as_bytes()), encoded);
+    fn a_key_is_found_among_certificates_and_in_lines_of_any_length() {
+        let node = NodeKey::from_pem(EXAMPLE.as_bytes()).unwrap().node();
+        let other = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let broken = EXAMPLE.replace(
+            "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK",
+            "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK\n",
+        );
+        for text in [
+            format!("{other}{EXAMPLE}{other}"),
+            format!("{EXAMPLE}\n\n"),
+            EXAMPLE.replace('\n', "\r\n"),
+            broken,
+        ] {
+            assert_eq!(
+                NodeKey::from_pem(text.as_bytes()).unwrap().node(),
+                node,
+                "{text}"
+            );
+        }
+        let ends = "-----END PRIVATE KEY----------BEGIN PRIVATE KEY-----";
+        for text in [
+            ends,
+            "-----BEGIN PRIVATE KEY-----\nA\n-----END PRIVATE KEY-----",
+            "",
+        ] {
+            assert!(NodeKey::from_pem(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_its_place_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("node.key"), dir.path().join("other"));
+        NodeKey::load_or_create(&other).unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        for refused in [NodeKey::load(&path), NodeKey::load_or_create(&path)] {
+            let refused = refused.unwrap_err().to_string();
+            assert!(
+                refused.contains("node.key: it is a symbolic link"),
+                "{refused}"
+            );
         }
     }
 

@@ -12,10 +12,12 @@
 #![deny(missing_docs)]
 
 mod carry;
+mod file;
 mod gate;
 mod handshake;
 mod key;
 mod membership;
+mod places;
 mod proof;
 mod resolve;
 mod seal;
@@ -23,7 +25,8 @@ mod tls;
 mod token;
 mod verify;
 
-pub use carry::{carry, carry_beside, wind_up};
+pub use carry::{Patience, carry, carry_beside, wind_up};
+pub use file::{Links, open_file, read_secret};
 pub use gate::{Gate, HandshakeStats, Permit};
 pub use handshake::{Handshake, HandshakeError, Role};
 pub use key::{KeyError, NodeKey, random_seed};

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use crate::token::Token;
 
@@ -18,9 +18,13 @@ pub(crate) enum Kind {
     Authority {
         roots: RootCertStore,
         chain: Vec<CertificateDer<'static>>,
+        revocations: Revocations,
     },
     Insecure,
 }
+
+/// Lists of certificates that count no longer, though their time has not ended.
+pub(crate) type Revocations = Vec<CertificateRevocationListDer<'static>>;
 
 impl fmt::Debug for Membership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,6 +43,12 @@ pub enum MembershipError {
     /// The text has no certificate, or a broken one.
     #[error("no certificate in PEM (-----BEGIN CERTIFICATE-----) in {0}")]
     NoCertificate(&'static str),
+    /// The text has no revocation list, or a broken one.
+    #[error("no revocation list in PEM (-----BEGIN X509 CRL-----)")]
+    NoList,
+    /// Revocation lists go with an authority alone.
+    #[error("revocation lists are of an authority, and members are not known by one here")]
+    NoAuthority,
     /// A certificate of the authority cannot be used.
     #[error("the authority's certificate cannot be used: {0}")]
     Authority(rustls::Error),
@@ -65,7 +75,31 @@ impl Membership {
             roots.add(root).map_err(MembershipError::Authority)?;
         }
         let chain = certificates(chain, "the node's certificate file")?;
-        Ok(Self(Kind::Authority { roots, chain }))
+        Ok(Self(Kind::Authority {
+            roots,
+            chain,
+            revocations: Vec::new(),
+        }))
+    }
+
+    /// But for those whose certificates are in these revocation lists of the authority, or of one
+    /// between, in PEM. Added to those that were there before.
+    ///
+    /// A certificate of whose issuer there is no list counts as not revoked, and a list counts for as
+    /// long as there is no newer one: members are not shut out because a list came late.
+    ///
+    /// # Errors
+    /// When the text has no list, or this is no membership by an authority.
+    pub fn with_revocation_lists(mut self, pem: &[u8]) -> Result<Self, MembershipError> {
+        let Kind::Authority { revocations, .. } = &mut self.0 else {
+            return Err(MembershipError::NoAuthority);
+        };
+        let all: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
+        match all {
+            Ok(all) if !all.is_empty() => revocations.extend(all),
+            _ => return Err(MembershipError::NoList),
+        }
+        Ok(self)
     }
 
     /// Everybody: for experiments on one machine. The token is fixed and well known; whoever can
@@ -105,5 +139,11 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn lists_are_of_an_authority() {
+        let refused = Membership::insecure().with_revocation_lists(b"");
+        assert!(matches!(refused, Err(MembershipError::NoAuthority)));
     }
 }

@@ -2,6 +2,7 @@
 
 use peer_exchange::NodeId;
 use ring::hmac;
+use zeroize::Zeroizing;
 
 use crate::handshake::Role;
 use crate::token::Token;
@@ -13,7 +14,7 @@ pub(crate) const LEN: usize = 32;
 /// heard elsewhere, or that comes back, proves nothing.
 pub(crate) struct Channel {
     /// Keying material that only the two ends of this TLS session can compute (RFC 9266).
-    pub(crate) exporter: [u8; 32],
+    pub(crate) exporter: Zeroizing<[u8; 32]>,
     pub(crate) dialler: NodeId,
     pub(crate) acceptor: NodeId,
 }
@@ -27,7 +28,7 @@ impl Prover {
 
     pub(crate) fn prove(&self, role: Role, channel: &Channel) -> [u8; LEN] {
         let mut proof = [0; LEN];
-        let tag = hmac::sign(&self.0, &message(role, channel));
+        let tag = hmac::sign(&self.0, &*message(role, channel));
         proof.copy_from_slice(tag.as_ref());
         proof
     }
@@ -35,17 +36,17 @@ impl Prover {
     /// Whether the end in this role has proven the token. Takes the same time for every wrong
     /// proof.
     pub(crate) fn check(&self, role: Role, channel: &Channel, proof: &[u8; LEN]) -> bool {
-        hmac::verify(&self.0, &message(role, channel), proof).is_ok()
+        hmac::verify(&self.0, &*message(role, channel), proof).is_ok()
     }
 }
 
-fn message(role: Role, channel: &Channel) -> [u8; 97] {
-    let mut message = [0; 97];
+fn message(role: Role, channel: &Channel) -> Zeroizing<[u8; 97]> {
+    let mut message = Zeroizing::new([0; 97]);
     message[0] = match role {
         Role::Dialler => 1,
         Role::Acceptor => 2,
     };
-    message[1..33].copy_from_slice(&channel.exporter);
+    message[1..33].copy_from_slice(&*channel.exporter);
     message[33..65].copy_from_slice(channel.dialler.as_bytes());
     message[65..].copy_from_slice(channel.acceptor.as_bytes());
     message
@@ -57,7 +58,7 @@ mod tests {
 
     fn channel() -> Channel {
         Channel {
-            exporter: [1; 32],
+            exporter: [1; 32].into(),
             dialler: NodeId::new([2; 32]),
             acceptor: NodeId::new([3; 32]),
         }
@@ -72,7 +73,7 @@ mod tests {
         assert!(!prover.check(Role::Acceptor, &channel(), &proof));
         let others = [
             Channel {
-                exporter: [9; 32],
+                exporter: [9; 32].into(),
                 ..channel()
             },
             Channel {

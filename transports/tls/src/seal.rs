@@ -1,11 +1,15 @@
-//! Ed25519 signatures of records (R50).
+//! Ed25519 signatures: of records (R50), and of TLS sessions.
 
+use std::fmt;
 use std::sync::Arc;
 
 use peer_exchange::{NodeId, Seal, Signature};
 use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::sign::{Signer, SigningKey};
+use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
-use crate::key::NodeKey;
+use crate::key::{NodeKey, spki_of};
 
 /// Signs with a node's key, and checks with node IDs, which are public keys (RFC 8032).
 struct KeySeal(Arc<Ed25519KeyPair>);
@@ -24,7 +28,52 @@ impl Seal for KeySeal {
     }
 }
 
+/// Signs TLS sessions with the same copy of the key: rustls would make one of its own.
+#[derive(Clone)]
+struct SessionKey {
+    pair: Arc<Ed25519KeyPair>,
+    node: NodeId,
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionKey({:?})", self.node)
+    }
+}
+
+impl SigningKey for SessionKey {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        let is_offered = offered.contains(&self.scheme());
+        is_offered.then(|| Box::new(self.clone()) as Box<dyn Signer>)
+    }
+
+    fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
+        Some(spki_of(&self.node))
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::ED25519
+    }
+}
+
+impl Signer for SessionKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        Ok(self.pair.sign(message).as_ref().to_vec())
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        SignatureScheme::ED25519
+    }
+}
+
 impl NodeKey {
+    pub(crate) fn signing(&self) -> Arc<dyn SigningKey> {
+        Arc::new(SessionKey {
+            pair: self.pair(),
+            node: self.node(),
+        })
+    }
+
     /// What signs records with this key and checks those of others, to be given to
     /// [`Identity::with_seal`](peer_exchange::Identity::with_seal).
     #[must_use]

@@ -49,8 +49,8 @@ pub enum TlsError {
     /// The node's certificate is for another key.
     #[error("the node's certificate is not for its key: {0}")]
     Certificate(rustls::Error),
-    /// The authority's certificates cannot be used.
-    #[error("the authority cannot be used: {0}")]
+    /// The authority's certificates or revocation lists cannot be used.
+    #[error("the authority's certificates or revocation lists cannot be used: {0}")]
     Authority(#[from] VerifierBuilderError),
     /// The cryptography lacks what is needed.
     #[error(transparent)]
@@ -71,8 +71,12 @@ impl Tls {
                 let token = Token::well_known();
                 (Verifier::raw_keys(&provider), Some(token), None)
             }
-            Kind::Authority { roots, chain } => (
-                Verifier::authority(roots.clone(), &provider)?,
+            Kind::Authority {
+                roots,
+                chain,
+                revocations,
+            } => (
+                Verifier::authority(roots.clone(), revocations.clone(), &provider)?,
                 None,
                 Some(chain.clone()),
             ),
@@ -114,6 +118,26 @@ impl Tls {
     #[must_use]
     pub const fn node(&self) -> NodeId {
         self.node
+    }
+
+    /// Takes the revocation lists of this membership in place of those that were there, for
+    /// handshakes from now on; links that are up stay. All clones have them. Without an authority
+    /// there is nothing to take.
+    ///
+    /// # Errors
+    /// When a list cannot be used: those from before stay.
+    pub fn take_revocation_lists(&self, of: &Membership) -> Result<(), TlsError> {
+        if let Kind::Authority { revocations, .. } = &of.0 {
+            self.verifier.replace(revocations.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Tells of every handshake that has failed because the other end's certificate is revoked, on
+    /// the task of the handshake: whose certificate it was. Whether whoever showed it has its key is not
+    /// known. The first to be given stays.
+    pub fn tell_revoked(&self, tell: impl Fn(NodeId) + Send + Sync + 'static) {
+        self.verifier.tell_revoked(tell);
     }
 
     /// For the dialling side.

@@ -45,14 +45,13 @@ impl Token {
     /// # Errors
     /// When the operating system has no randomness.
     pub fn generate() -> Result<Self, KeyError> {
-        let mut seed = random_seed()?;
+        let seed = Zeroizing::new(random_seed()?);
         let mut text = Zeroizing::new(String::with_capacity(64));
-        for byte in seed {
+        for byte in *seed {
             for digit in [byte >> 4, byte & 15] {
                 text.extend(char::from_digit(digit.into(), 16));
             }
         }
-        seed.zeroize();
         Ok(Self(text))
     }
 

@@ -1,6 +1,7 @@
 //! What is asked of the other end's key and certificate.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use peer_exchange::NodeId;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -17,20 +18,61 @@ use rustls::{
 };
 
 use crate::key::{node_of_spki, spki_of};
+use crate::membership::Revocations;
 
 /// Verifies the other end, whichever side it is on.
-#[derive(Debug)]
 pub(crate) struct Verifier {
     algorithms: WebPkiSupportedAlgorithms,
     /// Without one, the other end shows a raw public key, and membership is proven after the
     /// handshake.
     authority: Option<Authority>,
+    /// Is told whose certificate was refused because it is revoked.
+    told: OnceLock<Box<dyn Fn(NodeId) + Send + Sync>>,
 }
 
-#[derive(Debug)]
 struct Authority {
     roots: Arc<RootCertStore>,
+    provider: Arc<CryptoProvider>,
+    current: RwLock<Current>,
+}
+
+/// What changes with the revocation lists.
+#[derive(Clone)]
+struct Current {
     clients: Arc<dyn ClientCertVerifier>,
+    has_lists: bool,
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.authority {
+            Some(_) => "Verifier(authority)",
+            None => "Verifier(raw keys)",
+        })
+    }
+}
+
+impl Authority {
+    fn current(&self) -> Current {
+        // It is replaced whole.
+        let current = self.current.read();
+        current.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Current {
+    fn new(
+        roots: &Arc<RootCertStore>,
+        provider: &Arc<CryptoProvider>,
+        lists: Revocations,
+    ) -> Result<Self, VerifierBuilderError> {
+        let has_lists = !lists.is_empty();
+        let clients = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone())
+            .with_crls(lists)
+            .allow_unknown_revocation_status()
+            .build()?;
+        Ok(Self { clients, has_lists })
+    }
 }
 
 impl Verifier {
@@ -38,20 +80,61 @@ impl Verifier {
         Self {
             algorithms: provider.signature_verification_algorithms,
             authority: None,
+            told: OnceLock::new(),
         }
     }
 
     pub(crate) fn authority(
         roots: RootCertStore,
+        revocations: Revocations,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, VerifierBuilderError> {
         let roots = Arc::new(roots);
-        let clients =
-            WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone()).build()?;
+        let current = RwLock::new(Current::new(&roots, provider, revocations)?);
         Ok(Self {
             algorithms: provider.signature_verification_algorithms,
-            authority: Some(Authority { roots, clients }),
+            authority: Some(Authority {
+                roots,
+                provider: provider.clone(),
+                current,
+            }),
+            told: OnceLock::new(),
         })
+    }
+
+    /// Other revocation lists, for handshakes from now on. Without an authority there are none.
+    pub(crate) fn replace(&self, lists: Revocations) -> Result<(), VerifierBuilderError> {
+        if let Some(authority) = &self.authority {
+            let new = Current::new(&authority.roots, &authority.provider, lists)?;
+            let current = authority.current.write();
+            *current.unwrap_or_else(PoisonError::into_inner) = new;
+        }
+        Ok(())
+    }
+
+    /// Tells of each certificate that is refused because it is revoked. The first to be given stays.
+    pub(crate) fn tell_revoked(&self, tell: impl Fn(NodeId) + Send + Sync + 'static) {
+        let _ = self.told.set(Box::new(tell));
+    }
+
+    /// By the authority, as TLS asks of a client; for either side where it is about revocation, since
+    /// rustls has no such question about a server without its name.
+    fn verify_client(
+        &self,
+        clients: &dyn ClientCertVerifier,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = clients.verify_client_cert(end_entity, intermediates, now);
+        let is_revoked = matches!(
+            verified,
+            Err(Error::InvalidCertificate(CertificateError::Revoked))
+        );
+        if let (true, Some(tell)) = (is_revoked, self.told.get()) {
+            tell(self.node_of(end_entity)?);
+        }
+        verified
     }
 
     /// The node ID that the other end's first certificate, or raw key, stands for.
@@ -96,6 +179,10 @@ impl ServerCertVerifier for Verifier {
                 now,
                 self.algorithms.all,
             )?;
+            let Current { clients, has_lists } = authority.current();
+            if has_lists {
+                self.verify_client(&*clients, end_entity, intermediates, now)?;
+            }
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -143,8 +230,8 @@ impl ClientCertVerifier for Verifier {
         match &self.authority {
             None => Ok(ClientCertVerified::assertion()),
             Some(authority) => {
-                let clients = &authority.clients;
-                clients.verify_client_cert(end_entity, intermediates, now)
+                let clients = authority.current().clients;
+                self.verify_client(&*clients, end_entity, intermediates, now)
             }
         }
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use zeroize::Zeroizing;
 
 /// The service answers within this time.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -159,6 +160,7 @@ fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'st
 /// As rustls has it, and as the client has it.
 fn private_key(path: &Path) -> Result<(PrivateKeyDer<'static>, PrivateKey<'static>), Fault> {
     let pem = read_bytes(path).map_err(|error| unreadable("key_file", path, &error))?;
+    let pem = Zeroizing::new(pem);
     match (
         PrivateKeyDer::from_pem_slice(&pem),
         PrivateKey::from_pem(&pem),

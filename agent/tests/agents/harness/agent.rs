@@ -194,7 +194,8 @@ impl Agent {
         }
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    /// Waits until it has ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let child = self.child.as_mut().expect("it runs");
         let begun = Instant::now();
         let status = loop {
