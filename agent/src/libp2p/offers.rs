@@ -58,11 +58,10 @@ impl Offers {
         asker: &Asker,
     ) -> Result<Vec<Offer>, Stopped> {
         let all = self.all(handle, asker.local).await?;
-        let mut chosen: Vec<_> = all.iter().filter(|o| !asker.is(o)).cloned().collect();
-        fastrand::shuffle(&mut chosen);
-        chosen.sort_by_key(|offer| (offer.rank, offer.id.is_none()));
-        chosen.truncate(NAMED);
-        Ok(chosen)
+        let mut others: Vec<_> = all.iter().filter(|o| !asker.is(o)).collect();
+        fastrand::shuffle(&mut others);
+        others.sort_by_key(|offer| (offer.rank, offer.id.is_none()));
+        Ok(others.into_iter().take(NAMED).cloned().collect())
     }
 
     /// One with an ID, the next one for this asker among those that live; of the others when none

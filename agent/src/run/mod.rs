@@ -210,6 +210,7 @@ async fn reload(agent: &Agent, mode: Mode) {
     let old = agent.settings();
     let Checked {
         settings: new,
+        access,
         warnings,
         ..
     } = match config::read(&old.path, mode) {
@@ -236,6 +237,7 @@ async fn reload(agent: &Agent, mode: Mode) {
     {
         warn!("the name and labels stay as they are: {error}");
     }
+    agent.set_access(access);
     // What is not in force is named again the next time.
     agent.set_settings(old.changed_to(new));
     agent.resolve.notify_one();
