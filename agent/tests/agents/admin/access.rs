@@ -1,6 +1,6 @@
 //! TLS and a token: who has neither reads nothing but the probes.
 
-use super::{PATIENCE, answer, status};
+use super::{PATIENCE, answer, say, status};
 use crate::harness::{Agent, Lab, PEERX, eventually, peerx, private};
 use peer_exchange_scenarios::Authority;
 use peer_exchange_tls::rustls::crypto::ring;
@@ -161,6 +161,19 @@ fn without_the_token_only_probes_are_answered() {
             .log()
             .contains(&format!("admin interface on {}", guarded.url()))
     );
+}
+
+#[test]
+fn probes_are_answered_beside_300_handshakes_that_do_not_end() {
+    let lab = Lab::new();
+    let mut guarded = Guarded::new(&lab);
+    guarded.start();
+    let silent: Vec<_> = (0..300).map(|_| say(&guarded.agent, "")).collect();
+    let cut: Vec<_> = (0..300)
+        .map(|_| say(&guarded.agent, "\x16\x03\x01\x02\x00\x01"))
+        .collect();
+    assert_eq!(guarded.get("/healthz", None), Some(200));
+    drop((silent, cut));
 }
 
 #[test]

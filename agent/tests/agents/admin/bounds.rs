@@ -41,6 +41,7 @@ fn probes_are_answered_beside_256_unread_pages_and_300_slow_heads() {
     let lab = Lab::new();
     let agent = crowded(&lab);
     let before = memory(&agent, "VmRSS");
+    let page = agent.get("/v1/peers").unwrap().1.len();
     let mut held: Vec<TcpStream> = Vec::new();
     let mut longest = Duration::ZERO;
     let mut probe = || {
@@ -64,8 +65,9 @@ fn probes_are_answered_beside_256_unread_pages_and_300_slow_heads() {
     }
     let peak = memory(&agent, "VmHWM");
     eprintln!(
-        "{} connections held; probes took {longest:?} at most; memory {:.1} MB before, {:.1} MB at most",
+        "{} connections held; a page has {:.1} MB; probes took {longest:?} at most; memory {:.1} MB before, {:.1} MB at most",
         held.len(),
+        page as f64 / 1e6,
         before as f64 / 1e6,
         peak as f64 / 1e6,
     );
