@@ -54,13 +54,15 @@ fn probes_are_answered_beside_256_unread_pages_and_300_slow_heads() {
     };
     let slow = format!("GET / HTTP/1.1\r\nX-Slow: {}", "x".repeat(8_000));
     for wave in 0..3 {
-        held.extend((0..256).map(|_| say(&agent, &request("/v1/peers", ""))));
-        probe();
-        held.extend((0..300).map(|_| say(&agent, &slow)));
-        probe();
-        if wave == 0 {
-            sleep(Duration::from_secs(2));
+        for batch in 0..16 {
+            held.extend((0..16).map(|_| say(&agent, &request("/v1/peers", ""))));
+            probe();
+            // Those of the first wave ask for pages of sixteen moments, each with bytes of its own.
+            if wave == 0 && batch < 15 {
+                sleep(Duration::from_millis(1_050));
+            }
         }
+        held.extend((0..300).map(|_| say(&agent, &slow)));
         probe();
     }
     let peak = memory(&agent, "VmHWM");
