@@ -3,6 +3,7 @@
 
 mod address;
 mod admin;
+mod ask;
 mod check;
 mod config;
 mod demo;
@@ -12,6 +13,7 @@ mod libp2p;
 mod live;
 mod names;
 mod peers;
+mod pem;
 mod run;
 mod signing;
 mod sim;

@@ -1,7 +1,7 @@
 //! Peers in the formats that existing clients ask for: Spegel's HTTP bootstrap, and the p2p
 //! endpoints of K3s and RKE2. Byte for byte what those clients parse.
 
-use super::Down;
+use super::{Desk, Down};
 use crate::libp2p::offers::{Asker, Offer};
 use crate::live::Agent;
 use axum::extract::{ConnectInfo, State};
@@ -34,10 +34,11 @@ type From = Extension<ConnectInfo<SocketAddr>>;
 
 /// Spegel after 0.7.4: always 200 and a JSON array; an empty one makes it come again. An entry may
 /// lack its ID.
-pub(super) async fn spegel(State(agent): State<Arc<Agent>>, from: From) -> Result<Response, Down> {
+pub(super) async fn spegel(State(desk): State<Arc<Desk>>, from: From) -> Result<Response, Down> {
+    let agent = &desk.agent;
     let offers = agent
         .offers
-        .choose(&agent.handle, &asker(&agent, &from))
+        .choose(&agent.handle, &asker(agent, &from))
         .await?;
     let entries: Vec<_> = offers.into_iter().map(Entry::of).collect();
     Ok(Json(entries).into_response())
@@ -46,11 +47,12 @@ pub(super) async fn spegel(State(agent): State<Arc<Agent>>, from: From) -> Resul
 /// Spegel 0.4 to 0.7.4: one object with its ID, another one each time. With nobody to name, any
 /// status but 200 makes it come again.
 pub(super) async fn spegel_one(
-    State(agent): State<Arc<Agent>>,
+    State(desk): State<Arc<Desk>>,
     from: From,
     method: Method,
 ) -> Result<Response, Down> {
-    let asker = asker(&agent, &from);
+    let agent = &desk.agent;
+    let asker = asker(agent, &from);
     let turn = method == Method::GET;
     let next = agent.offers.next(&agent.handle, &asker, turn).await?;
     Ok(match next {
@@ -62,13 +64,14 @@ pub(super) async fn spegel_one(
 /// K3s and RKE2: a JSON array for whoever accepts one, else the first address alone; 503 with
 /// nothing to give. Each address ends with its ID.
 pub(super) async fn rancher(
-    State(agent): State<Arc<Agent>>,
+    State(desk): State<Arc<Desk>>,
     from: From,
     headers: HeaderMap,
 ) -> Result<Response, Down> {
+    let agent = &desk.agent;
     let offers = agent
         .offers
-        .choose(&agent.handle, &asker(&agent, &from))
+        .choose(&agent.handle, &asker(agent, &from))
         .await?;
     let mut addresses = Vec::new();
     for offer in offers {

@@ -1,6 +1,6 @@
 //! Whether the agent lives, and whether it is of use yet.
 
-use crate::live::Agent;
+use super::Desk;
 use crate::usage::scarce_descriptors;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The node runs also without descriptors, and a new process would have no more of them: said, with
 /// 200.
-pub(super) async fn healthz(State(agent): State<Arc<Agent>>) -> (StatusCode, String) {
-    match timeout(PATIENCE, agent.handle.read(|_| ())).await {
+pub(super) async fn healthz(State(desk): State<Arc<Desk>>) -> (StatusCode, String) {
+    match timeout(PATIENCE, desk.agent.handle.read(|_| ())).await {
         Ok(Ok(())) => (
             StatusCode::OK,
             match scarce_descriptors() {
@@ -30,8 +30,8 @@ pub(super) async fn healthz(State(agent): State<Arc<Agent>>) -> (StatusCode, Str
     }
 }
 
-pub(super) async fn readyz(State(agent): State<Arc<Agent>>) -> (StatusCode, String) {
-    match timeout(PATIENCE, agent.handle.readiness()).await {
+pub(super) async fn readyz(State(desk): State<Arc<Desk>>) -> (StatusCode, String) {
+    match timeout(PATIENCE, desk.agent.handle.readiness()).await {
         Ok(Ok(view)) => {
             let code = if view.state.is_ready() {
                 StatusCode::OK

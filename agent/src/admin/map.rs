@@ -1,5 +1,7 @@
 //! `/v1/topology`: who asks whom, as their records say.
 
+use super::listing::{Listing, Place};
+use super::pages;
 use crate::live::Agent;
 use crate::names;
 use peer_exchange::driver::Stopped;
@@ -7,6 +9,7 @@ use peer_exchange::{AskerView, NamedUpstream, NodeId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// The whole map.
 #[derive(Serialize, Debug)]
@@ -14,7 +17,8 @@ pub(crate) struct Map {
     /// The table has room for all nodes that this one knows of. Otherwise some are not on the map,
     /// except the nearest to which its own upstreams lead.
     complete: bool,
-    /// Sorted by name. Those that are down or have left are not on it.
+    /// Sorted by name. Those that are down or have left are not on it. Of a part (`?limit=`) with more
+    /// behind it, `next` follows: what to ask next.
     nodes: Vec<Asker>,
 }
 
@@ -40,19 +44,23 @@ struct Asked {
 }
 
 impl Map {
-    pub(super) async fn of(agent: &Agent) -> Result<Self, Stopped> {
+    pub(super) async fn listing(agent: Arc<Agent>) -> Result<Listing, Stopped> {
         let read = agent
             .handle
             .read(|node| (node.topology(), !node.is_crowded()));
         let (askers, complete) = read.await?;
-        let names: BTreeMap<NodeId, Option<String>> = askers
-            .iter()
-            .map(|a| (a.node, names::name(&a.metadata)))
-            .collect();
-        let mut nodes: Vec<_> = askers.iter().map(|a| Asker::of(a, &names)).collect();
-        let key = |a: &Asker| (a.name.is_none(), a.name.clone(), a.node.clone());
-        nodes.sort_by_cached_key(key);
-        Ok(Self { complete, nodes })
+        let place = |asker: &Asker| Place::new(asker.name.as_deref(), &asker.node);
+        pages::listed(move || {
+            let names = askers.iter().map(|a| (a.node, names::name(&a.metadata)));
+            let names: BTreeMap<NodeId, Option<String>> = names.collect();
+            let nodes = askers.iter().map(|a| Asker::of(a, &names)).collect();
+            let empty = Self {
+                complete,
+                nodes: Vec::new(),
+            };
+            Listing::new("/v1/topology", &empty, nodes, place)
+        })
+        .await
     }
 }
 

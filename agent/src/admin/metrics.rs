@@ -1,6 +1,7 @@
 //! `/metrics`: what the node has counted, in the text format of OpenMetrics.
 
 use super::page::{Page, Value};
+use super::{Desk, counts};
 use crate::live::{Agent, unexpected};
 use crate::usage;
 use peer_exchange::driver::Stopped;
@@ -14,7 +15,8 @@ use std::fmt;
 use std::time::Duration;
 
 /// The whole page.
-pub(super) async fn text(agent: &Agent) -> Result<String, Stopped> {
+pub(super) async fn text(desk: &Desk) -> Result<String, Stopped> {
+    let agent = &desk.agent;
     let loops = unexpected(&agent.settings());
     let node = agent.handle.read(move |node| Seen::of(node, loops(node)));
     let (saved, save_failed) = agent.saves.counts();
@@ -26,6 +28,7 @@ pub(super) async fn text(agent: &Agent) -> Result<String, Stopped> {
         cpu: usage::cpu_time(),
         rss: usage::rss_bytes(),
         name: agent.settings().node_name.clone(),
+        admin: desk.counts.seen(&desk.pages),
     };
     let mut registry = Registry::default();
     registry.register_collector(Box::new(sample));
@@ -102,6 +105,7 @@ struct Sample {
     cpu: Duration,
     rss: Option<u64>,
     name: String,
+    admin: counts::Seen,
 }
 
 impl Collector for Sample {
@@ -116,6 +120,7 @@ impl Collector for Sample {
         self.upstreams(&mut page)?;
         self.connections(&mut page)?;
         self.reached(&mut page)?;
+        self.admin.encode(&mut page)?;
         self.process(&mut page)
     }
 }

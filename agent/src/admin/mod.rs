@@ -1,29 +1,37 @@
 //! The admin interface: what a running agent tells over HTTP.
 
+mod body;
+mod counts;
 mod formats;
+mod guard;
 mod health;
+mod listing;
+mod lobby;
 mod map;
 mod metrics;
 mod page;
+mod pages;
+mod rendered;
 mod server;
 pub(crate) mod views;
 
 use crate::live::Agent;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use axum::{Json, Router};
-use map::Map;
+use counts::Counts;
+use pages::Pages;
 use peer_exchange::driver::Stopped;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tracing::info;
-use views::{Loops, Peers, Status};
 
-/// OpenMetrics, as Prometheus asks for it.
-const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Requests that are being answered at once, probes apart.
+const ANSWERING: usize = 64;
 /// What `/` shows.
 const INDEX: &str = "\
 peerx
@@ -35,6 +43,7 @@ peerx
 /v1/loops     cycles of upstreams that this node is on
 /v1/topology  who asks whom
 /v1/status    this node, its links and upstreams
+              (/v1/peers and /v1/topology in parts: ?limit=100, then what `next` says)
 
 /spegel/v1/id  a libp2p peer, another one each time: for Spegel 0.4 to 0.7.4
                (--http-bootstrap-peer=http://THIS/spegel/v1)
@@ -55,61 +64,58 @@ pub(crate) async fn bind(at: Option<SocketAddr>) -> Result<Option<TcpListener>, 
     Ok(Some(listener))
 }
 
+/// What answers share.
+struct Desk {
+    agent: Arc<Agent>,
+    pages: Pages,
+    counts: Counts,
+    answering: Arc<Semaphore>,
+}
+
 /// Serves until the task is dropped.
 pub(crate) async fn serve(listener: TcpListener, agent: Arc<Agent>) {
     if let Ok(at) = listener.local_addr() {
-        info!("admin interface on http://{at}");
+        let scheme = match agent.access().tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        info!("admin interface on {scheme}://{at}");
     }
-    server::serve(listener, router(agent)).await;
+    let desk = Arc::new(Desk {
+        agent,
+        pages: Pages::default(),
+        counts: Counts::default(),
+        answering: Arc::new(Semaphore::new(ANSWERING)),
+    });
+    server::serve(listener, router(&desk), desk).await;
 }
 
-fn router(agent: Arc<Agent>) -> Router {
+fn router(desk: &Arc<Desk>) -> Router {
     Router::new()
         .route("/", get(|| async { INDEX }))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/metrics", get(metrics))
-        .route("/v1/peers", get(peers))
-        .route("/v1/loops", get(loops))
-        .route("/v1/topology", get(topology))
-        .route("/v1/status", get(status))
+        .route("/metrics", get(pages::metrics))
+        .route("/v1/peers", get(pages::peers))
+        .route("/v1/loops", get(pages::loops))
+        .route("/v1/topology", get(pages::topology))
+        .route("/v1/status", get(pages::status))
         .merge(both("/id", get(formats::spegel)))
         .merge(both("/spegel/v1/id", get(formats::spegel_one)))
         // BASE/id, where somebody has written BASE with a slash at its end.
         .route("/spegel/v1//id", get(formats::spegel_one))
         .merge(both("/v1-k3s/p2p", get(formats::rancher)))
         .merge(both("/v1-rke2/p2p", get(formats::rancher)))
-        .with_state(agent)
+        // Over everything, also what does not exist.
+        .layer(from_fn_with_state(Arc::clone(desk), guard::guard))
+        .with_state(Arc::clone(desk))
 }
 
 /// With and without a slash at its end: people write both, and these clients follow no redirection.
-fn both(path: &str, route: MethodRouter<Arc<Agent>>) -> Router<Arc<Agent>> {
+fn both(path: &str, route: MethodRouter<Arc<Desk>>) -> Router<Arc<Desk>> {
     Router::new()
         .route(path, route.clone())
         .route(&format!("{path}/"), route)
-}
-
-type Asked = State<Arc<Agent>>;
-
-async fn peers(State(agent): Asked) -> Result<Json<Peers>, Down> {
-    Ok(Json(Peers::of(&agent).await?))
-}
-
-async fn loops(State(agent): Asked) -> Result<Json<Loops>, Down> {
-    Ok(Json(Loops::of(&agent).await?))
-}
-
-async fn topology(State(agent): Asked) -> Result<Json<Map>, Down> {
-    Ok(Json(Map::of(&agent).await?))
-}
-
-async fn status(State(agent): Asked) -> Result<Json<Status>, Down> {
-    Ok(Json(Status::of(&agent).await?))
-}
-
-async fn metrics(State(agent): Asked) -> Result<Response, Down> {
-    let text = metrics::text(&agent).await?;
-    Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response())
 }
 
 /// The node has stopped: the process is about to end.

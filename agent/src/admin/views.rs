@@ -1,6 +1,7 @@
 //! The JSON of the admin interface. `peerx peers` reads the same types.
 
-use super::health;
+use super::listing::{Listing, Place};
+use super::{health, pages};
 use crate::libp2p;
 use crate::live::{Agent, advice, from_smallest_name, unexpected};
 use crate::names;
@@ -11,6 +12,7 @@ use peer_exchange::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// `/v1/peers`
@@ -19,7 +21,7 @@ pub(crate) struct Peers {
     /// This node's ID, in 64 hexadecimal digits.
     pub(crate) node: String,
     pub(crate) name: String,
-    /// Sorted by name.
+    /// Sorted by name. Of a part (`?limit=`) with more behind it, `next` follows: what to ask next.
     pub(crate) peers: Vec<Peer>,
 }
 
@@ -177,21 +179,21 @@ pub(crate) struct Link {
 }
 
 impl Peers {
-    pub(super) async fn of(agent: &Agent) -> Result<Self, Stopped> {
-        let mut peers: Vec<_> = agent
-            .handle
-            .read(|node| {
-                let now = Moment::of(node);
-                node.members().map(|peer| Peer::of(peer, &now)).collect()
-            })
-            .await?;
-        let key = |p: &Peer| (p.name.is_none(), p.name.clone(), p.node.clone());
-        peers.sort_by_cached_key(key);
-        Ok(Self {
+    /// All that are remembered.
+    pub(super) async fn listing(agent: Arc<Agent>) -> Result<Listing, Stopped> {
+        let read = agent.handle.read(|node| {
+            let now = Moment::of(node);
+            let peers = node.members().map(|peer| Peer::of(peer, &now));
+            peers.collect::<Vec<_>>()
+        });
+        let peers = read.await?;
+        let empty = Self {
             node: agent.node.to_string(),
             name: agent.settings().node_name.clone(),
-            peers,
-        })
+            peers: Vec::new(),
+        };
+        let place = |peer: &Peer| Place::new(peer.name.as_deref(), &peer.node);
+        pages::listed(move || Listing::new("/v1/peers", &empty, peers, place)).await
     }
 }
 

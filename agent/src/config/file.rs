@@ -37,6 +37,11 @@ pub(crate) struct Keys {
     pub(crate) state_dir: Option<Spanned<PathBuf>>,
     pub(crate) admin: Option<Spanned<String>>,
     #[serde(default)]
+    pub(crate) admin_names: Texts,
+    pub(crate) admin_certificate_file: Option<Spanned<PathBuf>>,
+    pub(crate) admin_key_file: Option<Spanned<PathBuf>>,
+    pub(crate) admin_token_file: Option<Spanned<PathBuf>>,
+    #[serde(default)]
     pub(crate) on_stop: OnStop,
     #[serde(default)]
     pub(crate) cycles: Cycles,

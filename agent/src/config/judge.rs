@@ -1,7 +1,7 @@
 //! The judgement of one file: every fault in it, what is doubtful, and the settings that it makes.
 
 use super::file::File;
-use super::{Checked, Log, Mode, Settings, addresses, core, libp2p, members, names};
+use super::{Checked, Log, Mode, Settings, addresses, admin, core, libp2p, members, names};
 use crate::input::InputError;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -25,6 +25,7 @@ pub(super) fn judge(file: File, mode: Mode) -> Result<Checked, Vec<InputError>> 
     };
     let settings = settings(&mut judge);
     let credentials = members::load(&mut judge, &settings);
+    let access = admin::access(&mut judge, &settings);
     core::check_record(&mut judge, &settings);
     let Judge {
         mut faults,
@@ -38,6 +39,7 @@ pub(super) fn judge(file: File, mode: Mode) -> Result<Checked, Vec<InputError>> 
             settings,
             membership,
             key,
+            access,
             warnings,
             file,
         }),
@@ -104,6 +106,8 @@ fn settings(judge: &mut Judge<'_>) -> Settings {
         key_file: key_file.unwrap_or_else(|| state_dir.join("node.key")),
         state_dir,
         admin,
+        admin_names: admin::names(judge),
+        admin_files: admin::files(judge, admin),
         on_stop: keys.on_stop,
         cycles: keys.cycles,
         labels: keys.labels.clone(),

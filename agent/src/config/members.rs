@@ -44,10 +44,11 @@ pub(super) fn named(judge: &mut Judge<'_>) -> Option<Members> {
 }
 
 /// Something is wrong, and the judge has been told.
+#[derive(Debug)]
 pub(super) struct Told;
 
 impl Judge<'_> {
-    fn told(&mut self, key: &str, problem: impl Into<String>) -> Told {
+    pub(super) fn told(&mut self, key: &str, problem: impl Into<String>) -> Told {
         self.fault(self.file.error_at_key(key, problem));
         Told
     }
@@ -76,7 +77,7 @@ pub(super) fn load(judge: &mut Judge<'_>, settings: &Settings) -> Result<Credent
 fn membership(judge: &mut Judge<'_>, settings: &Settings) -> Result<Option<Membership>, Told> {
     let membership = match settings.members.as_ref().ok_or(Told)? {
         Members::Token(text) => {
-            warn_if_exposed(judge, "token", &judge.file.path.clone());
+            warn_if_exposed(judge, "token", "the token", &judge.file.path.clone());
             token(judge, "token", "`token`", text)?
         }
         _ if !judge.has_files() => return Ok(None),
@@ -84,7 +85,7 @@ fn membership(judge: &mut Judge<'_>, settings: &Settings) -> Result<Option<Membe
             let shown = format!("`token_file` {}", file.display());
             let bytes = read_secret(file);
             let bytes = read(judge, "token_file", &shown, bytes, "a token")?;
-            warn_if_exposed(judge, "token_file", file);
+            warn_if_exposed(judge, "token_file", "the token", file);
             let text = String::from_utf8_lossy(&bytes);
             token(judge, "token_file", &shown, &text)?
         }
@@ -133,7 +134,7 @@ fn revoked(
 }
 
 /// What a file holds that the configuration names.
-fn read<T>(
+pub(super) fn read<T>(
     judge: &mut Judge<'_>,
     key: &str,
     shown: &str,
@@ -185,9 +186,9 @@ fn cannot_be_made(judge: &Judge<'_>, settings: &Settings) -> Option<String> {
     })
 }
 
-/// Whoever can read the token can join.
+/// Whoever can read the token can join; and so for what else is a secret.
 #[cfg(unix)]
-fn warn_if_exposed(judge: &mut Judge<'_>, key: &str, file: &Path) {
+pub(super) fn warn_if_exposed(judge: &mut Judge<'_>, key: &str, what: &str, file: &Path) {
     use std::os::unix::fs::PermissionsExt;
     if !judge.has_files() {
         return;
@@ -195,7 +196,7 @@ fn warn_if_exposed(judge: &mut Judge<'_>, key: &str, file: &Path) {
     let mode = std::fs::metadata(file).map(|m| m.permissions().mode());
     if mode.is_ok_and(|mode| mode & 0o004 != 0) {
         let problem = format!(
-            "everybody on this machine can read the token in {}: run chmod 600",
+            "everybody on this machine can read {what} in {}: run chmod 600",
             file.display()
         );
         judge.warn_at_key(key, problem);
@@ -203,7 +204,7 @@ fn warn_if_exposed(judge: &mut Judge<'_>, key: &str, file: &Path) {
 }
 
 #[cfg(not(unix))]
-fn warn_if_exposed(_: &mut Judge<'_>, _: &str, _: &Path) {}
+pub(super) fn warn_if_exposed(_: &mut Judge<'_>, _: &str, _: &str, _: &Path) {}
 
 /// Where state is kept.
 pub(super) fn state_dir(judge: &mut Judge<'_>) -> PathBuf {

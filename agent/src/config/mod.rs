@@ -1,6 +1,7 @@
 //! The configuration of an agent: read, checked, and complete.
 
 mod addresses;
+mod admin;
 mod core;
 mod file;
 mod judge;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+pub(crate) use admin::{Access, AdminFiles};
 pub(crate) use file::{Cycles, File, LogFormat, OnStop};
 
 /// For what a file is judged.
@@ -44,6 +46,7 @@ pub(crate) struct Checked {
     pub(crate) membership: Option<Membership>,
     /// `None` before the first start, which makes it.
     pub(crate) key: Option<NodeKey>,
+    pub(crate) access: Access,
     /// What can run and is probably not meant.
     pub(crate) warnings: Vec<InputError>,
     /// As written.
@@ -84,6 +87,9 @@ pub(crate) struct Settings {
     pub(crate) state_dir: PathBuf,
     /// `None`: no admin interface.
     pub(crate) admin: Option<SocketAddr>,
+    /// What else it is called there, in lower case.
+    pub(crate) admin_names: Vec<String>,
+    pub(crate) admin_files: AdminFiles,
     pub(crate) on_stop: OnStop,
     pub(crate) cycles: Cycles,
     pub(crate) labels: BTreeMap<String, String>,

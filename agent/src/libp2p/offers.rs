@@ -58,11 +58,17 @@ impl Offers {
         asker: &Asker,
     ) -> Result<Vec<Offer>, Stopped> {
         let all = self.all(handle, asker.local).await?;
-        let mut chosen: Vec<_> = all.iter().filter(|o| !asker.is(o)).cloned().collect();
-        fastrand::shuffle(&mut chosen);
-        chosen.sort_by_key(|offer| (offer.rank, offer.id.is_none()));
-        chosen.truncate(NAMED);
-        Ok(chosen)
+        let others = all.iter().filter(|offer| !asker.is(offer));
+        let mut others: Vec<_> = others
+            .map(|offer| ((offer.rank, offer.id.is_none(), fastrand::u64(..)), offer))
+            .collect();
+        // The first few alone have to be in order, and be copied.
+        if others.len() > NAMED {
+            others.select_nth_unstable_by_key(NAMED, |(key, _)| *key);
+            others.truncate(NAMED);
+        }
+        others.sort_unstable_by_key(|(key, _)| *key);
+        Ok(others.into_iter().map(|(_, offer)| offer.clone()).collect())
     }
 
     /// One with an ID, the next one for this asker among those that live; of the others when none

@@ -1,7 +1,7 @@
 //! A running agent: what its tasks and its admin interface share.
 
 use super::sockets::{self, Sockets};
-use crate::config::Settings;
+use crate::config::{Access, Settings};
 use crate::libp2p::offers::Offers;
 use crate::libp2p::{PeerId, Service};
 use crate::names::{self, Namesakes};
@@ -26,6 +26,7 @@ pub(crate) struct Agent {
     pub(crate) saves: Saves,
     pub(crate) offers: Offers,
     settings: RwLock<Arc<Settings>>,
+    access: RwLock<Arc<Access>>,
     /// The addresses of the service beside this agent, as it told them last.
     learned: RwLock<Vec<Multiaddr>>,
     /// The upstreams are to be resolved before their time.
@@ -61,7 +62,12 @@ impl Saves {
 }
 
 impl Agent {
-    pub(crate) fn new(handle: Handle, settings: Settings, sockets: Sockets) -> Self {
+    pub(crate) fn new(
+        handle: Handle,
+        settings: Settings,
+        access: Access,
+        sockets: Sockets,
+    ) -> Self {
         Self {
             node: handle.node(),
             handle,
@@ -70,6 +76,7 @@ impl Agent {
             saves: Saves::default(),
             offers: Offers::default(),
             settings: RwLock::new(Arc::new(settings)),
+            access: RwLock::new(Arc::new(access)),
             learned: RwLock::default(),
             resolve: Notify::new(),
             save: Notify::new(),
@@ -90,6 +97,18 @@ impl Agent {
             .settings
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// What the admin interface shows and asks for, as it is now.
+    pub(crate) fn access(&self) -> Arc<Access> {
+        self.access
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_access(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
     }
 
     /// The service beside this agent has told other addresses, or none any more.

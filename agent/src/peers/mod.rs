@@ -3,8 +3,8 @@
 mod text;
 
 use crate::admin::views::{Loops, Peers, Status};
+use crate::ask::{AdminArgs, Client};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::io::{self, IsTerminal, Write};
 use std::thread::sleep;
 use std::time::Duration;
@@ -20,6 +20,7 @@ Examples:
   peerx peers --watch
   peerx peers --json | jq -r '.peers[] | select(.state == \"down\") | .name, .since'
   peerx peers --admin http://127.0.0.1:7652 --json | jq -r '.peers[].addresses[0]'
+  peerx peers --admin https://server2:7652 --admin-ca-file ca.pem --admin-token-file token
 
 States: up; suspect (accused of being silent, not yet by enough); down (silent for those who watch
 it: in no answer, and back by its own word alone); left (it said so).
@@ -29,9 +30,8 @@ others see this node, and are told once they are proven.
 Names: what nobody would see in one is spelled out (\\u202e); where several nodes have one name, the
 start of the ID is beside it.")]
 pub(crate) struct PeersArgs {
-    /// The agent's admin interface
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7652")]
-    admin: String,
+    #[command(flatten)]
+    admin: AdminArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -65,28 +65,20 @@ struct StatusLine {
 
 /// How often `--watch` looks.
 const WATCH: Duration = Duration::from_secs(1);
-/// An agent on the same machine answers within this time.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// A full table of a million records is smaller.
-const LARGEST: u64 = 1 << 30;
 
 /// Asks and shows.
 ///
 /// # Errors
 /// A message for the user: nobody answers, or something else than an agent.
 pub(crate) fn run(args: &PeersArgs, out: &mut dyn Write) -> Result<(), String> {
-    let agent = ureq::Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
-        .build()
-        .new_agent();
-    let base = args.admin.trim_end_matches('/');
+    let client = Client::new(&args.admin)?;
     if !args.watch {
-        let view = View::ask(&agent, base)?;
+        let view = View::ask(&client)?;
         return show(&view, args.json, out);
     }
     let terminal = io::stdout().is_terminal() && !args.json;
     loop {
-        let view = View::ask(&agent, base);
+        let view = View::ask(&client);
         if terminal {
             // Home, and clear what is below: no flicker.
             let _ = write!(out, "\x1b[H\x1b[J");
@@ -118,10 +110,10 @@ fn show(view: &View, json: bool, out: &mut dyn Write) -> Result<(), String> {
 }
 
 impl View {
-    fn ask(agent: &ureq::Agent, base: &str) -> Result<Self, String> {
-        let status: Status = get(agent, base, "/v1/status")?;
-        let peers: Peers = get(agent, base, "/v1/peers")?;
-        let loops: Loops = get(agent, base, "/v1/loops")?;
+    fn ask(client: &Client) -> Result<Self, String> {
+        let status: Status = client.get("/v1/status")?;
+        let peers: Peers = client.get("/v1/peers")?;
+        let loops: Loops = client.get("/v1/loops")?;
         Ok(Self {
             peers,
             blocked_transports: status.blocked_transports,
@@ -138,20 +130,4 @@ impl View {
             },
         })
     }
-}
-
-fn get<T: DeserializeOwned>(agent: &ureq::Agent, base: &str, path: &str) -> Result<T, String> {
-    let url = format!("{base}{path}");
-    let answer = agent.get(&url).call().map_err(|error| match error {
-        ureq::Error::StatusCode(code) => format!("{url} answered {code}: is a peerx agent there?"),
-        error => format!(
-            "no agent answers at {url}: {error}; start one with `peerx run`, or name its admin interface with --admin"
-        ),
-    })?;
-    answer
-        .into_body()
-        .into_with_config()
-        .limit(LARGEST)
-        .read_json()
-        .map_err(|error| format!("{url} is no peerx agent of this version: {error}"))
 }

@@ -30,7 +30,9 @@ const SAVE_PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// Listens on QUIC and TCP, joins its upstreams, keeps its table across restarts, and serves HTTP on loopback:
 /// /healthz, /readyz, /metrics, /v1/peers, /v1/loops, /v1/topology, /v1/status; and peers for Spegel, K3s and RKE2: /spegel/v1/id,
-/// /id, /v1-k3s/p2p, /v1-rke2/p2p. `peerx check FILE` refuses what this refuses, and starts nothing.
+/// /id, /v1-k3s/p2p, /v1-rke2/p2p. It is asked by IP address, as localhost or by its own names (`admin_names` adds others); with
+/// `admin_certificate_file` and `admin_key_file` over TLS, and with `admin_token_file` by who shows that token.
+/// `peerx check FILE` refuses what this refuses, and starts nothing.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 The smallest configuration is two lines:
@@ -212,6 +214,7 @@ async fn reload(agent: &Agent, mode: Mode) {
     let Checked {
         settings: new,
         membership,
+        access,
         warnings,
         ..
     } = match config::read(&old.path, mode) {
@@ -243,6 +246,7 @@ async fn reload(agent: &Agent, mode: Mode) {
     {
         warn!("the revocation lists stay as they are: {error}");
     }
+    agent.set_access(access);
     // What is not in force is named again the next time.
     agent.set_settings(old.changed_to(new));
     agent.resolve.notify_one();

@@ -32,7 +32,7 @@ pub(super) async fn start(checked: Checked, node_runtime: &Handle) -> Result<Sta
     let state = Arc::new(StateDir::open(&checked.settings.state_dir)?);
     warn_if_open(&state, &checked.settings);
     let (key, tls) = membership::load(&checked)?;
-    let settings = checked.settings;
+    let (settings, access) = (checked.settings, checked.access);
     let sockets = {
         let _there = node_runtime.enter();
         Sockets::open(&settings, &tls)?
@@ -64,7 +64,7 @@ pub(super) async fn start(checked: Checked, node_runtime: &Handle) -> Result<Sta
     let driver = Driver::new(node).with_transport(sockets.transport(ways));
     let handle = driver.handle();
     let notices = handle.subscribe();
-    let agent = Arc::new(Agent::new(handle, settings, sockets));
+    let agent = Arc::new(Agent::new(handle, settings, access, sockets));
     let mut running = JoinSet::new();
     running.spawn(events::tell(Arc::clone(&agent), notices));
     {

@@ -5,6 +5,7 @@
 #![cfg(target_os = "linux")]
 
 mod addresses;
+mod admin;
 mod balancer;
 mod blocked;
 mod clients;

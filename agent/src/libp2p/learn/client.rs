@@ -1,11 +1,10 @@
 //! How the service beside this agent is asked: over HTTP, or over HTTPS with an authority and a
 //! certificate of the operator's.
 
-use crate::input::{read_bytes, unread};
-use rustls::pki_types::pem::PemObject;
+use crate::input::read_bytes;
+use crate::pem;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,39 +144,16 @@ fn tls(source: &Source, authority: &Path) -> Result<TlsConfig, Fault> {
 }
 
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let shown = path.display();
-    let pem = read_bytes(path).map_err(|error| unreadable(key, path, &error))?;
-    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match all {
-        Ok(all) if !all.is_empty() => Ok(all),
-        _ => Err((
-            key,
-            format!("{shown}: no certificate in PEM (-----BEGIN CERTIFICATE-----)"),
-        )),
-    }
+    pem::certificates(path).map_err(|problem| (key, problem))
 }
 
 /// As rustls has it, and as the client has it.
 fn private_key(path: &Path) -> Result<(PrivateKeyDer<'static>, PrivateKey<'static>), Fault> {
-    let pem = read_bytes(path).map_err(|error| unreadable("key_file", path, &error))?;
-    let pem = Zeroizing::new(pem);
-    match (
-        PrivateKeyDer::from_pem_slice(&pem),
-        PrivateKey::from_pem(&pem),
-    ) {
-        (Ok(der), Ok(key)) => Ok((der, key)),
-        _ => Err((
-            "key_file",
-            format!(
-                "{}: no private key in PEM (-----BEGIN PRIVATE KEY-----)",
-                path.display()
-            ),
-        )),
-    }
-}
-
-fn unreadable(key: &'static str, path: &Path, error: &io::Error) -> Fault {
-    (key, format!("{}: {}", path.display(), unread(error)))
+    let der = pem::private_key(path).map_err(|problem| ("key_file", problem))?;
+    let pem = Zeroizing::new(read_bytes(path).unwrap_or_default());
+    let key = PrivateKey::from_pem(&pem)
+        .map_err(|error| ("key_file", format!("{}: {error}", path.display())))?;
+    Ok((der, key))
 }
 
 #[cfg(test)]
