@@ -62,8 +62,8 @@ pub const CARRIED_NEWS: usize = 64;
 pub const FAR_RANKS: usize = 16;
 /// Nodes that have not answered lately, so that another is told too.
 pub const DOUBTS: usize = 256;
-/// Late and doubled answers to finished requests that are still merged, per link (R14).
-pub const RECENT_REQUESTS: usize = 16;
+/// Finished requests of which a late answer is still merged, per link (R14).
+pub const RECENT_REQUESTS: usize = 8;
 /// Walks remembered so that none is forwarded twice (R10).
 pub const SEEN_WALKS: usize = 4_096;
 /// Askers that are told later what the node did not know yet (R41).

@@ -13,6 +13,8 @@ use crate::wire::{self, Hello, Shows};
 
 /// A link that has lasted so long resets the backoff of its node (R17).
 const LASTED: Duration = Duration::from_secs(30);
+/// Where messages are doubled, a request is answered twice, and each answer comes twice (R54).
+const LATE_ANSWERS: u8 = 4;
 
 /// What a message is for: answers always have room, pushes give way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,8 +118,9 @@ pub(crate) struct LinkState {
     /// The first records that both ends know of each other, as halves of their hashes (R42).
     common: ([u32; caps::TOLD_TO_ALL], u8),
     outstanding: Option<Outstanding>,
-    /// The IDs of finished requests, the latest first, and how many there are.
-    recent: ([u32; caps::RECENT_REQUESTS], u8),
+    /// The finished requests, the latest first, with how many more answers are taken, and how many of
+    /// them there are.
+    recent: ([(u32, u8); caps::RECENT_REQUESTS], u8),
     backlog: Option<Box<Backlog>>,
     round_trip: Option<Duration>,
     timeouts: u8,
@@ -159,7 +162,7 @@ impl LinkState {
             exchanged: false,
             common: ([0; caps::TOLD_TO_ALL], 0),
             outstanding: None,
-            recent: ([0; caps::RECENT_REQUESTS], 0),
+            recent: ([(0, 0); caps::RECENT_REQUESTS], 0),
             backlog: None,
             round_trip: new.round_trip,
             timeouts: 0,
@@ -395,7 +398,7 @@ impl LinkState {
     /// The request under way has got no answer in time.
     pub(crate) fn timed_out(&mut self) -> Option<Silence> {
         let asked = self.outstanding.take()?;
-        self.finish_early(asked.id);
+        self.finish(asked.id);
         self.timeouts = self.timeouts.saturating_add(1);
         Some(Silence {
             timeouts: self.timeouts,
@@ -406,7 +409,7 @@ impl LinkState {
     /// Gives the request under way up, and says when it would have timed out.
     pub(crate) fn give_up(&mut self) -> Option<Instant> {
         let asked = self.outstanding.take()?;
-        self.finish_early(asked.id);
+        self.finish(asked.id);
         Some(asked.deadline)
     }
 
@@ -417,27 +420,24 @@ impl LinkState {
 
     /// Remembers a finished request: its answer may yet come again.
     pub(crate) fn finish(&mut self, id: RequestId) {
-        let (ids, n) = &mut self.recent;
-        ids.rotate_right(1);
-        ids[0] = id.get();
-        *n = (*n + 1).min(ids.len() as u8);
+        let (requests, n) = &mut self.recent;
+        requests.rotate_right(1);
+        requests[0] = (id.get(), LATE_ANSWERS);
+        *n = (*n + 1).min(requests.len() as u8);
     }
 
-    /// The same of one that has no answer yet: its answer may be late, and doubled.
-    fn finish_early(&mut self, id: RequestId) {
-        self.finish(id);
-        self.finish(id);
-    }
-
-    /// Whether this answers a finished request again, or late: once each (R54).
+    /// Whether this answers a finished request late or again: a few times each (R14, R54).
     pub(crate) fn take_recent(&mut self, id: RequestId) -> bool {
-        let (ids, n) = &mut self.recent;
-        let finished = &mut ids[..usize::from(*n)];
-        let Some(at) = finished.iter().position(|finished| *finished == id.get()) else {
+        let (requests, n) = &mut self.recent;
+        let finished = &mut requests[..usize::from(*n)];
+        let Some(at) = finished.iter().position(|(of, _)| *of == id.get()) else {
             return false;
         };
-        finished[at..].rotate_left(1);
-        *n -= 1;
+        finished[at].1 -= 1;
+        if finished[at].1 == 0 {
+            finished[at..].rotate_left(1);
+            *n -= 1;
+        }
         true
     }
 
