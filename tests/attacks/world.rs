@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use peer_exchange::wire::{self, Message};
-use peer_exchange::{CloseReason, Config, Effect, Event, Node, NodeId, PeerFault};
+use peer_exchange::{CloseReason, Config, Effect, Event, Node, NodeId, Signing};
 use peer_exchange_memory::{Faults, HostId, Network, Observer, Setup};
 
 pub(crate) const SEED: u64 = 11;
@@ -25,7 +25,8 @@ pub(crate) struct Seen {
     pub(crate) downs: Vec<(Duration, HostId, NodeId)>,
     pub(crate) loops: usize,
     ids: Vec<NodeId>,
-    pub(crate) honest_gone: Vec<String>,
+    /// Honest ones that were blamed, pushed out or taken for gone by others: when, whom, by whom.
+    pub(crate) wronged: Vec<(Duration, NodeId, HostId)>,
 }
 
 impl Observer for Seen {
@@ -50,33 +51,26 @@ impl Observer for Seen {
             return;
         }
         match event {
-            Event::Blamed { fault, node, .. } if self.ids.contains(node) => self
-                .honest_gone
-                .push(format!("{now:?} blamed {node:?} at {host:?} {fault}")),
-            Event::Blamed { fault, .. } => *self.blamed.entry(reason(fault)).or_default() += 1,
-            Event::PeerDown { node } | Event::PeerLeft { node } => {
-                if self.ids.contains(node) {
-                    self.honest_gone
-                        .push(format!("{now:?} down {node:?} at {host:?}"));
-                }
-                self.downs.push((now, host, *node));
+            Event::Blamed { node, .. }
+            | Event::PeerDown { node }
+            | Event::PeerLeft { node }
+            | Event::PeerEvicted { node }
+                if self.ids.contains(node) =>
+            {
+                self.wronged.push((now, *node, host));
             }
+            Event::Blamed { fault, .. } => *self.blamed.entry(fault.reason()).or_default() += 1,
+            Event::PeerDown { node } => self.downs.push((now, host, *node)),
             Event::LoopDetected { .. } => self.loops += 1,
-            Event::PeerEvicted { node } if self.ids.contains(node) => self
-                .honest_gone
-                .push(format!("{now:?} evicted {node:?} at {host:?}")),
             _ => {}
         }
     }
 }
 
-fn reason(fault: &PeerFault) -> &'static str {
-    fault.reason()
-}
-
 pub(crate) struct World {
     pub(crate) net: Network<Seen>,
     pub(crate) honest: usize,
+    pub(crate) signing: Signing,
 }
 
 impl World {
@@ -87,16 +81,18 @@ impl World {
             latency: Duration::from_millis(1),
             ..Faults::default()
         };
-        let seen = Seen {
+        let seen = || Seen {
             honest,
+            ids: (0..honest).map(|host| HostId(host).node_id(SEED)).collect(),
             ..Seen::default()
         };
+        let signing = config.signing;
         let setup = Setup {
             seed: SEED,
             faults,
             config,
         };
-        let mut net = Network::with_observer(setup, seen);
+        let mut net = Network::with_observer(setup, seen());
         for host in 0..honest {
             net.add_host(&[HostId((host + 1) % honest)]);
         }
@@ -106,12 +102,12 @@ impl World {
         }
         net.start_all();
         net.run_for(Duration::from_secs(90));
-        *net.observer_mut() = Seen {
+        *net.observer_mut() = seen();
+        Self {
+            net,
             honest,
-            ids: (0..honest).map(|h| HostId(h).node_id(SEED)).collect(),
-            ..Seen::default()
-        };
-        Self { net, honest }
+            signing,
+        }
     }
 
     pub(crate) fn enemy(&self) -> HostId {
@@ -146,11 +142,8 @@ impl World {
             .sum()
     }
 
-    /// At how many of the others this one is missing.
-    pub(crate) fn missing_at(&self, host: usize) -> usize {
-        let others = (0..self.honest).filter(|i| *i != host);
-        others
-            .filter(|i| self.node(*i).peer(&self.id(host)).is_none())
-            .count()
+    /// The host with this ID.
+    pub(crate) fn host_of(&self, id: &NodeId) -> HostId {
+        self.net.host_of(id).expect("a host of this world")
     }
 }
