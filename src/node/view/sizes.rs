@@ -34,7 +34,7 @@ impl Node {
         let most_links = base.most_links() + caps::DIALS + caps::UPSTREAMS;
         let (walks, late, tree) = (&self.exchange.walks, &self.exchange.late, &base.tree);
         let buried = table.tombstone_count();
-        let (certificates, hints) = (table.certificate_count(), base.hints.len());
+        let certificates = table.certificate_count();
         let mut sizes = alloc::vec![
             ("living", table.live(), base.cx.config.capacity),
             (
@@ -55,22 +55,6 @@ impl Node {
             ("mirrors", base.mirrors.len(), caps::MIRRORS),
             ("clones", base.clones.len(), caps::CLONES),
             ("blocked", base.blocked.len(), caps::BLOCKED),
-            (
-                "dials",
-                base.dialer.len(),
-                caps::DIALS + caps::DOUBT_DIALS + caps::DIAL_BACKS
-            ),
-            ("hints", hints, caps::HINTS),
-            ("occupants", base.occupants.len(), caps::OCCUPANTS),
-            (
-                "targets",
-                base.targets.len(),
-                caps::TARGETS
-                    + caps::OCCUPANTS
-                    + caps::DIALS
-                    + caps::DOUBT_DIALS
-                    + caps::DIAL_BACKS,
-            ),
             ("walks", walks.len(), caps::SEEN_WALKS),
             ("asked", self.exchange.round.asked_count(), caps::ASKED),
             ("told later", late.len(), caps::LATE),
@@ -96,9 +80,22 @@ impl Node {
             ("bytes of downs", table.down_bytes(), caps::DOWN_BYTES),
             ("doubts", base.standing.doubt_count(), caps::DOUBTS),
         ];
+        sizes.extend(self.dial_sizes());
         sizes.extend(self.sizes_of_addresses());
         sizes.extend(self.detector_sizes());
         sizes
+    }
+
+    fn dial_sizes(&self) -> [(&'static str, usize, usize); 4] {
+        let base = &self.base;
+        let at_once = caps::DIALS + caps::DOUBT_DIALS + caps::DIAL_BACKS;
+        let targets = caps::TARGETS + caps::OCCUPANTS + at_once;
+        [
+            ("dials", base.dialer.len(), at_once),
+            ("hints", base.hints.len(), caps::HINTS),
+            ("occupants", base.occupants.len(), caps::OCCUPANTS),
+            ("targets", base.targets.len(), targets),
+        ]
     }
 
     fn sizes_of_addresses(&self) -> [(&'static str, usize, usize); 3] {
