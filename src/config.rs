@@ -25,7 +25,8 @@ pub struct Config {
     /// The upstreams: addresses that are asked, each on its own node. At most 1,024. What the graph
     /// of upstreams looks like does not matter, cycles included.
     pub upstreams: Vec<Multiaddr>,
-    /// Records in the table, the own one included: 2 to 1,048,576. Default 16,384.
+    /// Records in the table, the own one included: 2 to 1,048,576. Default 16,384. Together they may
+    /// take 512 bytes a place; most take a tenth of that, with a signature a fifth.
     pub capacity: usize,
     /// Links that stay open: 4 to 65,536. Default 512. Half of them may be standing ones (R46).
     /// One beyond it is answered once and told

@@ -87,7 +87,7 @@ impl Evictor {
         }
     }
 
-    /// An eighth of the table for one /24 or /64.
+    /// An eighth of the table for one /24, /64 or name.
     fn subnet_quota(&self) -> usize {
         (self.capacity / 8).max(8)
     }
@@ -140,30 +140,26 @@ impl Evictor {
         Some(top.map_or(0, |(rank, _)| *rank))
     }
 
-    fn subnet(&self, entry: Entry<'_>) -> Option<u32> {
-        let first = record::addresses(entry.body()).next()?;
-        match addr::host(first)? {
-            Host::Ip(ip) => {
-                let (v4, v6);
-                let bytes: &[u8] = match Subnet::of(ip) {
-                    Subnet::V4(prefix) => {
-                        v4 = prefix;
-                        &v4
-                    }
-                    Subnet::V6(prefix) => {
-                        v6 = prefix;
-                        &v6
-                    }
-                };
-                Some(self.keyed.hash(bytes) as u32)
-            }
-            Host::Dns(_) => None,
-        }
+    /// The groups of its addresses, each once: a /24, a /64, or a name (R53).
+    fn groups(&self, entry: Entry<'_>) -> Vec<u32> {
+        let hosts = record::addresses(entry.body()).filter_map(addr::host);
+        let group = |host: Host<'_>| match host {
+            Host::Ip(ip) => match Subnet::of(ip) {
+                Subnet::V4(prefix) => self.keyed.hash(&prefix),
+                Subnet::V6(prefix) => self.keyed.hash(&prefix),
+            },
+            // Not its domain: a whole cluster has one.
+            Host::Dns(name) => self.keyed.hash(name.to_ascii_lowercase().as_bytes()),
+        };
+        let mut groups: Vec<u32> = hosts.map(|host| group(host) as u32).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
     }
 
     fn count(&self, active: &mut Active, entry: Entry<'_>, add: bool) {
-        if let Some(subnet) = self.subnet(entry) {
-            active.subnets.step(subnet, add);
+        for group in self.groups(entry) {
+            active.subnets.step(group, add);
         }
     }
 
@@ -200,8 +196,9 @@ impl Evictor {
         if told + more > self.relay_quota() {
             return true;
         }
-        let subnet = self.subnet(entry).map_or(0, |s| active.subnets.get(s));
-        subnet + more > self.subnet_quota()
+        let quota = self.subnet_quota();
+        let mut groups = self.groups(entry).into_iter();
+        groups.any(|group| active.subnets.get(group) + more > quota)
     }
 
     pub(super) fn heap_bytes(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Tables flooded from one subnet or by one relay (R22).
 
-use peer_exchange::{Event, Input, LinkId};
+use peer_exchange::{Event, Input, LinkId, Multiaddr};
 
 use crate::support::build::*;
 use crate::support::rig::{Rig, config};
@@ -45,6 +45,37 @@ fn one_subnet_cannot_keep_the_others_out() {
     // Nor push them out afterwards.
     tell(&mut rig, liar, &flood[5_000..]);
     assert_eq!(known(&rig, &honest()), 20);
+}
+
+/// R53: not by another address before those in the subnet, nor by a name.
+#[test]
+fn every_address_of_a_record_counts() {
+    let victim = |n: u32| address(0x0011_2200 + n % 256);
+    let elsewhere = |n: u32| address(0x0020_0001 + n * 256);
+    let name = || "/dns/host.example/tcp/1".parse().unwrap();
+    let floods: [&dyn Fn(u32) -> Vec<Multiaddr>; 2] = [&|n| vec![elsewhere(n), victim(n)], &|n| {
+        vec![elsewhere(n), name()]
+    }];
+    for of in floods {
+        let mut rig = rig();
+        // As much from each of two, so that none is over the quota of a relay.
+        let others: Vec<_> = (0..64).map(|n| rec(0x0030_0001 + n * 256)).collect();
+        for (n, some) in others.chunks(32).enumerate() {
+            let teller = rig.link(2 + n as u32);
+            tell(&mut rig, teller, some);
+        }
+        let flood: Vec<_> = (0..2_000)
+            .map(|n| rec(100_000 + n).body(body(&of(n))))
+            .collect();
+        for (n, some) in flood.chunks(1_000).enumerate() {
+            let liar = rig.link(4 + n as u32);
+            tell(&mut rig, liar, some);
+        }
+        let kept = known(&rig, &flood);
+        // And those that stood next round the ring when they came, which stay (R46). [Of first
+        // addresses alone, 52.]
+        assert!(kept <= CAPACITY / 8 + 16, "{kept} of {CAPACITY}");
+    }
 }
 
 #[test]
