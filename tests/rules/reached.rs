@@ -244,6 +244,7 @@ fn what_a_record_lists_is_tried_for_its_node() {
     let listed = [
         address(2),
         address(77),
+        "/ip4/10.0.0.77/udp/5001/quic-v1".parse().unwrap(),
         "/dns/localhost/tcp/1".parse().unwrap(),
     ];
     rig.message(link, push(&[rec(2).body(body(&listed))]));
@@ -254,7 +255,7 @@ fn what_a_record_lists_is_tried_for_its_node() {
     let (node, address) = (id(2), address(77));
     assert_eq!(target, Target::Back { node, address });
     let more = std::iter::from_fn(|| take_back(&mut rig)).count();
-    assert_eq!(more, 0, "one at a time where nobody was found yet");
+    assert_eq!(more, 1, "over the other transport, and none again (R53)");
     rig.take(link);
     rig.input(Input::DialFailed { dial });
     let (at, reached) = (crate::support::build::address(77), false);

@@ -101,12 +101,12 @@ impl Base {
             let is_known = a.socket_addr().is_some_and(|at| Some(at.ip()) == ip);
             !is_known && a.port().is_some() && addr::p2p_component(a).is_none()
         });
+        // Where it lists others, they are no weapon of it (R53). Several of one host go together.
+        let asked = others.len();
+        let others = self.targets.may_be_dialled(others, None, self.cx.now);
+        self.cx.stats.dial_backs_refused += (asked - others.len()) as u64;
         for at in others {
-            // Where it lists others, they are no weapon of it (R53).
-            let may = self.dialer.may_be_in_vain(Reason::Partner, self.cx.now)
-                && !(self.targets)
-                    .may_be_dialled(Vec::from([at.clone()]), None, self.cx.now)
-                    .is_empty();
+            let may = self.dialer.may_be_in_vain(Reason::Partner, self.cx.now);
             if may && self.dial_backs.take_listed(node, self.cx.now) {
                 self.dial_to_see(link, node, at, true);
             } else {
