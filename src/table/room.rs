@@ -44,13 +44,9 @@ impl Table {
         is_pinned: &dyn Fn(&NodeId) -> bool,
     ) -> bool {
         let more = entry.bytes().saturating_sub(before);
-        let mut tries = 0..MOST_GO;
-        while more > 0 && self.lacks_bytes(more) {
-            if tries.next().is_none() || !self.make_one_go(now, entry, None, is_pinned) {
-                return false;
-            }
-        }
-        true
+        self.make_room_while(now, entry, None, is_pinned, |table| {
+            more > 0 && table.lacks_bytes(more)
+        })
     }
 
     /// Makes room for `newcomer` in a full table, or refuses it.
@@ -61,9 +57,22 @@ impl Table {
         by: Option<&NodeId>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
     ) -> bool {
-        // One that is large takes the place of several that are small.
+        self.make_room_while(now, newcomer, by, is_pinned, |table| {
+            table.is_full_for(newcomer.bytes())
+        })
+    }
+
+    /// One that is large takes the place of several that are small.
+    fn make_room_while(
+        &mut self,
+        now: Instant,
+        newcomer: Entry<'_>,
+        by: Option<&NodeId>,
+        is_pinned: &dyn Fn(&NodeId) -> bool,
+        lacks: impl Fn(&Self) -> bool,
+    ) -> bool {
         let mut tries = 0..MOST_GO;
-        while self.is_full_for(newcomer.bytes()) {
+        while lacks(self) {
             if tries.next().is_none() || !self.make_one_go(now, newcomer, by, is_pinned) {
                 return false;
             }
