@@ -43,7 +43,7 @@ fn small(signing: Signing) -> Config {
 }
 
 /// R53: whoever has been known for a minute is not pushed out by whom nobody has met. [Without that,
-/// of the 28 others each knew 22 to 26 after a minute.]
+/// 723 of the 812 pairs are left.]
 #[test]
 fn inventions_push_out_nobody_who_has_been_known() {
     for signing in [Signing::Off, Signing::Require] {
@@ -63,12 +63,14 @@ fn inventions_push_out_nobody_who_has_been_known() {
     }
 }
 
-/// R55: the largest records that there are fill no more than the cap in bytes.
+/// R55: records of nearly a kilobyte, twice what the cap has for each place, fill no more than the cap.
 #[test]
 fn the_largest_records_find_no_more_room_than_the_cap() {
     let mut world = World::new(HONEST, ENEMIES, small(Signing::Off));
     let largest = |n: u32| {
-        let addresses: Vec<_> = (0..16).map(|i| anywhere(16 * n + i)).collect();
+        let label = "a".repeat(60);
+        let name = |i| format!("/dns/{label}.{label}.{label}.{n}-{i}.example/tcp/7000");
+        let addresses: Vec<_> = (0..3).map(|i| name(i).parse().unwrap()).collect();
         let mut body = body(&addresses);
         bytes_field(2, &[7; 256], &mut body);
         rec(1_000_000 + n).body(body)
@@ -81,7 +83,7 @@ fn the_largest_records_find_no_more_room_than_the_cap() {
             .find(|(what, ..)| *what == "live bytes")
             .unwrap();
         assert_eq!(cap, caps::table_bytes(CAPACITY));
-        assert!((cap / 8..=cap).contains(&bytes), "{bytes} of {cap}");
+        assert!((cap / 2..=cap).contains(&bytes), "{bytes} of {cap}");
     }
     assert_eq!(world.known(), HONEST * (HONEST - 1));
 }

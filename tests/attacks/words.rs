@@ -49,7 +49,7 @@ struct Harm {
 /// Tells everybody lies about these, and again each second if so.
 fn lie(world: &mut World, victims: &[usize], (seconds, again): (u64, bool), body: &[u8]) -> Harm {
     let ids: Vec<NodeId> = victims.iter().map(|v| world.id(*v)).collect();
-    const STEP_MS: u64 = 5;
+    const STEP_MS: u64 = 1;
     let mut harm = Harm::default();
     let start = world.net.now();
     let mut next = start;
