@@ -111,6 +111,8 @@ pub struct Stats {
     pub records_bad: u64,
     /// Records without a signature that shows them to be their author's, where that counts (R50).
     pub records_unproven: u64,
+    /// Records told by others of a node that speaks for itself, or that has contradicted them (R52).
+    pub records_hearsay: u64,
     /// Signatures checked.
     pub signatures_checked: u64,
     /// Messages dropped since too much was waiting for its signatures to be checked.

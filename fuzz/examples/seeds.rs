@@ -177,6 +177,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         watch: true,
         accused: Some(SEQUENCE),
         invite: true,
+        claimed: Some(SEQUENCE),
     };
     let goodbye = Goodbye {
         reason: GoodbyeReason::Full,

@@ -33,6 +33,9 @@ pub fn message(source: &mut Source<'_>, cast: &Cast) -> Message {
                 .maybe(|s| cast.sequence(s))
                 .filter(|at| at.version != 0 || at.beat != 0),
             invite: source.flag(),
+            claimed: source
+                .maybe(|s| cast.sequence(s))
+                .filter(|at| at.version != 0 || at.beat != 0),
         }),
     }
 }

@@ -88,6 +88,8 @@ pub const MINIMUM: usize = 64;
 pub const REPUTATIONS: usize = 4_096;
 /// Nodes refused for proven misbehaviour (R18).
 pub const BANS: usize = 1_024;
+/// Nodes of which others say something that they could say themselves (R52).
+pub const CLAIMS: usize = 512;
 /// Peers that are down, have expired or were pushed out, kept as dial hints (R28).
 pub const HINTS: usize = 1_024;
 /// Addresses of which it is remembered who was found there last (R28).

@@ -43,6 +43,19 @@ pub(crate) enum Merged {
     Bad(RecordError),
     /// Nothing shows that it is its author's (R50).
     Unproven,
+    /// Others say so of one that speaks for itself, or that has contradicted them (R52).
+    Hearsay,
+}
+
+/// Whose word a record is.
+#[derive(Clone, Copy)]
+pub(crate) enum Word<'a> {
+    /// Its author's: signed by it, or told by it.
+    Own,
+    /// Nothing shows whose, though something should (R50).
+    Unproven,
+    /// Another's, where records are not signed. Of a node that is known it is taken if this says so.
+    Others(&'a dyn Fn(Entry<'_>) -> bool),
 }
 
 /// What taking a record would do.
@@ -54,19 +67,20 @@ enum Step {
 }
 
 impl Table {
-    /// Merges a record of another node, as told by one, or from a snapshot. `proven`: it is its
-    /// author's (R50), without which nothing is taken.
+    /// Merges a record of another node, as told by one, or from a snapshot.
     pub(crate) fn merge(
         &mut self,
         now: Instant,
         record: WireRecord<'_>,
         by: Option<&NodeId>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
-        proven: bool,
+        word: Word<'_>,
     ) -> Merged {
+        let proven = !matches!(word, Word::Unproven);
         let merged = match self.judge(record, is_pinned) {
             // That a node contradicts itself is a claim, too.
             Ok(_) | Err(Merged::Conflict) if !proven => Merged::Unproven,
+            Ok(Step::Replace(slot, _)) if !self.is_believed(slot, word) => Merged::Hearsay,
             Ok(step) => self.take(now, record, by, is_pinned, step),
             Err(merged) => merged,
         };
@@ -74,6 +88,13 @@ impl Table {
             self.keep_beyond(now, record);
         }
         merged
+    }
+
+    fn is_believed(&self, known: Slot, word: Word<'_>) -> bool {
+        match (word, self.get(known)) {
+            (Word::Others(is_believed), Some(known)) => is_believed(known),
+            _ => true,
+        }
     }
 
     /// There is no room for it, but it lies ahead (R47).

@@ -94,6 +94,7 @@ mod tests {
     use crate::record::{Sequence, write_body};
     use crate::ring::RingKey;
     use crate::rng::Purpose;
+    use crate::table::Word;
     use crate::wire::WireRecord;
 
     const LIFE: u64 = 800;
@@ -116,7 +117,7 @@ mod tests {
             body: &write_body(&[address], b"", Duration::from_secs(life)),
             signature: None,
         };
-        table.merge(at(seconds), record, None, &|_| false, true);
+        table.merge(at(seconds), record, None, &|_| false, Word::Own);
         table.check();
     }
 

@@ -92,7 +92,7 @@ impl Writer {
             record,
             Some(&relay(n as u32 % 7)),
             &|_| false,
-            true,
+            Word::Own,
         )
     }
 }

@@ -88,7 +88,7 @@ mod tests {
     use crate::id::NodeId;
     use crate::record::{Sequence, write_body};
     use crate::ring::RingKey;
-    use crate::table::{Merged, Table};
+    use crate::table::{Merged, Table, Word};
     use crate::wire::WireRecord;
     use core::time::Duration;
 
@@ -114,7 +114,7 @@ mod tests {
             body,
             signature: None,
         };
-        let merged = table.merge(at(seconds), record, None, &|_| false, true);
+        let merged = table.merge(at(seconds), record, None, &|_| false, Word::Own);
         table.check();
         merged
     }

@@ -344,14 +344,15 @@ fn dial_back(m: pb::DialBack) -> Result<DialBack, DecodeError> {
 }
 
 fn ask(m: &pb::Ask) -> Ask {
-    let accused = Sequence {
-        version: m.version,
-        beat: m.beat,
+    let said = |version, beat| {
+        let sequence = Sequence { version, beat };
+        (sequence != Sequence::default()).then_some(sequence)
     };
     Ask {
         watch: m.watch,
-        accused: (accused != Sequence::default()).then_some(accused),
+        accused: said(m.version, m.beat),
         invite: m.invite,
+        claimed: said(m.claimed_version, m.claimed_beat),
     }
 }
 

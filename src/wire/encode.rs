@@ -249,11 +249,14 @@ fn dial_back(m: DialBack) -> pb::DialBack {
 
 fn ask(m: Ask) -> pb::Ask {
     let Sequence { version, beat } = m.accused.unwrap_or_default();
+    let claimed = m.claimed.unwrap_or_default();
     pb::Ask {
         watch: m.watch,
         version,
         beat,
         invite: m.invite,
+        claimed_version: claimed.version,
+        claimed_beat: claimed.beat,
     }
 }
 

@@ -265,6 +265,11 @@ pub struct Ask {
     /// Too few watch the sender: it asks the receiver to.
     #[prost(bool, tag = "4")]
     pub invite: bool,
+    /// Others say this sequence of the receiver; absent: what they say is known.
+    #[prost(uint64, tag = "5")]
+    pub claimed_version: u64,
+    #[prost(uint32, tag = "6")]
+    pub claimed_beat: u32,
 }
 /// Asks to be dialled, or tells what came of a dial. With `at` it tells.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

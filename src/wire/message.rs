@@ -300,7 +300,7 @@ impl Beat {
 }
 
 /// Whether the receiver is there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Ask {
     /// The sender watches the receiver, and wants beats from now on; or does not, any more.
     pub watch: bool,
@@ -308,6 +308,8 @@ pub struct Ask {
     pub accused: Option<Sequence>,
     /// Too few watch the sender: it asks the receiver to.
     pub invite: bool,
+    /// The sequence that others tell of, which the sender does not believe (R52).
+    pub claimed: Option<Sequence>,
 }
 
 /// About the addresses of one of the two ends (R38).

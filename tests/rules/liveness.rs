@@ -37,8 +37,7 @@ fn whoever_watches_has_beats_until_it_wants_no_more() {
     let ask = |watch| {
         Message::Ask(Ask {
             watch,
-            accused: None,
-            invite: false,
+            ..Ask::default()
         })
     };
     rig.message(link, ask(true));
@@ -63,8 +62,7 @@ fn a_beat_says_what_is_known_once_the_table_fills_no_more() {
     let asked = |rig: &mut Rig| {
         let ask = Ask {
             watch: true,
-            accused: None,
-            invite: false,
+            ..Ask::default()
         };
         rig.message(link, Message::Ask(ask));
         let sent = rig.take(link).into_iter();
@@ -301,8 +299,8 @@ fn whoever_is_watched_by_too_few_invites_those_before_it() {
     assert_eq!(invited(asks(&mut rig, link)), 1, "nobody watches it");
     let ask = Ask {
         watch: true,
-        accused: None,
         invite: true,
+        ..Ask::default()
     };
     rig.message(link, Message::Ask(ask));
     rig.take(link);

@@ -14,6 +14,7 @@ mod cycles;
 mod determinism;
 mod events;
 mod exchanges;
+mod hearsay;
 mod hints;
 mod liveness;
 mod losses;

@@ -239,13 +239,15 @@ fn beat_and_ask() {
     let mut asked = Ask {
         watch: true,
         accused: Some(seq(300, 2)),
-        invite: false,
+        ..Ask::default()
     };
     assert_eq!(decoded("ask"), Message::Ask(asked));
     (asked.watch, asked.accused) = (false, None);
     assert_eq!(decoded_as("no_more", "ask"), Message::Ask(asked));
     asked.invite = true;
     assert_eq!(decoded_as("invite", "ask"), Message::Ask(asked));
+    (asked.invite, asked.claimed) = (false, Some(seq(300, 2)));
+    assert_eq!(decoded_as("claimed", "ask"), Message::Ask(asked));
 }
 
 #[test]

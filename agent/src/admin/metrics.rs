@@ -238,6 +238,7 @@ impl Sample {
                 ("conflicting", s.records_conflicting),
                 ("bad", s.records_bad),
                 ("unproven", s.records_unproven),
+                ("hearsay", s.records_hearsay),
             ],
         )?;
         page.counter(

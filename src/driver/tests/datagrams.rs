@@ -36,8 +36,7 @@ async fn a_datagram_is_a_sign_of_life_on_a_link_that_has_begun() {
     let beat = encode(Message::Beat(Beat::new(None)));
     let ask = encode(Message::Ask(Ask {
         watch: true,
-        accused: None,
-        invite: false,
+        ..Ask::default()
     }));
     let other = Bytes::from_static(b"\x0a\x00");
     let arrive = vec![

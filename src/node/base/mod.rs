@@ -11,6 +11,7 @@ mod blocked;
 mod compose;
 mod cycles;
 pub(crate) mod dial;
+mod first_hand;
 mod own;
 mod read;
 mod speak;
@@ -24,6 +25,7 @@ use crate::effect::Event;
 use crate::node::cx::Cx;
 use crate::node::state::ahead::Ahead;
 use crate::node::state::blocked::Blocked;
+use crate::node::state::claims::Claims;
 use crate::node::state::clones::Clones;
 use crate::node::state::contact::Contact;
 use crate::node::state::cycles::Cycles;
@@ -68,6 +70,7 @@ pub(crate) struct Base {
     pub(crate) upstreams: Upstreams,
     pub(crate) contact: Contact,
     pub(crate) mirrors: Mirrors,
+    pub(crate) claims: Claims,
     pub(crate) clones: Clones,
     pub(crate) blocked: Blocked,
     pub(crate) wall: Wall,
@@ -103,6 +106,7 @@ impl Base {
             upstreams,
             contact: Contact::default(),
             mirrors: Mirrors::default(),
+            claims: Claims::default(),
             clones: Clones::default(),
             blocked: Blocked::default(),
             wall: Wall::default(),

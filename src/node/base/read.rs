@@ -9,7 +9,7 @@ use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
 use crate::node::state::links::LinkState;
 use crate::node::state::targets::{Stranger, some_of};
-use crate::table::{KNOWN, Merged, Teller};
+use crate::table::{KNOWN, Teller};
 use crate::time::Instant;
 use crate::wire::WireRecord;
 
@@ -140,19 +140,6 @@ impl Base {
             addresses.sort_by_key(|a| a.socket_addr() != Some(found));
         }
         addresses
-    }
-
-    /// Takes a record into the table. Linked nodes and upstreams are never evicted for it.
-    pub(crate) fn merge_record(
-        &mut self,
-        record: WireRecord<'_>,
-        by: &NodeId,
-        proven: bool,
-    ) -> Merged {
-        let (links, upstreams) = (&self.links, &self.upstreams);
-        let is_pinned = |node: &NodeId| links.is_linked(node) || upstreams.contains(node);
-        self.table
-            .merge(self.cx.now, record, Some(by), &is_pinned, proven)
     }
 
     /// Whether a record of this node without a signature may be taken: not where all have to be

@@ -11,7 +11,7 @@ use crate::ring::Position;
 use crate::seal::Statement;
 use crate::table::Slot;
 use crate::time::Instant;
-use crate::wire::Accusation;
+use crate::wire::{Accusation, Ask};
 
 /// Two make a node down, where there are more than two.
 const QUORUM: usize = 2;
@@ -279,14 +279,6 @@ impl Detector {
         outcome
     }
 
-    /// How long it takes at least until this node is silent over a link with it: until then nobody
-    /// else is believed about it (R52).
-    pub(super) fn until_silent(base: &Base, node: &NodeId) -> Duration {
-        let (link, times) = (base.links.link_of(node), Self::times(&base.cx));
-        let until = link.zip(times).map(|(l, t)| l.heard_at() + t.patience());
-        until.map_or(Duration::ZERO, |until| until.saturating_since(base.cx.now))
-    }
-
     /// What makes this subject down: two accusers, where as many could say so and count.
     pub(super) fn takes(&self, base: &Base, subject: &NodeId, hold: Duration) -> Takes {
         let others = base.table.live().saturating_sub(1);
@@ -295,7 +287,7 @@ impl Detector {
         Takes {
             quorum: QUORUM.min(left.unwrap_or(others)).max(1),
             again: self.mass.ranks(base.cx.now).is_some() && !base.table.is_crowded(),
-            hold: Self::until_silent(base, subject).max(hold),
+            hold: base.silent_in(subject).max(hold),
         }
     }
 
@@ -322,6 +314,25 @@ impl Detector {
         base.cx.stats.accusers_named += u64::from(names);
         let named = names.then(|| self.false_accusers.named(now));
         base.refute(at, named);
+    }
+
+    /// Others say this of this node (R52). Whoever asks may have it from others, and is named for
+    /// nothing.
+    pub(super) fn contradict(&mut self, base: &mut Base, at: Sequence) {
+        let own = base.own.sequence();
+        let is_news = at > own && at.is_credible(own.version);
+        if is_news && self.refutations.take(REFUTATIONS, base.cx.now, 1).is_ok() {
+            base.refute(at, None);
+        }
+    }
+
+    /// Others say this of a node that could say it itself: it is asked (R52).
+    pub(crate) fn ask_what_it_says(&self, base: &mut Base, node: NodeId, said: Sequence) {
+        if base.links.is_linked(&node) && base.claims.asks(&node, base.cx.now) {
+            let claimed = Some(said);
+            let ask = self.ask_of(&node);
+            base.send_ask(&node, Ask { claimed, ..ask });
+        }
     }
 
     /// The record of this node is another than before: whom it names does not count about it. [Of

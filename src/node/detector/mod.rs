@@ -176,6 +176,10 @@ impl Detector {
             self.refute(base, &node, at);
             base.tell_alone(link, base.cx.id);
         }
+        if let Some(at) = ask.claimed {
+            self.contradict(base, at);
+            base.tell_alone(link, base.cx.id);
+        }
     }
 
     /// What this node asks of another.
@@ -183,7 +187,7 @@ impl Detector {
         Ask {
             watch: self.watches.wants_beats(node),
             accused: self.watches.accusation(node),
-            invite: false,
+            ..Ask::default()
         }
     }
 
@@ -242,7 +246,7 @@ impl Detector {
             return;
         };
         for node in nodes {
-            if Self::until_silent(base, &node).is_zero() {
+            if base.silent_in(&node).is_zero() {
                 let heard = base.links.link_of(&node).map(LinkState::heard_at);
                 self.watches.look_at(node, times, heard, base.cx.now);
             }

@@ -47,7 +47,7 @@ impl Detector {
         while let Some(verdict) = self.accusations.pop_due(now) {
             match verdict {
                 // It has spoken since: it is asked to say so to all.
-                Verdict::Down(node) if !Self::until_silent(base, &node).is_zero() => {
+                Verdict::Down(node) if !base.silent_in(&node).is_zero() => {
                     self.ask_whether_it_is_there(base, node);
                 }
                 Verdict::Down(node) => down.extend(self.down(base, node)),

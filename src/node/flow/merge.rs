@@ -72,6 +72,8 @@ struct Gathered {
     swapped: usize,
     /// Down here.
     downs: Vec<NodeId>,
+    /// What has waited for this word of its own node, and how far it goes on (R52).
+    owed: Vec<(NodeId, Position)>,
     /// What is wrong with the sender's own record.
     faults: Vec<RecordError>,
 }
@@ -135,7 +137,7 @@ impl Node {
                 crowded,
                 quiet && record.node == teller,
             );
-            self.account_for(teller, record, merged, &mut gathered);
+            self.account_for((teller, origin), record, merged, &mut gathered);
         }
         self.follow_up(link, origin, gathered)
     }
@@ -154,6 +156,9 @@ impl Node {
             Origin::News(until) => base.pass_on(&gathered.relay, until),
             _ => base.spread(&gathered.relay, Some(link)),
         }
+        for (node, until) in gathered.owed {
+            base.pass_on(&[node], until);
+        }
         base.send_downs(link, &gathered.downs);
         for error in gathered.faults {
             self.penalise(link, PeerFault::OwnRecord(error));
@@ -164,7 +169,7 @@ impl Node {
     /// Counts and reports what became of a record.
     fn account_for(
         &mut self,
-        teller: NodeId,
+        (teller, origin): (NodeId, Origin),
         record: WireRecord<'_>,
         merged: Merged,
         gathered: &mut Gathered,
@@ -177,10 +182,7 @@ impl Node {
         match merged {
             Merged::New(slot) | Merged::Newer(slot) | Merged::Left(slot) => {
                 stats.records_learned += 1;
-                if node == teller {
-                    let displaced = base.heard_where(slot);
-                    self.detector.displaced(base, displaced);
-                }
+                self.has_said(teller, record, slot, gathered);
                 self.report_change(node, merged, slot);
             }
             Merged::Renewed(slot) => {
@@ -213,6 +215,7 @@ impl Node {
             Merged::Full => stats.records_evicted += 1,
             // Counted where it was checked.
             Merged::Unproven => {}
+            Merged::Hearsay => self.doubt(node, record.sequence, origin),
             Merged::Bad(error) => {
                 stats.records_bad += 1;
                 if node == teller {
@@ -220,6 +223,33 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// What a node has said itself settles what others say of it (R52), and of others that were at its
+    /// address.
+    fn has_said(
+        &mut self,
+        teller: NodeId,
+        record: WireRecord<'_>,
+        slot: Slot,
+        gathered: &mut Gathered,
+    ) {
+        let node = record.node;
+        let owed = self.base.has_said(record, &teller);
+        gathered.owed.extend(owed.map(|until| (node, until)));
+        if node == teller {
+            let displaced = self.base.heard_where(slot);
+            self.detector.displaced(&self.base, displaced);
+        }
+    }
+
+    /// Others say so of a node that could say it itself (R52).
+    fn doubt(&mut self, node: NodeId, said: Sequence, origin: Origin) {
+        self.base.cx.stats.records_hearsay += 1;
+        if let Origin::News(until) = origin {
+            self.base.claims.owes(&node, until);
+        }
+        self.detector.ask_what_it_says(&mut self.base, node, said);
     }
 
     /// A peer is new, has changed, or has left.

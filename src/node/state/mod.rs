@@ -9,6 +9,7 @@ pub(crate) mod ahead;
 pub(crate) mod bans;
 pub(crate) mod blocked;
 pub(crate) mod checks;
+pub(crate) mod claims;
 pub(crate) mod clones;
 pub(crate) mod contact;
 pub(crate) mod cycles;

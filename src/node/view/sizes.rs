@@ -79,6 +79,7 @@ impl Node {
             ("downs", table.down_count(), caps::DOWNS),
             ("bytes of downs", table.down_bytes(), caps::DOWN_BYTES),
             ("doubts", base.standing.doubt_count(), caps::DOUBTS),
+            ("claims", base.claims.len(), caps::CLAIMS),
         ];
         sizes.extend(self.dial_sizes());
         sizes.extend(self.sizes_of_addresses());

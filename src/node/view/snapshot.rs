@@ -17,7 +17,7 @@ use crate::node::base::Base;
 use crate::node::state::hints::Kept;
 use crate::record::{BodyInfo, Sequence, check_body, usable_addresses, write_body};
 use crate::rng;
-use crate::table::{Merged, certificate_life};
+use crate::table::{Merged, Word, certificate_life};
 use crate::time::Instant;
 use crate::wire::{RecordsBuilder, RefusalsBuilder, SavedDown, Snapshot, WireRecord};
 
@@ -270,7 +270,7 @@ impl Base {
         };
         let merged = self
             .table
-            .merge(self.cx.now, record, None, &|_| false, true);
+            .merge(self.cx.now, record, None, &|_| false, Word::Own);
         self.report_evicted();
         if let Merged::New(slot) = merged {
             if self.table.get(slot).is_some_and(|e| !e.is_tombstone()) {

@@ -44,7 +44,7 @@ fn what_is_down_comes_back_by_a_higher_sequence_alone() {
             signature: None,
         };
         w.table
-            .merge(w.now, record, Some(&relay(1)), &|_| false, true)
+            .merge(w.now, record, Some(&relay(1)), &|_| false, Word::Own)
     };
     assert_eq!(put(sequence(1, 0)), Merged::Down);
     assert!(matches!(put(sequence(1, 1)), Merged::New(_)));

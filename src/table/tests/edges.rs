@@ -23,7 +23,7 @@ pub(super) fn put(table: &mut Table, node: u8, version: u64, upstreams: &[u8]) {
         body: &names(upstreams),
         signature: None,
     };
-    table.merge(Instant::ZERO, record, None, &|_| false, true);
+    table.merge(Instant::ZERO, record, None, &|_| false, Word::Own);
 }
 
 /// The table of a node that asks these.

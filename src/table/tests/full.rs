@@ -25,8 +25,13 @@ fn a_full_table_keeps_the_same_choice_whatever_the_order() {
                 body: &body,
                 signature: None,
             };
-            w.table
-                .merge(w.now, record, Some(&relay(n as u32 + 1)), &|_| false, true);
+            w.table.merge(
+                w.now,
+                record,
+                Some(&relay(n as u32 + 1)),
+                &|_| false,
+                Word::Own,
+            );
             w.table.check();
         }
         let mut nodes: Vec<_> = w.table.entries().map(|e| e.node).collect();
@@ -67,7 +72,7 @@ fn one_subnet_cannot_crowd_out_the_others() {
                 record,
                 Some(&relay(1_000 + *n as u32)),
                 &|_| false,
-                true
+                Word::Own
             ),
             Merged::New(_)
         )
@@ -96,7 +101,7 @@ fn pinned_entries_stay_and_enter() {
             signature: None,
         };
         w.table
-            .merge(w.now, record, Some(&relay(n as u32)), &pinned, true);
+            .merge(w.now, record, Some(&relay(n as u32)), &pinned, Word::Own);
     }
     assert!(w.table.find(&node(3)).is_some());
     let sequence = Sequence {
@@ -111,7 +116,8 @@ fn pinned_entries_stay_and_enter() {
         signature: None,
     };
     assert!(matches!(
-        w.table.merge(w.now, record, Some(&relay(1)), &pinned, true),
+        w.table
+            .merge(w.now, record, Some(&relay(1)), &pinned, Word::Own),
         Merged::New(_)
     ));
 }
@@ -135,7 +141,7 @@ fn the_own_record_finds_room_among_pinned_entries() {
         // All are, once they are in.
         let pinned = |other: &NodeId| *other != node(n);
         w.table
-            .merge(w.now, record, Some(&relay(n as u32)), &pinned, true);
+            .merge(w.now, record, Some(&relay(n as u32)), &pinned, Word::Own);
     }
     assert_eq!(w.table.len(), 2);
     let own = Sequence {
@@ -179,7 +185,7 @@ fn the_own_tombstone_finds_room() {
             body: &body,
             signature: None,
         };
-        table.merge(Instant::ZERO, record, None, &|_| false, true);
+        table.merge(Instant::ZERO, record, None, &|_| false, Word::Own);
     }
     let sequence = Sequence {
         version: 2,

@@ -1,0 +1,73 @@
+//! Records into the table, and whose word is taken about whom (R52).
+
+use core::cell::Cell;
+use core::time::Duration;
+
+use crate::id::NodeId;
+use crate::node::base::Base;
+use crate::node::cx::Cx;
+use crate::node::state::links::Links;
+use crate::node::state::watches::Times;
+use crate::ring::Position;
+use crate::rng;
+use crate::table::{Entry, Merged, Word};
+use crate::wire::WireRecord;
+
+impl Base {
+    /// Takes a record into the table. Linked nodes and upstreams are never evicted for it.
+    pub(crate) fn merge_record(
+        &mut self,
+        record: WireRecord<'_>,
+        by: &NodeId,
+        proven: bool,
+    ) -> Merged {
+        let is_hearsay = record.node != *by && (self.sealer.is_off() || record.signature.is_none());
+        let (links, upstreams, claims) = (&self.links, &self.upstreams, &self.claims);
+        let is_pinned = |node: &NodeId| links.is_linked(node) || upstreams.contains(node);
+        let (before, cx) = (Cell::new(None), &self.cx);
+        let is_believed = |known: Entry<'_>| {
+            if known.body() == record.body {
+                // It says nothing else.
+                return true;
+            }
+            before.set(Some(rng::place(known.body())));
+            silent_in(links, cx, &record.node).is_zero()
+                && claims.may_be_so(&record.node, record.sequence, cx.now)
+        };
+        let word = match is_hearsay {
+            _ if !proven => Word::Unproven,
+            true => Word::Others(&is_believed),
+            false => Word::Own,
+        };
+        let table = &mut self.table;
+        let merged = table.merge(cx.now, record, Some(by), &is_pinned, word);
+        if let Some(before) = before.get() {
+            let claims = &mut self.claims;
+            claims.said(record.node, record.sequence, before, cx.now);
+        }
+        merged
+    }
+
+    /// Its record is another now. Where news of it have to go on, if it has had to say so itself.
+    pub(crate) fn has_said(&mut self, record: WireRecord<'_>, by: &NodeId) -> Option<Position> {
+        if self.claims.is_empty() {
+            return None;
+        }
+        let (hash, is_its_word) = (rng::place(record.body), record.node == *by);
+        let claims = &mut self.claims;
+        claims.has_said(&record.node, hash, (is_its_word, self.cx.now))
+    }
+
+    /// How long it takes at least until this node is silent over a link with it: until then nobody
+    /// else is believed about it (R52).
+    pub(crate) fn silent_in(&self, node: &NodeId) -> Duration {
+        silent_in(&self.links, &self.cx, node)
+    }
+}
+
+fn silent_in(links: &Links, cx: &Cx, node: &NodeId) -> Duration {
+    let patience = cx.config.detection.map(|d| Times::new(d).patience());
+    let until = links.link_of(node).zip(patience);
+    let until = until.map(|(link, patience)| link.heard_at() + patience);
+    until.map_or(Duration::ZERO, |until| until.saturating_since(cx.now))
+}
