@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use crate::addr::Multiaddr;
 use crate::contract;
+use crate::defence::{Defence, Disarmed};
 use crate::id::NodeId;
 use crate::limits::bucket::Rate;
 use crate::limits::caps;
@@ -83,6 +84,10 @@ pub struct Config {
     /// Whether records are signed, likewise the same on all nodes. Default: [`Signing::Off`], where
     /// a node ID may be any 32 bytes. Else the identity needs a [`Seal`].
     pub signing: Signing,
+    /// For tests: defences that are off.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub disarmed: Disarmed,
 }
 
 macro_rules! setters {
@@ -149,6 +154,8 @@ impl Default for Config {
             bytes_per_second: 256 * 1024,
             cluster: String::new(),
             signing: Signing::Off,
+            #[cfg(feature = "testing")]
+            disarmed: Disarmed::NOTHING,
         }
     }
 }
@@ -339,6 +346,17 @@ impl Config {
     }
 
     /// The rates of one node ID (R18).
+    pub(crate) const fn disarmed(&self) -> Disarmed {
+        #[cfg(feature = "testing")]
+        return self.disarmed;
+        #[cfg(not(feature = "testing"))]
+        Disarmed::NOTHING
+    }
+
+    pub(crate) const fn defends(&self, defence: Defence) -> bool {
+        !self.disarmed().has(defence)
+    }
+
     pub(crate) fn node_rates(&self) -> Rates {
         let messages = u64::from(self.messages_per_second);
         let bytes = u64::from(self.bytes_per_second);

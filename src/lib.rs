@@ -122,6 +122,7 @@ extern crate std;
 pub mod addr;
 mod config;
 pub mod contract;
+mod defence;
 #[cfg(feature = "tokio")]
 pub mod driver;
 mod effect;
@@ -148,6 +149,9 @@ pub mod wire;
 pub use addr::Multiaddr;
 pub use bytes;
 pub use config::{Config, ConfigError, Identity};
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use defence::{Defence, Disarmed};
 #[cfg(feature = "tokio")]
 pub use driver::{Driver, Handle, Notice, Transport};
 pub use effect::{CloseReason, Effect, Event, Mismatch, Target};

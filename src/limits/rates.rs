@@ -104,6 +104,7 @@ pub(crate) struct RateLimits {
     buckets: BTreeMap<LimitKey, Buckets>,
     node: Rates,
     subnet: Rates,
+    has_minimum: bool,
 }
 
 impl RateLimits {
@@ -112,7 +113,14 @@ impl RateLimits {
             buckets: BTreeMap::new(),
             node,
             subnet,
+            has_minimum: true,
         }
+    }
+
+    /// Without a minimum for each node of a subnet.
+    pub(crate) fn without_minimum(mut self) -> Self {
+        self.has_minimum = false;
+        self
     }
 
     /// Lets one more exchange pass, or says how long to wait.
@@ -123,11 +131,12 @@ impl RateLimits {
         remote: Option<SocketAddr>,
     ) -> Result<(), Duration> {
         // All are asked before one is charged: whom its subnet holds back has spent nothing.
-        let least = self.node.messages.slower(MINIMUM);
+        let (least, has_minimum) = (self.node.messages.slower(MINIMUM), self.has_minimum);
         for (source, rates) in self.sources(node, remote) {
             let buckets = self.entry(source, now);
             let beyond = |buckets: &mut Buckets| {
-                matches!(source, LimitKey::Subnet(_)) && buckets.admits_beyond(node, least, now)
+                let is_subnet = matches!(source, LimitKey::Subnet(_));
+                is_subnet && has_minimum && buckets.admits_beyond(node, least, now)
             };
             match buckets.admits(rates, now) {
                 Err(wait) if !beyond(buckets) => return Err(wait),

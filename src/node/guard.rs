@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::config::Config;
+use crate::defence::Defence;
 use crate::id::NodeId;
 use crate::limits::rates::{Cost, RateLimits};
 use crate::limits::reputation::Reputation;
@@ -29,8 +30,12 @@ pub(crate) enum Admission {
 
 impl Guard {
     pub(crate) fn new(config: &Config) -> Self {
+        let limits = RateLimits::new(config.node_rates(), config.subnet_rates());
         Self {
-            limits: RateLimits::new(config.node_rates(), config.subnet_rates()),
+            limits: match config.defends(Defence::Minimum) {
+                true => limits,
+                false => limits.without_minimum(),
+            },
             reputation: Reputation::default(),
             bans: Bans::default(),
         }

@@ -1,6 +1,6 @@
 //! Who stays when the table is full (R22, R53): who has been known for long before who is heard of,
-//! in three quarters of it; otherwise the smallest keyed hashes of node IDs, within quotas per subnet
-//! and per relay. Nothing is kept while the table has room.
+//! in three quarters of it; otherwise the smallest keyed hashes of node IDs, within quotas per subnet,
+//! per relay, and per subnet and the network that told of it. Nothing is kept while the table has room.
 
 use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
@@ -14,7 +14,7 @@ use crate::id::NodeId;
 use crate::record;
 use crate::rng::Keyed;
 use crate::table::KNOWN;
-use crate::table::relays::Via;
+use crate::table::relays::{By, Via, Vouched};
 use crate::table::slab::Slab;
 use crate::table::{Entry, Slot};
 use crate::time::Instant;
@@ -26,6 +26,8 @@ pub(super) type Rank = u32;
 pub(super) struct Evictor {
     keyed: Keyed,
     capacity: usize,
+    /// Whether those known for long stay.
+    holds: bool,
     active: Option<Box<Active>>,
 }
 
@@ -38,7 +40,8 @@ struct Active {
     pinned: Vec<(Rank, Slot)>,
     /// Members of groups that were over quota when the table became full, best first.
     excess: Vec<(Rank, Slot)>,
-    subnets: Counts,
+    /// By the groups of addresses, and by those together with the networks that told of them.
+    groups: Counts,
     /// Of those known for long, who stays whatever others are heard of: up to this rank.
     held_to: Rank,
 }
@@ -83,13 +86,25 @@ impl Evictor {
         Self {
             keyed,
             capacity,
+            holds: true,
             active: None,
         }
+    }
+
+    pub(super) fn hold_nobody(&mut self) {
+        self.holds = false;
     }
 
     /// An eighth of the table for one /24, /64 or name.
     fn subnet_quota(&self) -> usize {
         (self.capacity / 8).max(8)
+    }
+
+    /// A sixteenth for those of them that one other network has told of (as Bitcoin Core places an
+    /// address that it has not tried by the address's group and by that of who told). [For the network's
+    /// own, a cluster in one subnet would have half of the room.]
+    fn pair_quota(&self) -> usize {
+        (self.capacity / 16).max(8)
     }
 
     /// Half of the table for what one node has told.
@@ -115,7 +130,7 @@ impl Evictor {
     }
 
     fn is_held(&self, active: &Active, entry: Entry<'_>, now: Instant) -> bool {
-        entry.is_known_for(KNOWN, now) && self.rank(&entry.node) <= active.held_to
+        self.holds && entry.is_known_for(KNOWN, now) && self.rank(&entry.node) <= active.held_to
     }
 
     fn rank(&self, node: &NodeId) -> Rank {
@@ -157,13 +172,33 @@ impl Evictor {
         groups
     }
 
-    fn count(&self, active: &mut Active, entry: Entry<'_>, add: bool) {
+    /// From where this one tells.
+    pub(super) fn network(&self, by: &By) -> u32 {
+        let hash = match by.subnet {
+            Some(Subnet::V4(prefix)) => self.keyed.hash(&prefix),
+            Some(Subnet::V6(prefix)) => self.keyed.hash(&prefix),
+            None => self.keyed.hash(by.node.as_bytes()),
+        };
+        hash as u32
+    }
+
+    /// The addresses of this group that were told of from a network that is another.
+    fn pair(&self, told: Vouched, group: u32) -> Option<u32> {
+        let network = told.network.filter(|network| *network != group)?;
+        let both = u64::from(network) << 32 | u64::from(group);
+        Some(self.keyed.hash(&both.to_le_bytes()) as u32)
+    }
+
+    fn count(&self, active: &mut Active, entry: Entry<'_>, told: Vouched, add: bool) {
         for group in self.groups(entry) {
-            active.subnets.step(group, add);
+            active.groups.step(group, add);
+            if let Some(pair) = self.pair(told, group) {
+                active.groups.step(pair, add);
+            }
         }
     }
 
-    pub(super) fn added(&mut self, slot: Slot, entries: &Slab) {
+    pub(super) fn added(&mut self, slot: Slot, entries: &Slab, told: Vouched) {
         let Some(entry) = entries.get(slot).filter(|e| !e.is_tombstone()) else {
             return;
         };
@@ -171,7 +206,7 @@ impl Evictor {
             return;
         };
         active.ranked.push((self.rank(&entry.node), slot));
-        self.count(&mut active, entry, true);
+        self.count(&mut active, entry, told, true);
         if active.ranked.len() + active.pinned.len() > 2 * self.capacity {
             // Most have gone in another way than by being evicted.
             let all = living(entries);
@@ -181,24 +216,28 @@ impl Evictor {
         self.active = Some(active);
     }
 
-    pub(super) fn removed(&mut self, entry: Entry<'_>) {
+    pub(super) fn removed(&mut self, entry: Entry<'_>, told: Vouched) {
         if entry.is_tombstone() {
             return;
         }
         if let Some(mut active) = self.active.take() {
-            self.count(&mut active, entry, false);
+            self.count(&mut active, entry, told, false);
             self.active = Some(active);
         }
     }
 
-    /// `told`: how many who told of it has told; both counts are with so many more.
-    fn over_quota(&self, active: &Active, entry: Entry<'_>, told: usize, more: usize) -> bool {
-        if told + more > self.relay_quota() {
+    /// All counts are with so many more.
+    fn over_quota(&self, active: &Active, entry: Entry<'_>, told: Vouched, more: usize) -> bool {
+        if told.living + more > self.relay_quota() {
             return true;
         }
-        let quota = self.subnet_quota();
+        let is_over = |group, quota| active.groups.get(group) + more > quota;
         let mut groups = self.groups(entry).into_iter();
-        groups.any(|group| active.subnets.get(group) + more > quota)
+        groups.any(|group| {
+            let pair = self.pair(told, group);
+            is_over(group, self.subnet_quota())
+                || pair.is_some_and(|pair| is_over(pair, self.pair_quota()))
+        })
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -207,7 +246,7 @@ impl Evictor {
                 active.ranked.capacity() + active.pinned.capacity() + active.excess.capacity();
             size_of::<Active>()
                 + pairs * size_of::<(Rank, Slot)>()
-                + active.subnets.0.allocation_size()
+                + active.groups.0.allocation_size()
         })
     }
 }
@@ -215,8 +254,7 @@ impl Evictor {
 /// Who is not in the table yet.
 pub(super) struct Newcomer<'a> {
     pub(super) entry: Entry<'a>,
-    /// How many who told of it has told.
-    pub(super) told: usize,
+    pub(super) told: Vouched,
     /// There has to be room, whoever goes for it.
     pub(super) must: bool,
 }
@@ -231,7 +269,7 @@ impl Evictor {
     }
 
     /// The table is full from now on. Begins to rank, if it has not.
-    pub(super) fn activate(&mut self, entries: &Slab, told: &dyn Fn(Via) -> usize, now: Instant) {
+    pub(super) fn activate(&mut self, entries: &Slab, told: &dyn Fn(Via) -> Vouched, now: Instant) {
         if self.active.is_some() {
             return;
         }
@@ -239,7 +277,7 @@ impl Evictor {
         active.held_to = self.held_to(entries, now);
         let mut ranked = Vec::with_capacity(self.capacity + 1);
         for (slot, entry) in living(entries) {
-            self.count(&mut active, entry, true);
+            self.count(&mut active, entry, told(entry.via), true);
             ranked.push((self.rank(&entry.node), slot));
         }
         let over = |(_, slot): &(Rank, Slot)| {
@@ -292,7 +330,7 @@ impl Evictor {
         &mut self,
         newcomer: Newcomer<'_>,
         entries: &Slab,
-        told: &dyn Fn(Via) -> usize,
+        told: &dyn Fn(Via) -> Vouched,
         stays: &dyn Fn(&NodeId) -> bool,
         now: Instant,
     ) -> Option<Slot> {
@@ -319,7 +357,7 @@ impl Evictor {
         &self,
         active: &mut Active,
         entries: &Slab,
-        told: &dyn Fn(Via) -> usize,
+        told: &dyn Fn(Via) -> Vouched,
         (stays, now): (&dyn Fn(&NodeId) -> bool, Instant),
     ) -> Option<Slot> {
         while let Some((rank, slot)) = active.excess.pop() {

@@ -8,6 +8,7 @@ use crate::id::NodeId;
 use crate::record::{self, BodyInfo, RecordError, Sequence, Signature, check_body};
 use crate::rng;
 use crate::seal::Accuser;
+use crate::table::relays::By;
 use crate::table::row::Row;
 use crate::table::tombstones::Place;
 use crate::table::{Entry, Gone, KNOWN, Slot, Table, certificate_life};
@@ -72,7 +73,7 @@ impl Table {
         &mut self,
         now: Instant,
         record: WireRecord<'_>,
-        by: Option<&NodeId>,
+        by: Option<&By>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
         word: Word<'_>,
     ) -> Merged {
@@ -209,7 +210,7 @@ impl Table {
         &mut self,
         now: Instant,
         record: WireRecord<'_>,
-        by: Option<&NodeId>,
+        by: Option<&By>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
         step: Step,
     ) -> Merged {
@@ -269,7 +270,7 @@ impl Table {
         slot: Slot,
         record: WireRecord<'_>,
         info: BodyInfo,
-        by: Option<&NodeId>,
+        by: Option<&By>,
     ) -> Slot {
         let before = self.remove(slot);
         let deadline = deadline(now, record.remaining_s, info.lifetime_s);

@@ -33,7 +33,7 @@ pub(crate) use self::downs::Down;
 pub(crate) use self::due::Due;
 pub(crate) use self::entry::{Entry, Gone, KNOWN, Slot};
 pub(crate) use self::merge::{Merged, Word};
-pub(crate) use self::relays::Teller;
+pub(crate) use self::relays::{By, Teller};
 pub(crate) use self::ring::Ranked;
 pub(crate) use self::row::Way;
 pub(crate) use self::store::Table;

@@ -4,6 +4,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use crate::addr::Subnet;
 use crate::id::NodeId;
 
 /// The number of the node that told of an entry.
@@ -28,8 +29,34 @@ pub(crate) enum Teller {
     Forgotten,
 }
 
+/// Who tells, and from where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct By {
+    pub(crate) node: NodeId,
+    pub(crate) subnet: Option<Subnet>,
+}
+
+/// For whom somebody has vouched by telling of it (R53).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Vouched {
+    /// A hash of the subnet that was told from; of the teller, where that is not known.
+    pub(super) network: Option<u32>,
+    /// Of how many that live the same one has told.
+    pub(super) living: usize,
+}
+
+impl From<u32> for Vouched {
+    fn from(network: u32) -> Self {
+        Self {
+            network: Some(network),
+            living: 0,
+        }
+    }
+}
+
 struct Relay {
     node: NodeId,
+    network: u32,
     /// Entries that it told of, and those of them that live.
     entries: u32,
     living: u32,
@@ -43,10 +70,15 @@ pub(super) struct Relays {
 }
 
 impl Relays {
-    /// An entry is told of by this node.
-    pub(super) fn added(&mut self, by: Option<&NodeId>, lives: bool) -> Via {
-        let Some(node) = by else { return Via::NOBODY };
-        let Some(number) = self.number(node) else {
+    /// An entry is told of by this node, whose network has this hash.
+    pub(super) fn added(
+        &mut self,
+        by: Option<&By>,
+        lives: bool,
+        network: impl FnOnce(&By) -> u32,
+    ) -> Via {
+        let Some(by) = by else { return Via::NOBODY };
+        let Some(number) = self.number(by, network) else {
             return Via::FORGOTTEN;
         };
         let relay = &mut self.relays[usize::from(number)];
@@ -55,12 +87,13 @@ impl Relays {
         Via(number)
     }
 
-    fn number(&mut self, node: &NodeId) -> Option<u16> {
-        if let Some(number) = self.numbers.get(node) {
+    fn number(&mut self, by: &By, network: impl FnOnce(&By) -> u32) -> Option<u16> {
+        if let Some(number) = self.numbers.get(&by.node) {
             return Some(*number);
         }
         let relay = Relay {
-            node: *node,
+            node: by.node,
+            network: network(by),
             entries: 0,
             living: 0,
         };
@@ -76,7 +109,7 @@ impl Relays {
                 number
             }
         };
-        self.numbers.insert(*node, number);
+        self.numbers.insert(by.node, number);
         Some(number)
     }
 
@@ -102,16 +135,19 @@ impl Relays {
         }
     }
 
-    /// Of how many that live this node has told.
-    pub(super) fn living(&self, by: Option<&NodeId>) -> usize {
-        let number = by.and_then(|node| self.numbers.get(node));
-        number.map_or(0, |number| self.living_via(Via(*number)))
+    /// Who vouches for one that was told of so.
+    pub(super) fn vouched(&self, via: Via) -> Vouched {
+        let relay = self.relays.get(usize::from(via.0));
+        relay.map_or(Vouched::default(), |relay| Vouched {
+            network: Some(relay.network),
+            living: relay.living as usize,
+        })
     }
 
-    /// Of how many that live who told of this one has told.
-    pub(super) fn living_via(&self, via: Via) -> usize {
-        let relay = self.relays.get(usize::from(via.0));
-        relay.map_or(0, |relay| relay.living as usize)
+    /// For whom this one vouches, whose network has this hash.
+    pub(super) fn vouched_by(&self, by: &By, network: u32) -> Vouched {
+        let number = self.numbers.get(&by.node);
+        number.map_or(Vouched::from(network), |number| self.vouched(Via(*number)))
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -146,19 +182,24 @@ mod tests {
         NodeId::new(id)
     }
 
+    fn added(relays: &mut Relays, n: u32, lives: bool) -> Via {
+        let (node, subnet) = (node(n), None);
+        relays.added(Some(&By { node, subnet }), lives, |_| n)
+    }
+
     #[test]
     fn a_number_is_free_again_when_its_last_entry_has_gone() {
         let mut relays = Relays::default();
-        let first = relays.added(Some(&node(1)), true);
-        assert_eq!(relays.added(Some(&node(1)), false), first);
+        let first = added(&mut relays, 1, true);
+        assert_eq!(added(&mut relays, 1, false), first);
         assert_eq!(relays.teller(first), Teller::Node(node(1)));
-        assert_eq!(relays.living(Some(&node(1))), 1);
+        assert_eq!(relays.vouched(first).living, 1);
         relays.removed(first, true);
-        assert_eq!(relays.living(Some(&node(1))), 0);
+        assert_eq!(relays.vouched(first).living, 0);
         relays.removed(first, false);
-        assert_eq!(relays.added(Some(&node(2)), true), first);
+        assert_eq!(added(&mut relays, 2, true), first);
         assert_eq!(relays.teller(first), Teller::Node(node(2)));
-        assert_eq!(relays.added(None, true), Via::NOBODY);
+        assert_eq!(relays.added(None, true, |_| 0), Via::NOBODY);
         assert_eq!(relays.teller(Via::NOBODY), Teller::Nobody);
     }
 
@@ -167,9 +208,9 @@ mod tests {
     fn beyond_the_last_number_who_told_is_forgotten() {
         let mut relays = Relays::default();
         for n in 0..u32::from(Via::FORGOTTEN.0) {
-            assert!(relays.added(Some(&node(n)), true) != Via::FORGOTTEN);
+            assert!(added(&mut relays, n, true) != Via::FORGOTTEN);
         }
-        let late = relays.added(Some(&node(u32::MAX)), true);
+        let late = added(&mut relays, u32::MAX, true);
         assert_eq!(relays.teller(late), Teller::Forgotten);
         relays.removed(late, true);
     }

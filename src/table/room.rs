@@ -1,8 +1,9 @@
 //! A full table (R22).
 
+use crate::defence::{Defence, Disarmed};
 use crate::id::NodeId;
-use crate::limits::caps;
 use crate::table::evictor::Newcomer;
+use crate::table::relays::{By, Vouched};
 use crate::table::{Entry, Table};
 use crate::time::Instant;
 
@@ -15,6 +16,16 @@ fn next_kept(capacity: usize) -> usize {
 }
 
 impl Table {
+    /// Keeps on without some of its defences.
+    pub(crate) fn disarm(&mut self, disarmed: Disarmed) {
+        if disarmed.has(Defence::Met) {
+            self.evictor.hold_nobody();
+        }
+        if disarmed.has(Defence::Bytes) {
+            self.most_bytes = usize::MAX;
+        }
+    }
+
     /// Whether more is known of than there is room for: who is kept is a matter of rank.
     pub(crate) fn is_crowded(&self) -> bool {
         self.evictor.is_active()
@@ -33,7 +44,7 @@ impl Table {
     }
 
     fn lacks_bytes(&self, more: usize) -> bool {
-        self.live_bytes + more > caps::table_bytes(self.capacity)
+        self.live_bytes + more > self.most_bytes
     }
 
     /// Makes room for what a node says in place of so many bytes that it had said.
@@ -54,7 +65,7 @@ impl Table {
         &mut self,
         now: Instant,
         newcomer: Entry<'_>,
-        by: Option<&NodeId>,
+        by: Option<&By>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
     ) -> bool {
         self.make_room_while(now, newcomer, by, is_pinned, |table| {
@@ -67,7 +78,7 @@ impl Table {
         &mut self,
         now: Instant,
         newcomer: Entry<'_>,
-        by: Option<&NodeId>,
+        by: Option<&By>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
         lacks: impl Fn(&Self) -> bool,
     ) -> bool {
@@ -85,10 +96,10 @@ impl Table {
         &mut self,
         now: Instant,
         newcomer: Entry<'_>,
-        by: Option<&NodeId>,
+        by: Option<&By>,
         is_pinned: &dyn Fn(&NodeId) -> bool,
     ) -> bool {
-        let told = |via| self.relays.living_via(via);
+        let told = |via| self.relays.vouched(via);
         self.evictor.activate(&self.entries, &told, now);
         let own = self.own;
         let next = (&self.ring, next_kept(self.capacity));
@@ -100,7 +111,9 @@ impl Table {
         let entries = &self.entries;
         let newcomer = Newcomer {
             entry: newcomer,
-            told: self.relays.living(by),
+            told: by.map_or(Vouched::default(), |by| {
+                self.relays.vouched_by(by, self.evictor.network(by))
+            }),
             must,
         };
         let victim = self.evictor.victim(newcomer, entries, &told, &stays, now);
@@ -112,8 +125,7 @@ impl Table {
 
     /// Called now and then: who was kept for a reason may have none any more.
     pub(crate) fn relax(&mut self, now: Instant, is_pinned: &dyn Fn(&NodeId) -> bool) {
-        let has_much_room =
-            self.live < self.capacity / 2 && self.live_bytes < caps::table_bytes(self.capacity) / 2;
+        let has_much_room = self.live < self.capacity / 2 && self.live_bytes < self.most_bytes / 2;
         self.evictor.relax(has_much_room, &self.entries, now);
         self.set_aside(now, is_pinned);
     }

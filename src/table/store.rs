@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use hashbrown::HashTable;
 
 use crate::id::NodeId;
+use crate::limits::caps;
 use crate::record::{self, Sequence, Signature};
 use crate::ring::{Places, Position, RingKey};
 use crate::rng::{Keyed, Purpose, Stream};
@@ -16,7 +17,7 @@ use crate::table::downs::{Down, Downs};
 use crate::table::due::{Deadlines, Overdue};
 use crate::table::entry::{Entry, Gone, Slot};
 use crate::table::evictor::Evictor;
-use crate::table::relays::{Relays, Teller};
+use crate::table::relays::{By, Relays, Teller};
 use crate::table::ring::{Ranked, Ring};
 use crate::table::row::Way;
 use crate::table::slab::Slab;
@@ -43,8 +44,9 @@ pub(crate) struct Table {
     /// Rises with what records say of upstreams.
     pub(super) edges: u64,
     pub(super) ring: Ring,
-    /// Bytes that the living have said.
+    /// Bytes that the living have said, and how many they may.
     pub(super) live_bytes: usize,
+    pub(super) most_bytes: usize,
     pub(super) evicted: Vec<Gone>,
     pub(super) beyond: Beyond,
 }
@@ -71,6 +73,7 @@ impl Table {
             edges: 0,
             ring: Ring::new(own, ring),
             live_bytes: 0,
+            most_bytes: caps::table_bytes(capacity),
             evicted: Vec::new(),
             beyond: Beyond::default(),
         }
@@ -357,18 +360,20 @@ impl Table {
     }
 
     /// Puts a new entry into the slab and every index.
-    pub(super) fn insert(&mut self, entry: Entry<'_>, by: Option<&NodeId>) -> Slot {
+    pub(super) fn insert(&mut self, entry: Entry<'_>, by: Option<&By>) -> Slot {
         let node = entry.node;
         self.edges += u64::from(self.beyond.remove(node.prefix().number()));
         self.note_edges(entry);
         self.count_hash(entry.hash, true);
         let live = !entry.is_tombstone();
         let slot = self.entries.insert(entry);
-        let via = self.relays.added(by, live);
+        let network = |by: &By| self.evictor.network(by);
+        let via = self.relays.added(by, live, network);
         if let Some(row) = self.entries.row_mut(slot) {
             row.via = via;
         }
-        self.evictor.added(slot, &self.entries);
+        let told = self.relays.vouched(via);
+        self.evictor.added(slot, &self.entries, told);
         let hash = self.keyed.hash(node.as_bytes());
         let (keyed, entries) = (&self.keyed, &self.entries);
         self.index.insert_unique(hash, slot, |s| {
@@ -429,8 +434,9 @@ impl Table {
         self.overdue.remove(&entry, slot);
         self.tombstones.remove(&entry, slot);
         self.count_hash(entry.hash, false);
+        let told = self.relays.vouched(entry.via);
+        self.evictor.removed(entry, told);
         self.relays.removed(entry.via, !entry.is_tombstone());
-        self.evictor.removed(entry);
         if self.own_slot == Some(slot) {
             self.own_slot = None;
         }

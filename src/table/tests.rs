@@ -36,9 +36,10 @@ fn address(n: u64) -> Multiaddr {
     Multiaddr::tcp((ip, 7000).into())
 }
 
-/// Who tells.
-fn relay(n: u32) -> NodeId {
-    node(1 << 40 | u64::from(n))
+/// Who tells, each from a network of its own.
+fn relay(n: u32) -> By {
+    let node = node(1 << 40 | u64::from(n));
+    By { node, subnet: None }
 }
 
 fn body(n: u64) -> Vec<u8> {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use peer_exchange::{Config, Input, RingKey, Signing};
+use peer_exchange::{Config, Defence, Input, RingKey, Signing};
 use peer_exchange_memory::HostId;
 
 use crate::support::build::{body, id, rec, rumour};
-use crate::world::{HONEST, SECOND, World};
+use crate::world::{HONEST, SECOND, World, without};
 
 /// The invented ones begin here.
 const INVENTED: u32 = 1_000_000;
@@ -25,15 +25,7 @@ fn a_victims_address_under_many_ids_is_hardly_dialled() {
     const SECONDS: u32 = 600;
     for config in both() {
         let mut world = World::new(HONEST, 1, config);
-        for n in 0..SECONDS {
-            let victim = format!("/ip4/192.0.2.1/tcp/{}", 1_000 + n);
-            let invented = rec(INVENTED + n).body(body(&[victim.parse().unwrap()]));
-            world.say_to_all(&rumour([&invented.signed()]));
-            world.net.run_for(SECOND);
-        }
-        let victim: IpAddr = [192, 0, 2, 1].into();
-        let dials = world.net.observer().dials.get(&victim).map_or(0, Vec::len);
-        println!("{dials} dials of {HONEST} nodes in {SECONDS} s");
+        let dials = dials_of_a_victim(&mut world, SECONDS);
         assert!(dials > 0, "nobody was told");
         assert!(dials * 300 <= HONEST * SECONDS as usize, "{dials}");
         // They are all gone again, and nobody else is.
@@ -41,6 +33,28 @@ fn a_victims_address_under_many_ids_is_hardly_dialled() {
         assert_eq!(world.known(), HONEST * (HONEST - 1));
         assert!(world.net.observer().wronged.is_empty());
     }
+}
+
+#[test]
+fn without_a_budget_each_node_dials_the_victim_all_the_time() {
+    const SECONDS: u32 = 120;
+    let mut world = World::new(HONEST, 1, without(Defence::Targets));
+    let dials = dials_of_a_victim(&mut world, SECONDS);
+    assert!(dials > 10 * HONEST, "{dials}");
+}
+
+/// Each second the enemy tells everybody of one more node with the victim's address.
+fn dials_of_a_victim(world: &mut World, seconds: u32) -> usize {
+    for n in 0..seconds {
+        let victim = format!("/ip4/192.0.2.1/tcp/{}", 1_000 + n);
+        let invented = rec(INVENTED + n).body(body(&[victim.parse().unwrap()]));
+        world.say_to_all(&rumour([&invented.signed()]));
+        world.net.run_for(SECOND);
+    }
+    let victim: IpAddr = [192, 0, 2, 1].into();
+    let dials = world.net.observer().dials.get(&victim).map_or(0, Vec::len);
+    println!("{dials} dials of {HONEST} nodes in {seconds} s");
+    dials
 }
 
 /// Those of many IDs that stand next after each of these nodes, three for each.
@@ -62,28 +76,44 @@ fn beside(world: &World) -> Vec<u32> {
 #[test]
 fn ids_beside_each_node_do_not_hold_up_what_changes() {
     for config in both() {
-        let mut world = World::new(HONEST, 1, config);
-        let beside = beside(&world);
-        assert!(beside.len() > 2 * HONEST);
-        let mut times = Vec::new();
-        for round in 0..10_u32 {
-            for n in &beside {
-                let address = format!("/ip4/198.51.{}.{}/tcp/7000", n >> 8 & 0x7f, n & 0xff);
-                let invented = rec(*n).version(1 + u64::from(round));
-                let invented = invented.body(body(&[address.parse().unwrap()]));
-                world.say_to_all(&rumour([&invented.signed()]));
-            }
-            world.net.run_for(Duration::from_millis(1_500));
-            times.push(time_of_a_change(&mut world, round));
-            world.net.run_for(5 * SECOND);
-        }
-        times.sort_unstable();
-        println!(
-            "a change took {:?} in the middle, {:?} at most",
-            times[5], times[9]
+        let times = times_of_changes(config, 10);
+        assert!(
+            *times.last().unwrap() <= Duration::from_millis(1_500),
+            "{times:?}"
         );
-        assert!(times[9] <= Duration::from_millis(1_500), "{times:?}");
     }
+}
+
+/// Those that are invented stay up then, and stand where links are wanted.
+#[test]
+fn without_passing_by_whom_nobody_has_met_they_hold_it_up() {
+    let times = times_of_changes(without(Defence::Passing).with_detection(None), 3);
+    assert!(
+        *times.last().unwrap() > Duration::from_millis(1_500),
+        "{times:?}"
+    );
+}
+
+/// While the enemy tells of nodes beside each of these.
+fn times_of_changes(config: Config, rounds: u32) -> Vec<Duration> {
+    let mut world = World::new(HONEST, 1, config);
+    let beside = beside(&world);
+    assert!(beside.len() > 2 * HONEST);
+    let mut times = Vec::new();
+    for round in 0..rounds {
+        for n in &beside {
+            let address = format!("/ip4/198.51.{}.{}/tcp/7000", n >> 8 & 0x7f, n & 0xff);
+            let invented = rec(*n).version(1 + u64::from(round));
+            let invented = invented.body(body(&[address.parse().unwrap()]));
+            world.say_to_all(&rumour([&invented.signed()]));
+        }
+        world.net.run_for(Duration::from_millis(1_500));
+        times.push(time_of_a_change(&mut world, round));
+        world.net.run_for(5 * SECOND);
+    }
+    times.sort_unstable();
+    println!("changes took {times:?}");
+    times
 }
 
 /// Until all the others know it.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use peer_exchange::wire::{self, Message};
-use peer_exchange::{CloseReason, Config, Effect, Event, Node, NodeId, Signing};
+use peer_exchange::{CloseReason, Config, Defence, Disarmed, Effect, Event, Node, NodeId, Signing};
 use peer_exchange_memory::{Faults, HostId, Network, Observer, Setup};
 
 pub(crate) const SEED: u64 = 11;
@@ -65,6 +65,13 @@ impl Observer for Seen {
             _ => {}
         }
     }
+}
+
+/// The default configuration without this defence.
+pub(crate) fn without(defence: Defence) -> Config {
+    let mut config = Config::default();
+    config.disarmed = Disarmed::of(defence);
+    config
 }
 
 pub(crate) struct World {

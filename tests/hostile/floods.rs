@@ -4,21 +4,26 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peer_exchange::wire::{self, Beat, GoodbyeReason, Message, Records, Response};
-use peer_exchange::{CloseReason, Event, Input, LinkId, PeerFault, limits::caps};
+use peer_exchange::{
+    CloseReason, Config, Defence, Disarmed, Event, Input, LinkId, PeerFault, limits::caps,
+};
 
 use crate::support::build::*;
 use crate::support::rig::{Rig, config, records_in};
 
 /// A node that lets each peer send `burst` messages at once and a tenth of that a second.
 fn slow(burst: u32) -> Rig {
+    slow_with(burst, |_| {})
+}
+
+fn slow_with(burst: u32, change: impl FnOnce(&mut Config)) -> Rig {
+    let config = config(|c| {
+        c.messages_per_second = burst / 10;
+        c.capacity = 16;
+        change(c);
+    });
     // The larger ID: of two requests that cross, the other end's proceeds.
-    Rig::new(
-        0x7f00_0001,
-        config(|c| {
-            c.messages_per_second = burst / 10;
-            c.capacity = 16;
-        }),
-    )
+    Rig::new(0x7f00_0001, config)
 }
 
 fn send_requests(rig: &mut Rig, link: LinkId, n: u32) -> Vec<Response> {
@@ -245,18 +250,29 @@ fn a_second_hello_changes_nothing_and_is_blamed() {
 /// R54: thirty that use up what their subnet may ask keep no neighbour from being answered.
 #[test]
 fn whoever_has_busy_neighbours_is_answered_all_the_same() {
-    let mut rig = slow(10);
+    let (mut rig, honest) = with_busy_neighbours(slow(10));
+    assert!(!is_busy(&rig.ask(honest, request(1))));
+    assert!(
+        is_busy(&rig.ask(honest, request(2))),
+        "a tenth of its own rate"
+    );
+}
+
+#[test]
+fn without_a_minimum_its_neighbours_have_all() {
+    let rig = slow_with(10, |c| c.disarmed = Disarmed::of(Defence::Minimum));
+    let (mut rig, honest) = with_busy_neighbours(rig);
+    assert!(is_busy(&rig.ask(honest, request(1))));
+}
+
+fn with_busy_neighbours(mut rig: Rig) -> (Rig, LinkId) {
     rig.checks = false;
     for n in 512..542 {
         let link = rig.link(n);
         send_requests(&mut rig, link, 9);
     }
     let honest = rig.link(600);
-    assert!(!is_busy(&rig.ask(honest, request(1))));
-    assert!(
-        is_busy(&rig.ask(honest, request(2))),
-        "a tenth of its own rate"
-    );
+    (rig, honest)
 }
 
 #[test]

@@ -29,8 +29,13 @@ impl Ring {
 
     /// Those that `linked` says, by their rank from 1 on, are linked.
     fn linked(others: u32, linked: impl Fn(usize) -> bool) -> Self {
+        Self::heard(others, linked, None)
+    }
+
+    /// With this detection time; without, nobody has to hear the own word (R52).
+    fn heard(others: u32, linked: impl Fn(usize) -> bool, detection: Option<Duration>) -> Self {
         let order = in_order(10..10 + others);
-        let mut rig = Rig::new(1, config(|_| {}));
+        let mut rig = Rig::new(1, config(|c| c.detection = detection));
         let teller = rig.link(5_000);
         let records: Vec<_> = order.iter().map(|n| rec(*n)).collect();
         rig.message(teller, push(&records));
@@ -42,6 +47,11 @@ impl Ring {
                 LinkId::new(u64::MAX)
             });
         }
+        let link = teller;
+        rig.input(Input::LinkDown {
+            link,
+            orderly: true,
+        });
         rig.sent.clear();
         Self { rig, order, links }
     }
@@ -96,6 +106,15 @@ fn a_change_goes_to_the_ranks_each_with_its_part_of_the_ring() {
     let mut ring = Ring::of(5);
     ring.rig.input(Input::SetMetadata(b"a".to_vec()));
     assert_eq!(ring.told(), [(1, 2), (2, 3), (3, 4), (4, 5), (5, 0)]);
+}
+
+/// R52: without signatures those that have heard a node of late believe nobody else about it.
+#[test]
+fn a_change_goes_to_those_first_that_would_believe_nobody_else() {
+    let detection = Some(Duration::from_secs(3));
+    let mut ring = Ring::heard(20, |rank| [1, 2, 5, 11].contains(&rank), detection);
+    ring.rig.input(Input::SetMetadata(b"a".to_vec()));
+    assert_eq!(ring.told(), [(1, 2), (2, 5), (5, 11), (11, 0)]);
 }
 
 /// R46.

@@ -3,25 +3,22 @@
 use core::cell::Cell;
 use core::time::Duration;
 
+use crate::defence::Defence;
 use crate::id::NodeId;
 use crate::node::base::Base;
 use crate::node::cx::Cx;
 use crate::node::state::links::Links;
 use crate::node::state::watches::Times;
-use crate::ring::Position;
 use crate::rng;
-use crate::table::{Entry, Merged, Word};
+use crate::table::{By, Entry, Merged, Word};
 use crate::wire::WireRecord;
 
 impl Base {
     /// Takes a record into the table. Linked nodes and upstreams are never evicted for it.
-    pub(crate) fn merge_record(
-        &mut self,
-        record: WireRecord<'_>,
-        by: &NodeId,
-        proven: bool,
-    ) -> Merged {
-        let is_hearsay = record.node != *by && (self.sealer.is_off() || record.signature.is_none());
+    pub(crate) fn merge_record(&mut self, record: WireRecord<'_>, by: &By, proven: bool) -> Merged {
+        let is_hearsay = record.node != by.node
+            && (self.sealer.is_off() || record.signature.is_none())
+            && self.cx.config.defends(Defence::FirstHand);
         let (links, upstreams, claims) = (&self.links, &self.upstreams, &self.claims);
         let is_pinned = |node: &NodeId| links.is_linked(node) || upstreams.contains(node);
         let (before, cx) = (Cell::new(None), &self.cx);
@@ -48,14 +45,12 @@ impl Base {
         merged
     }
 
-    /// Its record is another now. Where news of it have to go on, if it has had to say so itself.
-    pub(crate) fn has_said(&mut self, record: WireRecord<'_>, by: &NodeId) -> Option<Position> {
-        if self.claims.is_empty() {
-            return None;
+    /// Its record is another now.
+    pub(crate) fn has_said(&mut self, record: WireRecord<'_>) {
+        if !self.claims.is_empty() {
+            let hash = rng::place(record.body);
+            self.claims.has_said(&record.node, hash, self.cx.now);
         }
-        let (hash, is_its_word) = (rng::place(record.body), record.node == *by);
-        let claims = &mut self.claims;
-        claims.has_said(&record.node, hash, (is_its_word, self.cx.now))
     }
 
     /// How long it takes at least until this node is silent over a link with it: until then nobody
@@ -63,11 +58,19 @@ impl Base {
     pub(crate) fn silent_in(&self, node: &NodeId) -> Duration {
         silent_in(&self.links, &self.cx, node)
     }
+
+    /// For how long whoever was heard over a link is believed.
+    pub(super) fn believed_for(&self) -> Option<Duration> {
+        patience(&self.cx)
+    }
+}
+
+fn patience(cx: &Cx) -> Option<Duration> {
+    cx.config.detection.map(|d| Times::new(d).patience())
 }
 
 fn silent_in(links: &Links, cx: &Cx, node: &NodeId) -> Duration {
-    let patience = cx.config.detection.map(|d| Times::new(d).patience());
-    let until = links.link_of(node).zip(patience);
+    let until = links.link_of(node).zip(patience(cx));
     let until = until.map(|(link, patience)| link.heard_at() + patience);
     until.map_or(Duration::ZERO, |until| until.saturating_since(cx.now))
 }

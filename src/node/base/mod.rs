@@ -86,13 +86,11 @@ pub(crate) struct Base {
 impl Base {
     pub(crate) fn new(mut cx: Cx, identity: Identity, sealer: Sealer, seed: &[u8; 32]) -> Self {
         let upstreams = Upstreams::new(&identity.addresses, &mut cx);
+        let ring = RingKey::new(&cx.config.cluster);
+        let mut table = Table::new(cx.id, cx.config.capacity, seed, ring);
+        table.disarm(cx.config.disarmed());
         Self {
-            table: Table::new(
-                cx.id,
-                cx.config.capacity,
-                seed,
-                RingKey::new(&cx.config.cluster),
-            ),
+            table,
             sealer,
             own_addresses: OwnAddresses::new(identity.addresses.clone(), identity.listening, &cx),
             dial_backs: DialBacks::default(),

@@ -5,6 +5,7 @@ use core::time::Duration;
 use alloc::vec::Vec;
 
 use crate::addr::Multiaddr;
+use crate::defence::Defence;
 use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
 use crate::node::state::links::LinkState;
@@ -93,7 +94,9 @@ impl Base {
     /// it was never met. Those that have been up for long were met by others, and what this node has
     /// from its own snapshot it knew itself.
     pub(crate) fn stranger(&self, node: &NodeId) -> Option<Stranger> {
-        if self.links.is_linked(node) || self.upstreams.contains(node) || self.peers.has_met(node) {
+        let is_met =
+            self.links.is_linked(node) || self.upstreams.contains(node) || self.peers.has_met(node);
+        if is_met || !self.cx.config.defends(Defence::Targets) {
             return None;
         }
         let (held, by) = match self.table.lookup(node) {

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::defence::Defence;
 use crate::id::{LinkId, NodeId};
 use crate::limits::caps::PAGE_BYTES;
 use crate::node::base::Base;
@@ -31,7 +32,10 @@ impl Base {
         if items.is_empty() {
             return;
         }
-        let targets = self.targets(ALL, back);
+        let mut targets = self.targets(ALL, back);
+        if self.sealer.is_off() && about == [self.cx.id] {
+            self.add_hearers(&mut targets, back);
+        }
         let told = self.tell_gap(&items, &targets, ALL, back);
         let first = targets.first().map(|(d, _)| *d);
         let next = self.table.next_ranks().first().map(|(d, _)| *d);
@@ -121,6 +125,21 @@ impl Base {
         targets
     }
 
+    /// Those that have heard this node of late: they believe nobody else about it (R52).
+    fn add_hearers(&self, targets: &mut Vec<Target>, except: Option<NodeId>) {
+        let Some(patience) = self.believed_for() else {
+            return;
+        };
+        let hears = |(_, id): &Target| {
+            let link = self.links.get(*id);
+            link.is_some_and(|l| l.unused_for(self.cx.now) <= 2 * patience)
+        };
+        let others = self.links_within(ALL, except);
+        targets.extend(others.into_iter().filter(hears));
+        targets.sort_unstable();
+        targets.dedup();
+    }
+
     /// Links of no particular nodes within reach: few near, ever fewer the further they are.
     fn other_targets(&self, reach: u64, except: Option<NodeId>) -> Vec<Target> {
         let ranks = self.links_within(reach, except).into_iter().enumerate();
@@ -191,7 +210,11 @@ impl Base {
         except: Option<NodeId>,
     ) -> bool {
         let until = self.table.position().until(end);
-        for _ in 0..TRIES {
+        let tries = match self.cx.config.defends(Defence::Passing) {
+            true => TRIES,
+            false => 1,
+        };
+        for _ in 0..tries {
             let Some((distance, node)) = self.next_beyond(after, end) else {
                 return false;
             };

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::defence::Defence;
 use crate::id::{LinkId, NodeId};
 use crate::node::base::Base;
 use crate::node::detector::{Detector, OF_THE_NAMED, REFUTATIONS, UNHEARD};
@@ -113,6 +114,7 @@ impl Detector {
     fn is_uncounted(&self, base: &Base, subject: &NodeId, by: &NodeId) -> bool {
         let with = self.uncounted.with(subject, by, base.cx.now);
         with.is_some_and(|named| named + 1 < base.table.live())
+            && base.cx.config.defends(Defence::Voice)
     }
 
     /// This node is accused itself.

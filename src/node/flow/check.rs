@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::defence::Defence;
 use crate::error::PeerFault;
 use crate::id::{LinkId, NodeId};
 use crate::node::Node;
@@ -18,7 +19,8 @@ impl Node {
     pub(crate) fn on_bytes(&mut self, link: LinkId, bytes: Bytes) {
         let now = self.base.cx.now;
         if let Some(node) = self.base.links.node(link) {
-            if !self.guard.limits.arrives(now, node, 1, bytes.len()) {
+            let is_flood = !self.guard.limits.arrives(now, node, 1, bytes.len());
+            if is_flood && self.base.cx.config.defends(Defence::Arrivals) {
                 self.penalise(link, PeerFault::Flood);
                 return;
             }

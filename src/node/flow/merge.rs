@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::addr::Subnet;
 use crate::effect::Event;
 use crate::error::PeerFault;
 use crate::id::{LinkId, NodeId};
@@ -10,7 +11,7 @@ use crate::node::Node;
 use crate::node::state::checks::Part;
 use crate::record::{RecordError, Sequence};
 use crate::ring::Position;
-use crate::table::{Merged, Slot};
+use crate::table::{By, Merged, Slot};
 use crate::wire::{Records, Refusals, RefusalsBuilder, WireRecord};
 
 /// In a crowded table, newcomers take the place of others. Only if they are at least a sixteenth of
@@ -72,8 +73,6 @@ struct Gathered {
     swapped: usize,
     /// Down here.
     downs: Vec<NodeId>,
-    /// What has waited for this word of its own node, and how far it goes on (R52).
-    owed: Vec<(NodeId, Position)>,
     /// What is wrong with the sender's own record.
     faults: Vec<RecordError>,
 }
@@ -93,9 +92,11 @@ impl Node {
         records: &Records,
         origin: Origin,
     ) -> Taken {
-        let Some(teller) = self.base.links.get(link).map(|l| l.node()) else {
+        let Some((node, remote)) = self.base.links.get(link).map(|l| l.source()) else {
             return Taken::default();
         };
+        let subnet = remote.map(|at| Subnet::of(at.ip()));
+        let teller = By { node, subnet };
         let quiet = self.base.is_quiet();
         let (unsigned, proofs) = (
             self.base.sealer.is_off(),
@@ -135,9 +136,9 @@ impl Node {
                 merged,
                 origin,
                 crowded,
-                quiet && record.node == teller,
+                quiet && record.node == teller.node,
             );
-            self.account_for((teller, origin), record, merged, &mut gathered);
+            self.account_for(teller, record, merged, &mut gathered);
         }
         self.follow_up(link, origin, gathered)
     }
@@ -156,9 +157,6 @@ impl Node {
             Origin::News(until) => base.pass_on(&gathered.relay, until),
             _ => base.spread(&gathered.relay, Some(link)),
         }
-        for (node, until) in gathered.owed {
-            base.pass_on(&[node], until);
-        }
         base.send_downs(link, &gathered.downs);
         for error in gathered.faults {
             self.penalise(link, PeerFault::OwnRecord(error));
@@ -169,7 +167,7 @@ impl Node {
     /// Counts and reports what became of a record.
     fn account_for(
         &mut self,
-        (teller, origin): (NodeId, Origin),
+        teller: By,
         record: WireRecord<'_>,
         merged: Merged,
         gathered: &mut Gathered,
@@ -182,7 +180,7 @@ impl Node {
         match merged {
             Merged::New(slot) | Merged::Newer(slot) | Merged::Left(slot) => {
                 stats.records_learned += 1;
-                self.has_said(teller, record, slot, gathered);
+                self.heard_of(&teller, record, slot);
                 self.report_change(node, merged, slot);
             }
             Merged::Renewed(slot) => {
@@ -192,7 +190,7 @@ impl Node {
             Merged::Known | Merged::Dying => stats.records_known += 1,
             Merged::Stale(sequence) => {
                 stats.records_known += 1;
-                if node == teller {
+                if node == teller.node {
                     taken.refuse(node, sequence);
                 }
             }
@@ -208,48 +206,36 @@ impl Node {
                 stats.records_conflicting += 1;
                 let version = record.sequence.version;
                 base.cx.event(Event::Conflict { node, version });
-                if node == teller {
+                if node == teller.node {
                     taken.refuse(node, record.sequence);
                 }
             }
             Merged::Full => stats.records_evicted += 1,
             // Counted where it was checked.
             Merged::Unproven => {}
-            Merged::Hearsay => self.doubt(node, record.sequence, origin),
+            Merged::Hearsay => {
+                stats.records_hearsay += 1;
+                self.detector.ask_what_it_says(base, node, record.sequence);
+            }
             Merged::Bad(error) => {
                 stats.records_bad += 1;
-                if node == teller {
+                if node == teller.node {
                     gathered.faults.push(error);
                 }
             }
         }
     }
 
-    /// What a node has said itself settles what others say of it (R52), and of others that were at its
-    /// address.
-    fn has_said(
-        &mut self,
-        teller: NodeId,
-        record: WireRecord<'_>,
-        slot: Slot,
-        gathered: &mut Gathered,
-    ) {
-        let node = record.node;
-        let owed = self.base.has_said(record, &teller);
-        gathered.owed.extend(owed.map(|until| (node, until)));
-        if node == teller {
-            let displaced = self.base.heard_where(slot);
-            self.detector.displaced(&self.base, displaced);
+    /// Its own word shows where it is, and who is there no more (R28); of another's it is asked (R52).
+    fn heard_of(&mut self, teller: &By, record: WireRecord<'_>, slot: Slot) {
+        let (base, node) = (&mut self.base, record.node);
+        base.has_said(record);
+        if node == teller.node {
+            let displaced = base.heard_where(slot);
+            self.detector.displaced(base, displaced);
+        } else {
+            self.detector.ask_what_it_says(base, node, record.sequence);
         }
-    }
-
-    /// Others say so of a node that could say it itself (R52).
-    fn doubt(&mut self, node: NodeId, said: Sequence, origin: Origin) {
-        self.base.cx.stats.records_hearsay += 1;
-        if let Origin::News(until) = origin {
-            self.base.claims.owes(&node, until);
-        }
-        self.detector.ask_what_it_says(&mut self.base, node, said);
     }
 
     /// A peer is new, has changed, or has left.

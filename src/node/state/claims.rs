@@ -6,7 +6,6 @@ use core::time::Duration;
 use crate::id::NodeId;
 use crate::limits::caps;
 use crate::record::Sequence;
-use crate::ring::Position;
 use crate::time::Instant;
 
 /// Whoever says within so long the same as before what others said of it has contradicted them. [Longer,
@@ -27,8 +26,6 @@ struct Claim {
     /// The last that was said of it, and since when that is said.
     said: Sequence,
     said_at: Instant,
-    /// To be passed on until there, once the node itself has said it.
-    owed: Option<Position>,
     asked_at: Option<Instant>,
     /// When it has contradicted others last.
     disputed_at: Option<Instant>,
@@ -69,7 +66,6 @@ impl Claims {
             since: now,
             said,
             said_at: now,
-            owed: None,
             asked_at: None,
             disputed_at: None,
         });
@@ -81,26 +77,13 @@ impl Claims {
         }
     }
 
-    /// It has come as news, which go on until there.
-    pub(crate) fn owes(&mut self, node: &NodeId, until: Position) {
+    /// The node has said this, of this hash, itself or as others tell.
+    pub(crate) fn has_said(&mut self, node: &NodeId, hash: u64, now: Instant) {
         if let Some(claim) = self.claims.get_mut(node) {
-            claim.owed = Some(until);
+            if claim.before == hash && claim.may_be_answered(now) {
+                claim.disputed_at = Some(now);
+            }
         }
-    }
-
-    /// The node has said this, of this hash, itself or as others tell. What is owed to others, if it is
-    /// its own word.
-    pub(crate) fn has_said(
-        &mut self,
-        node: &NodeId,
-        hash: u64,
-        (is_its_word, now): (bool, Instant),
-    ) -> Option<Position> {
-        let claim = self.claims.get_mut(node)?;
-        if claim.before == hash && claim.may_be_answered(now) {
-            claim.disputed_at = Some(now);
-        }
-        claim.owed.take_if(|_| is_its_word)
     }
 
     /// Whether the node is to be asked what it says.
@@ -159,7 +142,7 @@ mod tests {
         let mut claims = Claims::default();
         assert!(claims.may_be_so(&node(1), sequence(2), at(1)));
         claims.said(node(1), sequence(2), TRUTH, at(1));
-        claims.has_said(&node(1), TRUTH, (false, ms(1_100)));
+        claims.has_said(&node(1), TRUTH, ms(1_100));
         claims
     }
 
@@ -190,22 +173,11 @@ mod tests {
     fn who_says_something_new_contradicts_nobody() {
         let mut claims = Claims::default();
         claims.said(node(1), sequence(2), TRUTH, at(1));
-        claims.has_said(&node(1), LIE, (true, at(1)));
+        claims.has_said(&node(1), LIE, at(1));
         assert!(claims.may_be_so(&node(1), sequence(3), at(1)));
         // Nor what was said long ago.
-        claims.has_said(&node(1), TRUTH, (true, at(4)));
+        claims.has_said(&node(1), TRUTH, at(4));
         assert!(claims.may_be_so(&node(1), sequence(3), at(4)));
-    }
-
-    #[test]
-    fn what_has_waited_for_its_word_goes_on_once() {
-        let mut claims = Claims::default();
-        claims.said(node(1), sequence(2), TRUTH, at(1));
-        let until = crate::ring::RingKey::new("").position(&node(5));
-        claims.owes(&node(1), until);
-        assert_eq!(claims.has_said(&node(1), LIE, (false, at(1))), None);
-        assert_eq!(claims.has_said(&node(1), LIE, (true, at(1))), Some(until));
-        assert_eq!(claims.has_said(&node(1), LIE, (true, at(1))), None);
     }
 
     #[test]

@@ -1,6 +1,46 @@
 //! Tables without room (R22), and what a record takes.
 
 use super::*;
+use crate::addr::Subnet;
+
+/// The first record of this node, with an address there, as told by one.
+fn told(w: &mut Writer, n: u64, ip: [u8; 4], by: &By) -> Merged {
+    told_pinned(w, (n, ip, by), &|_| false)
+}
+
+fn told_pinned(
+    w: &mut Writer,
+    (n, ip, by): (u64, [u8; 4], &By),
+    is_pinned: &dyn Fn(&NodeId) -> bool,
+) -> Merged {
+    let there = Multiaddr::tcp((ip, 1).into());
+    let body = write_body(&[there], b"", contract::DEFAULT_LIFETIME);
+    let sequence = Sequence {
+        version: 1,
+        beat: 0,
+    };
+    let record = WireRecord {
+        node: node(n),
+        sequence,
+        remaining_s: 900,
+        body: &body,
+        signature: None,
+    };
+    let merged = w.table.merge(w.now, record, Some(by), is_pinned, Word::Own);
+    w.table.check();
+    merged
+}
+
+/// In a subnet of its own each.
+fn apart(n: u64) -> [u8; 4] {
+    [10, n as u8, (n >> 8) as u8, 1]
+}
+
+/// One of many in this subnet.
+fn neighbour(n: u32, subnet: [u8; 3]) -> By {
+    let subnet = Some(Subnet::V4(subnet));
+    By { subnet, ..relay(n) }
+}
 
 #[test]
 fn a_full_table_keeps_the_same_choice_whatever_the_order() {
@@ -8,31 +48,7 @@ fn a_full_table_keeps_the_same_choice_whatever_the_order() {
         let mut w = writer(50);
         for n in order {
             // One subnet and one relay each: only the hashes decide.
-            let ip = [10, n as u8, (n >> 8) as u8, 1];
-            let body = write_body(
-                &[Multiaddr::tcp((ip, 1).into())],
-                b"",
-                contract::DEFAULT_LIFETIME,
-            );
-            let sequence = Sequence {
-                version: 1,
-                beat: 0,
-            };
-            let record = WireRecord {
-                node: node(n),
-                sequence,
-                remaining_s: 900,
-                body: &body,
-                signature: None,
-            };
-            w.table.merge(
-                w.now,
-                record,
-                Some(&relay(n as u32 + 1)),
-                &|_| false,
-                Word::Own,
-            );
-            w.table.check();
+            told(&mut w, n, apart(n), &relay(n as u32 + 1));
         }
         let mut nodes: Vec<_> = w.table.entries().map(|e| e.node).collect();
         nodes.sort_unstable();
@@ -48,36 +64,41 @@ fn one_subnet_cannot_crowd_out_the_others() {
     for n in 0..200 {
         w.put(n, 0x0001_0000, 0, 900);
     }
-    let others = (0..40_u64).filter(|n| {
-        let ip = [192, 168, *n as u8, 1];
-        let body = write_body(
-            &[Multiaddr::tcp((ip, 1).into())],
-            b"",
-            contract::DEFAULT_LIFETIME,
+    let mut others = 0;
+    for n in 0..40 {
+        let merged = told(
+            &mut w,
+            9_000 + n,
+            [192, 168, n as u8, 1],
+            &relay(1_000 + n as u32),
         );
-        let sequence = Sequence {
-            version: 1,
-            beat: 0,
-        };
-        let record = WireRecord {
-            node: node(9_000 + n),
-            sequence,
-            remaining_s: 900,
-            body: &body,
-            signature: None,
-        };
-        matches!(
-            w.table.merge(
-                w.now,
-                record,
-                Some(&relay(1_000 + *n as u32)),
-                &|_| false,
-                Word::Own
-            ),
-            Merged::New(_)
-        )
-    });
-    assert_eq!(others.count(), 40);
+        others += u32::from(matches!(merged, Merged::New(_)));
+    }
+    assert_eq!(others, 40);
+}
+
+/// R53: whoever has many keys in one network fills half of the share of another with them at most.
+#[test]
+fn what_one_network_tells_of_another_leaves_half_to_others() {
+    let mut w = writer(256);
+    for n in 0..300 {
+        told(&mut w, n, apart(n), &relay(n as u32));
+    }
+    let there = Multiaddr::tcp(([192, 168, 1, 1], 1).into());
+    let is_there = |e: &Entry<'_>| e.addresses(true).contains(&there);
+    let mut all = [0; 2];
+    for (n, all) in (0..2).zip(&mut all) {
+        for k in 0..3_000 {
+            let id = 10_000 * u64::from(n + 1) + u64::from(k);
+            // Whoever comes next round the ring stays whatever its rank.
+            if !w.table.comes_next(&node(id)) {
+                let by = neighbour(k % 8, [192, 0, 2 + n]);
+                told(&mut w, id, [192, 168, 1, 1], &by);
+            }
+        }
+        *all = w.table.entries().filter(is_there).count();
+    }
+    assert_eq!(all, [16, 32]);
 }
 
 #[test]
@@ -88,38 +109,11 @@ fn pinned_entries_stay_and_enter() {
     }
     let pinned = |n: &NodeId| *n == node(3) || *n == node(500);
     for n in 100..400 {
-        let body = body(n << 9);
-        let sequence = Sequence {
-            version: 1,
-            beat: 0,
-        };
-        let record = WireRecord {
-            node: node(n),
-            sequence,
-            remaining_s: 900,
-            body: &body,
-            signature: None,
-        };
-        w.table
-            .merge(w.now, record, Some(&relay(n as u32)), &pinned, Word::Own);
+        told_pinned(&mut w, (n, apart(n), &relay(n as u32)), &pinned);
     }
     assert!(w.table.find(&node(3)).is_some());
-    let sequence = Sequence {
-        version: 1,
-        beat: 0,
-    };
-    let record = WireRecord {
-        node: node(500),
-        sequence,
-        remaining_s: 900,
-        body: &body(1),
-        signature: None,
-    };
-    assert!(matches!(
-        w.table
-            .merge(w.now, record, Some(&relay(1)), &pinned, Word::Own),
-        Merged::New(_)
-    ));
+    let merged = told_pinned(&mut w, (500, apart(1), &relay(1)), &pinned);
+    assert!(matches!(merged, Merged::New(_)));
 }
 
 /// A table of pinned entries alone makes room for the own record all the same.
@@ -127,21 +121,9 @@ fn pinned_entries_stay_and_enter() {
 fn the_own_record_finds_room_among_pinned_entries() {
     let mut w = writer(2);
     for n in 0..200 {
-        let body = body(n << 9);
-        let record = WireRecord {
-            node: node(n),
-            sequence: Sequence {
-                version: 1,
-                beat: 0,
-            },
-            remaining_s: 900,
-            body: &body,
-            signature: None,
-        };
         // All are, once they are in.
         let pinned = |other: &NodeId| *other != node(n);
-        w.table
-            .merge(w.now, record, Some(&relay(n as u32)), &pinned, Word::Own);
+        told_pinned(&mut w, (n, apart(n), &relay(n as u32)), &pinned);
     }
     assert_eq!(w.table.len(), 2);
     let own = Sequence {
