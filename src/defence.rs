@@ -18,7 +18,7 @@ pub enum Defence {
     Minimum,
     /// R33: who accuses falsely is not counted.
     Voice,
-    /// R46: where one cannot be reached, those after it are tried.
+    /// R46: the part of one that cannot be reached is served by others.
     Passing,
 }
 

@@ -60,7 +60,13 @@ fn floods(of_each: &dyn Fn(&str, &dyn Fn(u32) -> Bytes)) {
 #[test]
 fn a_flood_of_any_kind_ends_the_link() {
     floods(&|kind, bytes| {
-        let (said, world) = flood(Config::default(), 2 * MOST, bytes);
+        let (said, mut world) = flood(Config::default(), 2 * MOST, bytes);
+        let enemy = world.enemy();
+        for _ in 0..598 {
+            world.net.run_for(SECOND);
+            let again = world.net.say(enemy, HostId(0), bytes(said));
+            assert!(!again, "{kind}: it is refused for ten minutes");
+        }
         let seen = world.net.observer();
         assert!(said <= MOST, "{kind}: the link is still up");
         assert_eq!(seen.banned.len(), 1, "{kind}");

@@ -173,6 +173,11 @@ impl Base {
         let own = self.table.position();
         let distances: Vec<_> = targets.iter().map(|(d, _)| *d).collect();
         for ((distance, link), end) in targets.iter().zip(pieces(&distances, reach)) {
+            let end = match self.cx.config.defends(Defence::Passing) {
+                true => end,
+                // Who serves the part of one that is missing?
+                false => self.up_to_next_wanted(*distance, end),
+            };
             let about = lacking(items, end);
             if about.is_empty() {
                 continue;
@@ -186,6 +191,12 @@ impl Base {
         }
     }
 
+    fn up_to_next_wanted(&self, distance: u64, end: u64) -> u64 {
+        let mut wanted = self.wanted().into_iter().map(|(d, _)| d);
+        let next = wanted.find(|d| *d > distance);
+        next.map_or(end, |next| end.min(next - 1))
+    }
+
     /// Tells the next within the gap before the first of the targets, where the ring successor is
     /// not among them. Whether somebody is told, or will be.
     fn tell_gap(
@@ -197,7 +208,8 @@ impl Base {
     ) -> bool {
         let end = targets.first().map_or(reach, |(d, _)| d - 1);
         let about = lacking(items, end);
-        !about.is_empty() && self.tell_beyond(&about, 0, end, except)
+        let passes_by = self.cx.config.defends(Defence::Passing);
+        passes_by && !about.is_empty() && self.tell_beyond(&about, 0, end, except)
     }
 
     /// Tells the first node beyond this distance, which is to pass it on as far as `end`: over its
@@ -210,11 +222,7 @@ impl Base {
         except: Option<NodeId>,
     ) -> bool {
         let until = self.table.position().until(end);
-        let tries = match self.cx.config.defends(Defence::Passing) {
-            true => TRIES,
-            false => 1,
-        };
-        for _ in 0..tries {
+        for _ in 0..TRIES {
             let Some((distance, node)) = self.next_beyond(after, end) else {
                 return false;
             };

@@ -92,7 +92,7 @@ fn what_one_network_tells_of_another_leaves_half_to_others() {
             let id = 10_000 * u64::from(n + 1) + u64::from(k);
             // Whoever comes next round the ring stays whatever its rank.
             if !w.table.comes_next(&node(id)) {
-                let by = neighbour(k % 8, [192, 0, 2 + n]);
+                let by = neighbour(1_000 * u32::from(n + 1) + k % 8, [192, 0, 2 + n]);
                 told(&mut w, id, [192, 168, 1, 1], &by);
             }
         }
