@@ -125,14 +125,9 @@ impl Agent {
     pub(crate) fn own_addresses(&self, settings: &Settings) -> Vec<Multiaddr> {
         let mut own = self.sockets.advertised(settings);
         let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
-        own.extend(
-            settings
-                .libp2p
-                .advertise
-                .iter()
-                .chain(learned.iter())
-                .cloned(),
-        );
+        // What the service says itself counts more, and the first ID that is named alone: it may have
+        // another than the file says since it has started again.
+        own.extend(learned.iter().chain(&settings.libp2p.advertise).cloned());
         own.truncate(peer_exchange::contract::ADDRESSES);
         own
     }
