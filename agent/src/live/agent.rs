@@ -170,13 +170,10 @@ impl Agent {
     /// Who has the name of another, of all that are known.
     async fn namesakes(&self) -> Namesakes {
         let own = self.settings().node_name.clone();
-        let read = self.handle.read(|node| {
-            let others = node.members();
-            let names = others.filter_map(|peer| names::name(&peer.metadata));
-            names.collect::<Vec<_>>()
-        });
-        let names = read.await.unwrap_or_default();
-        Namesakes::among(names.into_iter().chain([own]))
+        let read = self
+            .handle
+            .read(move |node| Namesakes::known_to(node, &own));
+        read.await.unwrap_or_default()
     }
 
     async fn known_name(&self, node: &NodeId) -> Option<String> {
