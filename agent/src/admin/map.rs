@@ -54,7 +54,6 @@ impl Map {
             .handle
             .read(|node| (node.topology(), !node.is_crowded()));
         let (askers, complete) = read.await?;
-        let place = |asker: &Asker| Place::new(asker.name.as_deref(), &asker.node);
         pages::listed(move || {
             let names = askers.iter().map(|a| (a.node, names::name(&a.metadata)));
             let names: BTreeMap<NodeId, Option<String>> = names.collect();
@@ -64,12 +63,17 @@ impl Map {
                 let one_of = namesakes.several(&name);
                 Some((name, one_of))
             };
-            let nodes = askers.iter().map(|a| Asker::of(a, &name)).collect();
+            let place = |asker: &AskerView| {
+                let name = names.get(&asker.node).and_then(Option::as_deref);
+                Place::new(name, &asker.node.to_string())
+            };
             let empty = Self {
                 complete,
                 nodes: Vec::new(),
             };
-            Listing::new("/v1/topology", &empty, nodes, place)
+            Listing::new("/v1/topology", &empty, askers, place, |asker| {
+                Asker::of(&asker, &name)
+            })
         })
         .await
     }

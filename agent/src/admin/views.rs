@@ -196,34 +196,34 @@ impl Peers {
     pub(super) async fn listing(agent: Arc<Agent>) -> Result<Listing, Stopped> {
         let read = agent.handle.read(|node| {
             let now = Moment::of(node);
-            let peers = node.members().map(|peer| Peer::of(peer, &now));
-            peers.collect::<Vec<_>>()
+            (now, node.members().collect::<Vec<_>>())
         });
-        let mut peers = read.await?;
+        let (now, peers) = read.await?;
         let empty = Self {
             node: agent.node.to_string(),
             name: agent.settings().node_name.clone(),
             peers: Vec::new(),
         };
-        let place = |peer: &Peer| Place::new(peer.name.as_deref(), &peer.node);
+        let name = |peer: &PeerView| names::name(&peer.metadata);
+        let place =
+            move |peer: &PeerView| Place::new(name(peer).as_deref(), &peer.node.to_string());
         pages::listed(move || {
-            let others = peers.iter().filter_map(|peer| peer.name.clone());
+            let others = peers.iter().filter_map(name);
             let namesakes = Namesakes::among(others.chain([empty.name.clone()]));
-            for peer in &mut peers {
-                peer.one_of = peer.name.as_ref().and_then(|name| namesakes.several(name));
-            }
-            Listing::new("/v1/peers", &empty, peers, place)
+            let shown = |peer| Peer::of(peer, &now, &namesakes);
+            Listing::new("/v1/peers", &empty, peers, place, shown)
         })
         .await
     }
 }
 
 impl Peer {
-    fn of(view: PeerView, now: &Moment) -> Self {
+    fn of(view: PeerView, now: &Moment, namesakes: &Namesakes) -> Self {
+        let name = names::name(&view.metadata);
         Self {
             node: view.node.to_string(),
-            name: names::name(&view.metadata),
-            one_of: None,
+            one_of: name.as_ref().and_then(|name| namesakes.several(name)),
+            name,
             state: view.state.name().to_owned(),
             since: now.shown(view.since),
             since_s: now.age_s(view.since),
