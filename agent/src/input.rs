@@ -110,19 +110,30 @@ pub(crate) fn read_secret(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 /// A configuration larger than this is a mistake, such as a disk image given by accident.
 const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
-/// Reads a configuration file as UTF-8 text.
+/// Reads a file that somebody gives a command as UTF-8 text: a pipe will do as well, such as one of a
+/// shell.
 pub(crate) fn read_text(path: &Path, expected: &str) -> Result<String, InputError> {
+    text_of(File::open(path), path, expected)
+}
+
+/// Reads an agent's configuration as UTF-8 text. It is read again later, while the agent runs: nothing
+/// but a file, since a FIFO without a writer would hold it up.
+pub(crate) fn read_config(path: &Path, expected: &str) -> Result<String, InputError> {
+    text_of(open_file(path, Links::Followed), path, expected)
+}
+
+fn text_of(file: io::Result<File>, path: &Path, expected: &str) -> Result<String, InputError> {
     let io_error = |error: io::Error| InputError::io(path, &error, expected);
     let mut bytes = Vec::new();
-    let mut read = || {
-        let file = File::open(path)?;
+    let read = |bytes: &mut Vec<u8>| {
+        let file = file?;
         // At once: it may have a token in it, and what a buffer leaves behind when it grows is wiped by
         // nobody.
         let length = file.metadata()?.len().min(MAX_CONFIG_BYTES);
         bytes.reserve(length as usize + 64);
-        file.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut bytes)
+        file.take(MAX_CONFIG_BYTES + 1).read_to_end(bytes)
     };
-    read().map_err(io_error)?;
+    read(&mut bytes).map_err(io_error)?;
     if bytes.len() as u64 > MAX_CONFIG_BYTES {
         let problem = format!("larger than {MAX_CONFIG_BYTES} bytes; expected {expected}");
         return Err(InputError::file(path, problem));

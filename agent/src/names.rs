@@ -5,7 +5,7 @@
 //! apart by their IDs.
 
 use crate::visible;
-use peer_exchange::NodeId;
+use peer_exchange::{Node, NodeId};
 use std::collections::{BTreeMap, HashMap};
 
 /// The metadata of a node with this name.
@@ -49,8 +49,8 @@ pub(crate) fn shown(node: &NodeId, metadata: Option<&[u8]>) -> String {
     }
 }
 
-/// How nodes are called where their IDs are not beside their names: a name that more than one of
-/// all that are known has is followed by the start of the ID.
+/// How many nodes have which name. Where the ID is not beside it, a name that more than one of all that
+/// are known has is followed by the start of the ID.
 #[derive(Default)]
 pub(crate) struct Namesakes(HashMap<String, usize>);
 
@@ -64,16 +64,22 @@ impl Namesakes {
         Self(count)
     }
 
-    /// How many nodes have this name.
-    pub(crate) fn count(&self, name: &str) -> usize {
-        self.0.get(name).copied().unwrap_or(0)
+    /// Of all that a node knows, those that are down or have left among them, and itself.
+    pub(crate) fn known_to(node: &Node, own: &str) -> Self {
+        let others = node.members().filter_map(|peer| name(&peer.metadata));
+        Self::among(others.chain([own.to_owned()]))
+    }
+
+    /// How many nodes have this name, where it is more than one.
+    pub(crate) fn several(&self, name: &str) -> Option<usize> {
+        self.0.get(name).copied().filter(|count| *count > 1)
     }
 
     /// What to call the node whose ID starts like this.
     pub(crate) fn call(&self, name: &str, id: &str) -> String {
-        match self.count(name) {
-            0 | 1 => name.to_owned(),
-            _ => format!("{name} ({id})"),
+        match self.several(name) {
+            None => name.to_owned(),
+            Some(_) => format!("{name} ({id})"),
         }
     }
 }
@@ -107,6 +113,8 @@ mod tests {
         let names = ["a", "b", "a"].map(str::to_owned);
         let namesakes = Namesakes::among(names);
         assert_eq!(namesakes.call("a", "01"), "a (01)");
+        assert_eq!(namesakes.several("a"), Some(2));
+        assert_eq!(namesakes.several("b"), None);
         assert_eq!(namesakes.call("b", "02"), "b");
         assert_eq!(namesakes.call("c", "03"), "c");
     }

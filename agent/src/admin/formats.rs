@@ -2,7 +2,8 @@
 //! endpoints of K3s and RKE2. Byte for byte what those clients parse.
 
 use super::{Desk, Down};
-use crate::libp2p::offers::{Asker, Offer};
+use crate::libp2p::offer::Offer;
+use crate::libp2p::offers::Asker;
 use crate::live::Agent;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};

@@ -97,12 +97,13 @@ pub(super) struct Listing {
 
 impl Listing {
     /// `empty` is the object with nothing in its list, which is its last member. Items are sorted here,
-    /// and given up one by one while they are written.
-    pub(super) fn new<T: Serialize>(
+    /// and one by one made what is `shown`, written and given up: all at once would be more than the page.
+    pub(super) fn new<T, S: Serialize>(
         path: &'static str,
         empty: &impl Serialize,
         items: Vec<T>,
         place: impl Fn(&T) -> Place,
+        shown: impl Fn(T) -> S,
     ) -> serde_json::Result<Self> {
         let mut head = serde_json::to_vec(empty)?;
         head.truncate(head.len().saturating_sub(END.len()));
@@ -114,7 +115,7 @@ impl Listing {
             if !bytes.is_empty() {
                 bytes.push(b',');
             }
-            serde_json::to_writer(&mut bytes, &item)?;
+            serde_json::to_writer(&mut bytes, &shown(item))?;
             ends.push((place, bytes.len()));
         }
         bytes.shrink_to_fit();
@@ -174,10 +175,9 @@ mod tests {
     fn listing(numbers: &[usize]) -> Listing {
         let name = |n: usize| (!n.is_multiple_of(3)).then(|| format!("é{n:03}"));
         let items: Vec<_> = numbers.iter().rev().copied().collect();
-        Listing::new("/v1/x", &json!({"a": 1, "list": []}), items, |n| {
-            Place::new(name(*n).as_deref(), &id(*n))
-        })
-        .unwrap()
+        let place = |n: &usize| Place::new(name(*n).as_deref(), &id(*n));
+        let empty = json!({"a": 1, "list": []});
+        Listing::new("/v1/x", &empty, items, place, |n| n).unwrap()
     }
 
     fn read(runs: Runs) -> Value {

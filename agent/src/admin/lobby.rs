@@ -10,20 +10,34 @@ use tokio::time::{Instant, sleep_until};
 /// Seats. A client that sends its request at once needs one for a round trip.
 const SEATS: usize = 128;
 
-#[derive(Default)]
 pub(super) struct Lobby(Mutex<Seats>);
 
-#[derive(Default)]
 struct Seats {
+    /// So many.
+    size: usize,
     /// The number of the next to come.
     next: u64,
     taken: BTreeMap<u64, Arc<Notify>>,
 }
 
+impl Default for Lobby {
+    fn default() -> Self {
+        Self::new(SEATS)
+    }
+}
+
 impl Lobby {
+    pub(super) const fn new(size: usize) -> Self {
+        Self(Mutex::new(Seats {
+            size,
+            next: 0,
+            taken: BTreeMap::new(),
+        }))
+    }
+
     fn sit(&self, leave: &Arc<Notify>) -> u64 {
         let mut seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seats.taken.len() >= SEATS
+        if seats.taken.len() >= seats.size
             && let Some((_, longest)) = seats.taken.pop_first()
         {
             longest.notify_one();

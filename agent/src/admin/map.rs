@@ -3,7 +3,7 @@
 use super::listing::{Listing, Place};
 use super::pages;
 use crate::live::Agent;
-use crate::names;
+use crate::names::{self, Namesakes};
 use peer_exchange::driver::Stopped;
 use peer_exchange::{AskerView, NamedUpstream, NodeId};
 use serde::Serialize;
@@ -27,6 +27,9 @@ pub(crate) struct Map {
 struct Asker {
     node: String,
     name: Option<String>,
+    /// So many nodes on this map have this name, if more than one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_of: Option<usize>,
     /// In the order of its configuration, as far as they have answered.
     asks: Vec<Asked>,
     /// It has more upstreams than it can name, and names none.
@@ -39,6 +42,8 @@ struct Asked {
     /// Its ID; where it is not `known`, the first 16 of the 64 digits.
     node: String,
     name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_of: Option<usize>,
     /// It is on this map.
     known: bool,
 }
@@ -49,39 +54,52 @@ impl Map {
             .handle
             .read(|node| (node.topology(), !node.is_crowded()));
         let (askers, complete) = read.await?;
-        let place = |asker: &Asker| Place::new(asker.name.as_deref(), &asker.node);
         pages::listed(move || {
             let names = askers.iter().map(|a| (a.node, names::name(&a.metadata)));
             let names: BTreeMap<NodeId, Option<String>> = names.collect();
-            let nodes = askers.iter().map(|a| Asker::of(a, &names)).collect();
+            let namesakes = Namesakes::among(names.values().flatten().cloned());
+            let name = |node: &NodeId| {
+                let name = names.get(node)?.clone()?;
+                let one_of = namesakes.several(&name);
+                Some((name, one_of))
+            };
+            let place = |asker: &AskerView| {
+                let name = names.get(&asker.node).and_then(Option::as_deref);
+                Place::new(name, &asker.node.to_string())
+            };
             let empty = Self {
                 complete,
                 nodes: Vec::new(),
             };
-            Listing::new("/v1/topology", &empty, nodes, place)
+            Listing::new("/v1/topology", &empty, askers, place, |asker| {
+                Asker::of(&asker, &name)
+            })
         })
         .await
     }
 }
 
 impl Asker {
-    fn of(view: &AskerView, names: &BTreeMap<NodeId, Option<String>>) -> Self {
-        let name = |node: &NodeId| names.get(node).cloned().flatten();
-        let asked = |upstream: &NamedUpstream| match upstream {
-            NamedUpstream::Known(node) => Asked {
-                node: node.to_string(),
-                name: name(node),
-                known: true,
-            },
-            NamedUpstream::Unknown(beginning) => Asked {
-                node: hex(beginning),
-                name: None,
-                known: false,
-            },
+    /// `name`: what a node calls itself, and how many have that name, where it is several.
+    fn of(view: &AskerView, name: &impl Fn(&NodeId) -> Option<(String, Option<usize>)>) -> Self {
+        let asked = |upstream: &NamedUpstream| {
+            let (node, named, known) = match upstream {
+                NamedUpstream::Known(node) => (node.to_string(), name(node), true),
+                NamedUpstream::Unknown(beginning) => (hex(beginning), None, false),
+            };
+            let (name, one_of) = named.unzip();
+            Asked {
+                node,
+                name,
+                one_of: one_of.flatten(),
+                known,
+            }
         };
+        let (own, one_of) = name(&view.node).unzip();
         Self {
             node: view.node.to_string(),
-            name: name(&view.node),
+            name: own,
+            one_of: one_of.flatten(),
             asks: view.upstreams.iter().map(asked).collect(),
             asks_many: view.many,
         }

@@ -1,7 +1,7 @@
 //! The pages, out of one rendering for all who ask, and not too many large ones on their way.
 
 use super::body::{Held, Runs};
-use super::counts::Refusal;
+use super::counts::{Counts, Refusal};
 use super::listing::{Listing, Part};
 use super::map::Map;
 use super::rendered::Rendered;
@@ -47,19 +47,24 @@ pub(super) struct Pages {
 
 impl Default for Pages {
     fn default() -> Self {
+        Self::sending(SENDING)
+    }
+}
+
+impl Pages {
+    /// So many large answers are sent at once.
+    fn sending(large: usize) -> Self {
         Self {
             peers: Rendered::default(),
             topology: Rendered::default(),
             loops: Rendered::default(),
             status: Rendered::default(),
             metrics: Rendered::default(),
-            sending: Arc::new(Semaphore::new(SENDING)),
+            sending: Arc::new(Semaphore::new(large)),
             queue: Semaphore::new(QUEUE),
         }
     }
-}
 
-impl Pages {
     /// How often each page was made.
     pub(super) fn times(&self) -> [(&'static str, u64); 5] {
         [
@@ -87,13 +92,25 @@ async fn send<F>(desk: &Desk, kind: &'static str, get: impl Fn() -> F) -> Result
 where
     F: Future<Output = Result<Runs, Stopped>>,
 {
+    send_of(&desk.pages, &desk.counts, kind, get).await
+}
+
+async fn send_of<F>(
+    pages: &Pages,
+    counts: &Counts,
+    kind: &'static str,
+    get: impl Fn() -> F,
+) -> Result<Response, Down>
+where
+    F: Future<Output = Result<Runs, Stopped>>,
+{
     let page = get().await?;
     let body = if page.len() <= LARGE {
         Body::new(page)
     } else {
         drop(page);
-        let Some(turn) = desk.pages.turn().await else {
-            desk.counts.refused(Refusal::Busy);
+        let Some(turn) = pages.turn().await else {
+            counts.refused(Refusal::Busy);
             return Ok(busy());
         };
         Body::new(Held::new(get().await?, turn))
@@ -188,4 +205,49 @@ pub(super) async fn listed(
 ) -> Result<Listing, Stopped> {
     let written = spawn_blocking(make).await;
     written.map_err(|_| Stopped)?.map_err(|_| Stopped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A large page, as long as it is there.
+    struct Large(Arc<Vec<u8>>);
+
+    impl AsRef<[u8]> for Large {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    /// How many pages are in memory once so many have asked, each at a moment of its own, and nobody
+    /// reads.
+    async fn in_memory(pages: Pages, asking: usize) -> usize {
+        let (pages, counts) = (Arc::new(pages), Arc::new(Counts::default()));
+        let page = Arc::new(vec![b'x'; LARGE + 1]);
+        let mut answers = tokio::task::JoinSet::new();
+        for _ in 0..asking {
+            let (pages, counts, page) =
+                (Arc::clone(&pages), Arc::clone(&counts), Arc::clone(&page));
+            answers.spawn(async move {
+                let get = || async {
+                    let page = Large(Arc::clone(&page));
+                    Ok(Runs::from(Bytes::from_owner(page)))
+                };
+                let answer = send_of(&pages, &counts, JSON_TYPE, get).await;
+                answer.unwrap_or_else(IntoResponse::into_response)
+            });
+        }
+        let unread = answers.join_all().await;
+        let there = Arc::strong_count(&page) - 1;
+        drop(unread);
+        there
+    }
+
+    #[tokio::test]
+    async fn unread_pages_fill_the_memory_where_all_are_sent_at_once_and_not_where_two_are() {
+        assert_eq!(in_memory(Pages::default(), 256).await, SENDING);
+        let undefended = Pages::sending(Semaphore::MAX_PERMITS);
+        assert_eq!(in_memory(undefended, 256).await, 256);
+    }
 }

@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tower_service::Service;
 
 /// Connections at once: twice the lobby, so that those which are being answered (64 at most, probes
@@ -37,10 +38,32 @@ const LIFETIME: Duration = Duration::from_secs(300);
 /// The head of a request is not longer: it waits in memory until it is whole.
 const HEAD: usize = 16 * 1024;
 
+/// Whose interface it is.
+pub(super) trait Host: Send + Sync + 'static {
+    /// How it is reached now: `None` without TLS.
+    fn tls(&self) -> Option<Arc<ServerConfig>>;
+    /// A connection was closed.
+    fn closed(&self, why: Refusal);
+}
+
+impl Host for Desk {
+    fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.agent.access().tls.clone()
+    }
+
+    fn closed(&self, why: Refusal) {
+        self.counts.refused(why);
+    }
+}
+
 /// Accepts and serves until the future is dropped, and every connection with it.
-pub(super) async fn serve(listener: TcpListener, router: Router, desk: Arc<Desk>) {
+pub(super) async fn serve(listener: TcpListener, router: Router, host: Arc<impl Host>) {
+    serve_from(Lobby::default(), listener, router, host).await;
+}
+
+async fn serve_from(lobby: Lobby, listener: TcpListener, router: Router, host: Arc<impl Host>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
-    let lobby = Arc::new(Lobby::default());
+    let lobby = Arc::new(lobby);
     let mut connections = JoinSet::new();
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
@@ -50,8 +73,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, desk: Arc<Desk>
         match listener.accept().await {
             Ok((stream, _)) => {
                 let guest = Guest::new(Arc::clone(&lobby));
-                let (router, desk) = (router.clone(), Arc::clone(&desk));
-                connections.spawn(connection(stream, router, desk, guest, permit));
+                let (router, host) = (router.clone(), Arc::clone(&host));
+                connections.spawn(connection(stream, router, host, guest, permit));
             }
             // Out of file descriptors, or the client has gone again.
             Err(_) => sleep(Duration::from_millis(100)).await,
@@ -62,11 +85,11 @@ pub(super) async fn serve(listener: TcpListener, router: Router, desk: Arc<Desk>
 async fn connection(
     stream: TcpStream,
     router: Router,
-    desk: Arc<Desk>,
+    host: Arc<impl Host>,
     guest: Arc<Guest>,
     _permit: OwnedSemaphorePermit,
 ) {
-    let tls = desk.agent.access().tls.clone();
+    let tls = host.tls();
     let served = async {
         let Ok(remote) = stream.peer_addr() else {
             return;
@@ -82,7 +105,7 @@ async fn connection(
     };
     tokio::select! {
         () = served => {}
-        why = guest.sent_away() => desk.counts.refused(match why {
+        why = guest.sent_away() => host.closed(match why {
             Why::Crowded => Refusal::Crowded,
             Why::Unread => Refusal::Unread,
         }),
@@ -120,5 +143,66 @@ async fn talk(
     if timeout(LIFETIME, served.as_mut()).await.is_err() {
         served.as_mut().graceful_shutdown();
         let _ = timeout(LIFETIME, served).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[derive(Default)]
+    struct House(AtomicUsize);
+
+    impl Host for House {
+        fn tls(&self) -> Option<Arc<ServerConfig>> {
+            None
+        }
+
+        fn closed(&self, why: Refusal) {
+            assert_eq!(why, Refusal::Crowded);
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The answer to who asks whether it lives.
+    async fn probe(to: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(to).await.unwrap();
+        let request = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// Three hundred requests whose heads do not end, and what becomes of one that asks beside them; and
+    /// how many of the three hundred had to go.
+    async fn beside_slow_heads(lobby: Lobby) -> (Option<String>, usize) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let house = Arc::new(House::default());
+        let router = Router::new().route("/healthz", get(|| async { "ok" }));
+        let served = tokio::spawn(serve_from(lobby, listener, router, Arc::clone(&house)));
+        let mut slow = Vec::new();
+        for _ in 0..300 {
+            let mut stream = TcpStream::connect(at).await.unwrap();
+            let _ = stream.write_all(b"GET / HTTP/1.1\r\nX-Slow: x").await;
+            slow.push(stream);
+        }
+        // Less than the heads are waited for.
+        let answer = timeout(PATIENCE / 3, probe(at)).await.ok();
+        served.abort();
+        (answer, house.0.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test]
+    async fn slow_heads_keep_a_probe_out_where_nobody_gives_way_and_not_where_somebody_does() {
+        let (answer, gone) = beside_slow_heads(Lobby::default()).await;
+        assert!(answer.unwrap().starts_with("HTTP/1.1 200 "));
+        assert!(gone > 0);
+        assert_eq!(beside_slow_heads(Lobby::new(usize::MAX)).await, (None, 0));
     }
 }

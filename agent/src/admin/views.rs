@@ -4,7 +4,7 @@ use super::listing::{Listing, Place};
 use super::{health, pages};
 use crate::libp2p;
 use crate::live::{Agent, advice, from_smallest_name, unexpected};
-use crate::names;
+use crate::names::{self, Namesakes};
 use peer_exchange::addr::Protocol;
 use peer_exchange::driver::Stopped;
 use peer_exchange::{
@@ -31,6 +31,9 @@ pub(crate) struct Peer {
     pub(crate) node: String,
     /// What it calls itself; `null` if it does not, or has left.
     pub(crate) name: Option<String>,
+    /// So many nodes have this name, if more than one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) one_of: Option<usize>,
     /// `up`, `suspect`, `down`, `left`
     pub(crate) state: String,
     /// Since when it has been that here, RFC 3339; and how long that is.
@@ -68,7 +71,7 @@ pub(crate) struct Loops {
 /// A cycle of upstreams that this node is on.
 #[derive(Serialize, Deserialize, Debug)]
 pub(crate) struct Loop {
-    /// Names in the order of asking.
+    /// Names in the order of asking; one that several nodes have is followed by the start of the ID.
     pub(crate) path: Vec<String>,
     /// Their IDs.
     pub(crate) nodes: Vec<String>,
@@ -87,6 +90,9 @@ pub(crate) struct Loop {
 pub(crate) struct Status {
     pub(crate) node: String,
     pub(crate) name: String,
+    /// So many nodes have this name, if more than one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) one_of: Option<usize>,
     pub(crate) version: String,
     pub(crate) uptime_s: u64,
     /// `quic://IP:PORT`, `tcp://IP:PORT`
@@ -134,7 +140,8 @@ pub(crate) struct OwnAddress {
     /// Since when it is that, RFC 3339; and how long that is.
     pub(crate) since: String,
     pub(crate) since_s: u64,
-    /// Names, or IDs, of the latest of those that have found this node there, and have not.
+    /// Names, as in a cycle, or IDs, of the latest of those that have found this node there, and have
+    /// not.
     pub(crate) reached_by: Vec<String>,
     pub(crate) missed_by: Vec<String>,
 }
@@ -154,6 +161,9 @@ pub(crate) struct Upstream {
     pub(crate) address: String,
     pub(crate) node: Option<String>,
     pub(crate) name: Option<String>,
+    /// So many nodes have this name, if more than one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) one_of: Option<usize>,
     /// `up`, `dialing`, `waiting`, `listed`, `itself`
     pub(crate) state: String,
     /// Until the next try, when it is waiting.
@@ -172,6 +182,9 @@ pub(crate) struct Upstream {
 pub(crate) struct Link {
     pub(crate) node: String,
     pub(crate) name: Option<String>,
+    /// So many nodes have this name, if more than one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) one_of: Option<usize>,
     pub(crate) remote: Option<String>,
     pub(crate) dialled: bool,
     pub(crate) round_trip_ms: Option<f64>,
@@ -183,25 +196,34 @@ impl Peers {
     pub(super) async fn listing(agent: Arc<Agent>) -> Result<Listing, Stopped> {
         let read = agent.handle.read(|node| {
             let now = Moment::of(node);
-            let peers = node.members().map(|peer| Peer::of(peer, &now));
-            peers.collect::<Vec<_>>()
+            (now, node.members().collect::<Vec<_>>())
         });
-        let peers = read.await?;
+        let (now, peers) = read.await?;
         let empty = Self {
             node: agent.node.to_string(),
             name: agent.settings().node_name.clone(),
             peers: Vec::new(),
         };
-        let place = |peer: &Peer| Place::new(peer.name.as_deref(), &peer.node);
-        pages::listed(move || Listing::new("/v1/peers", &empty, peers, place)).await
+        let name = |peer: &PeerView| names::name(&peer.metadata);
+        let place =
+            move |peer: &PeerView| Place::new(name(peer).as_deref(), &peer.node.to_string());
+        pages::listed(move || {
+            let others = peers.iter().filter_map(name);
+            let namesakes = Namesakes::among(others.chain([empty.name.clone()]));
+            let shown = |peer| Peer::of(peer, &now, &namesakes);
+            Listing::new("/v1/peers", &empty, peers, place, shown)
+        })
+        .await
     }
 }
 
 impl Peer {
-    fn of(view: PeerView, now: &Moment) -> Self {
+    fn of(view: PeerView, now: &Moment, namesakes: &Namesakes) -> Self {
+        let name = names::name(&view.metadata);
         Self {
             node: view.node.to_string(),
-            name: names::name(&view.metadata),
+            one_of: name.as_ref().and_then(|name| namesakes.several(name)),
+            name,
             state: view.state.name().to_owned(),
             since: now.shown(view.since),
             since_s: now.age_s(view.since),
@@ -231,11 +253,17 @@ impl Loops {
         let settings = agent.settings();
         let own = settings.node_name.clone();
         let loops = agent.handle.read(move |node| {
+            let namesakes = Namesakes::known_to(node, &own);
             let name = |id: &NodeId| {
-                if *id == node.id() {
-                    return own.clone();
+                let name = match *id == node.id() {
+                    true => Some(own.clone()),
+                    false => name_of(node, id),
+                };
+                let begins = format!("{id:?}");
+                match name {
+                    Some(name) => namesakes.call(&name, &begins),
+                    None => begins,
                 }
-                name_of(node, id).unwrap_or_else(|| format!("{id:?}"))
             };
             let now = Moment::of(node);
             let loops = node.loops().map(|found| {
@@ -263,16 +291,18 @@ impl Status {
     pub(super) async fn of(agent: &Agent) -> Result<Self, Stopped> {
         let settings = agent.settings();
         let loops = unexpected(&settings);
-        let mut status = agent
-            .handle
-            .read(move |node| Self {
+        let own = settings.node_name.clone();
+        let read = move |node: &Node| {
+            let namesakes = Namesakes::known_to(node, &own);
+            Self {
                 node: node.id().to_string(),
-                name: String::new(),
+                one_of: namesakes.several(&own),
+                name: own,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 uptime_s: 0,
                 listen: Vec::new(),
                 advertised: node.addresses().iter().map(libp2p::shown).collect(),
-                own_addresses: OwnAddress::all(node),
+                own_addresses: OwnAddress::all(node, &namesakes),
                 peers: node.peer_count(),
                 peers_by_state: States::of(&node.stats()),
                 isolated: node.is_isolated(),
@@ -282,11 +312,17 @@ impl Status {
                 standing: health::standing(&node.readiness()),
                 loops: loops(node),
                 pace_s: node.pace().as_secs_f64(),
-                upstreams: node.upstreams().map(|u| Upstream::of(node, &u)).collect(),
-                links: node.links().map(|l| Link::of(node, &l)).collect(),
-            })
-            .await?;
-        status.name.clone_from(&settings.node_name);
+                upstreams: node
+                    .upstreams()
+                    .map(|u| Upstream::of(node, &u, &namesakes))
+                    .collect(),
+                links: node
+                    .links()
+                    .map(|l| Link::of(node, &l, &namesakes))
+                    .collect(),
+            }
+        };
+        let mut status = agent.handle.read(read).await?;
         status.uptime_s = agent.started.elapsed().as_secs();
         let listen = agent.sockets.bound.iter();
         status.listen = listen
@@ -306,10 +342,13 @@ fn transport(protocol: Protocol) -> String {
 }
 
 impl OwnAddress {
-    fn all(node: &Node) -> Vec<Self> {
+    fn all(node: &Node, namesakes: &Namesakes) -> Vec<Self> {
         let now = Moment::of(node);
         let names = |ids: &[NodeId]| -> Vec<String> {
-            let name = |id: &NodeId| name_of(node, id).unwrap_or_else(|| id.to_string());
+            let name = |id: &NodeId| match name_of(node, id) {
+                Some(name) => namesakes.call(&name, &format!("{id:?}")),
+                None => id.to_string(),
+            };
             ids.iter().map(name).collect()
         };
         let all = node.own_addresses().map(|own| Self {
@@ -363,7 +402,8 @@ impl Moment {
 }
 
 impl Upstream {
-    fn of(node: &Node, view: &UpstreamView) -> Self {
+    fn of(node: &Node, view: &UpstreamView, namesakes: &Namesakes) -> Self {
+        let name = view.node.and_then(|id| name_of(node, &id));
         let (state, retry) = match view.state {
             UpstreamState::Up => ("up", None),
             UpstreamState::Dialing => ("dialing", None),
@@ -375,7 +415,8 @@ impl Upstream {
         Self {
             address: view.address.to_string(),
             node: view.node.map(|id| id.to_string()),
-            name: view.node.and_then(|id| name_of(node, &id)),
+            one_of: name.as_ref().and_then(|name| namesakes.several(name)),
+            name,
             state: state.to_owned(),
             retry_in_s: retry.map(|d| d.as_secs_f64()),
             failures: view.failures,
@@ -388,10 +429,12 @@ impl Upstream {
 }
 
 impl Link {
-    fn of(node: &Node, view: &LinkView) -> Self {
+    fn of(node: &Node, view: &LinkView, namesakes: &Namesakes) -> Self {
+        let name = name_of(node, &view.node);
         Self {
             node: view.node.to_string(),
-            name: name_of(node, &view.node),
+            one_of: name.as_ref().and_then(|name| namesakes.several(name)),
+            name,
             remote: view.remote.map(|at| at.to_string()),
             dialled: view.dialled,
             round_trip_ms: view.round_trip.map(|t| t.as_secs_f64() * 1e3),

@@ -4,8 +4,8 @@ use super::Libp2p;
 use super::core::interval;
 use super::judge::Judge;
 use crate::input;
-use crate::libp2p::Service;
 use crate::libp2p::learn::{Client, Source};
+use crate::libp2p::{ADDRESSES, PeerId, Service};
 use peer_exchange::Multiaddr;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -19,12 +19,14 @@ pub(super) fn libp2p(judge: &mut Judge<'_>) -> Libp2p {
     let keys = &judge.file.keys.libp2p;
     let mut advertise = Vec::new();
     let mut known = HashSet::new();
+    let mut told = Told::default();
     for entry in keys.advertise.iter() {
         match Service::parse(entry.get_ref()) {
             Err(problem) => judge.fault_of(entry, format!("`libp2p.advertise`: {problem}")),
             Ok(address) => {
                 check_address(judge, entry, &address);
                 if known.insert(address.clone()) {
+                    told.check(judge, entry, &address);
                     advertise.push(address);
                 } else {
                     let text = entry.get_ref();
@@ -37,6 +39,36 @@ pub(super) fn libp2p(judge: &mut Judge<'_>) -> Libp2p {
         advertise,
         learn_from: source(judge),
         interval: interval(judge, "libp2p", keys.interval, LEARN_INTERVAL),
+    }
+}
+
+/// What others are told of the service: one ID, and a few addresses.
+#[derive(Default)]
+struct Told {
+    id: Option<PeerId>,
+    addresses: usize,
+}
+
+impl Told {
+    fn check(&mut self, judge: &mut Judge<'_>, entry: &Spanned<String>, address: &Multiaddr) {
+        let Some(id) = Service::of(address).and_then(|service| service.id) else {
+            return;
+        };
+        let text = entry.get_ref();
+        let first = self.id.get_or_insert_with(|| id.clone());
+        if *first != id {
+            let problem = format!(
+                "`libp2p.advertise`: \"{text}\" is another service than {first}: others are told of one beside each node, the first"
+            );
+            return judge.warn_of(entry, problem);
+        }
+        self.addresses += 1;
+        if self.addresses > ADDRESSES {
+            let problem = format!(
+                "`libp2p.advertise`: \"{text}\" is beyond the {ADDRESSES} addresses of a service that others are told of"
+            );
+            judge.warn_of(entry, problem);
+        }
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) struct Checked {
 /// # Errors
 /// Everything that is wrong with it, by line, each with what was expected.
 pub(crate) fn read(path: &Path, mode: Mode) -> Result<Checked, Vec<InputError>> {
-    let text = input::read_text(path, file::EXPECTED).map_err(|error| vec![error])?;
+    let text = input::read_config(path, file::EXPECTED).map_err(|error| vec![error])?;
     let text = Zeroizing::new(text);
     check(path, &text, mode)
 }

@@ -4,6 +4,7 @@
 //! ID. So every agent can tell such a service whom to ask, in the format that it expects.
 
 pub(crate) mod learn;
+pub(crate) mod offer;
 pub(crate) mod offers;
 mod peer_id;
 
@@ -16,6 +17,9 @@ pub(crate) use peer_id::PeerId;
 /// What stands for the ID of a service of which nobody knows it: the identity multihash of nothing.
 /// With a component of that kind the address is a service's, and no agent dials it.
 const UNKNOWN: &[u8] = &[0, 0];
+
+/// Addresses of one service that others are told of: a record has room for 16, its node's among them.
+pub(crate) const ADDRESSES: usize = 4;
 
 /// Where a libp2p service is reached over TCP.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,10 @@
-//! Whom a libp2p service may be told of, from what the node knows.
+//! Whom a libp2p service that asks is told of.
 
-use super::{PeerId, Service};
+use super::PeerId;
+use super::offer::{self, Offer, Rank};
+use peer_exchange::Handle;
 use peer_exchange::driver::Stopped;
-use peer_exchange::{Handle, Node};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,28 +18,8 @@ const NAMED: usize = 8;
 /// Askers whose last answer is remembered; with more, some are told the same one again.
 const ASKERS: usize = 1024;
 
-/// A service that somebody may be told of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Offer {
-    /// `None` where only its address is known.
-    pub(crate) id: Option<PeerId>,
-    /// `/ip4/…/tcp/…`, one at least.
-    pub(crate) addresses: Vec<String>,
-    ips: Vec<IpAddr>,
-    rank: Rank,
-    /// It is beside this agent.
-    own: bool,
-}
-
-/// The live come first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    /// The agent beside it is connected to this one.
-    Linked,
-    Reachable,
-    /// Its agent could not be reached: perhaps its machine is down.
-    Unreachable,
-}
+/// An offer, by what it says.
+type Which = (Option<PeerId>, Vec<String>);
 
 /// All of them, walked for at most once a second.
 #[derive(Default)]
@@ -46,7 +27,7 @@ pub(crate) struct Offers {
     /// Locked while somebody walks, so that all others wait for that walk.
     cached: Mutex<Option<(Instant, Arc<Vec<Offer>>)>>,
     /// Whom each asker was told of last, of those who are told of one at a time.
-    told: std::sync::Mutex<HashMap<IpAddr, PeerId>>,
+    told: std::sync::Mutex<HashMap<IpAddr, Which>>,
 }
 
 impl Offers {
@@ -85,14 +66,18 @@ impl Offers {
         let of = if live.is_empty() { lost } else { live };
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let last = told.get(&asker.ip);
-        // They are in the order of their IDs.
-        let next = of.iter().find(|offer| offer.id.as_ref() > last);
-        let next = next.or(of.first()).map(|offer| (*offer).clone());
-        if turn && let Some(id) = next.as_ref().and_then(|offer| offer.id.clone()) {
+        // They are in this order.
+        let comes =
+            |offer: &Offer, last: &Which| (&offer.id, &offer.addresses) > (&last.0, &last.1);
+        let mut after = of
+            .iter()
+            .skip_while(|o| last.is_some_and(|last| !comes(o, last)));
+        let next = after.next().or(of.first()).map(|offer| (*offer).clone());
+        if turn && let Some(next) = &next {
             if told.len() >= ASKERS && !told.contains_key(&asker.ip) {
                 told.clear();
             }
-            told.insert(asker.ip, id);
+            told.insert(asker.ip, (next.id.clone(), next.addresses.clone()));
         }
         Ok(next)
     }
@@ -104,7 +89,7 @@ impl Offers {
         {
             return Ok(Arc::clone(offers));
         }
-        let offers = Arc::new(handle.read(move |node| walk(node, local)).await?);
+        let offers = Arc::new(handle.read(move |node| offer::all(node, local)).await?);
         *cached = Some((Instant::now(), Arc::clone(&offers)));
         Ok(offers)
     }
@@ -126,97 +111,11 @@ impl Asker {
     }
 }
 
-/// The services of all known nodes, this one's among them, in the order of their IDs.
-fn walk(node: &Node, local: bool) -> Vec<Offer> {
-    let mut found = Found::default();
-    let own = node.addresses().iter().filter_map(Service::of);
-    own.for_each(|service| found.add(service, Rank::Linked, true));
-    for peer in node.peers() {
-        let rank = match (peer.linked, peer.reachable) {
-            (true, _) => Rank::Linked,
-            (false, true) => Rank::Reachable,
-            (false, false) => Rank::Unreachable,
-        };
-        let services = peer.addresses.iter().filter_map(Service::of);
-        services.for_each(|service| found.add(service, rank, false));
-    }
-    found.offers(local)
-}
-
-/// Services by ID, and those that are known by their address alone.
-#[derive(Default)]
-struct Found {
-    by_id: BTreeMap<PeerId, Offer>,
-    alone: BTreeMap<String, Offer>,
-}
-
-impl Found {
-    fn add(&mut self, service: Service, rank: Rank, own: bool) {
-        let new = Offer {
-            id: service.id.clone(),
-            addresses: Vec::new(),
-            ips: Vec::new(),
-            rank,
-            own,
-        };
-        let offer = match service.id {
-            Some(id) => self.by_id.entry(id).or_insert(new),
-            None => self.alone.entry(service.address.clone()).or_insert(new),
-        };
-        if !offer.addresses.contains(&service.address) {
-            offer.addresses.push(service.address);
-        }
-        offer.ips.extend(service.ip.map(|ip| ip.to_canonical()));
-        offer.rank = offer.rank.min(rank);
-        offer.own |= own;
-    }
-
-    fn offers(mut self, local: bool) -> Vec<Offer> {
-        let mut claims: BTreeMap<String, usize> = BTreeMap::new();
-        for address in self.by_id.values().flat_map(|offer| &offer.addresses) {
-            *claims.entry(address.clone()).or_default() += 1;
-        }
-        // What is known with its ID need not be told of without.
-        self.alone
-            .retain(|address, _| !claims.contains_key(address));
-        let all = self.by_id.into_values().chain(self.alone.into_values());
-        let all = all.filter_map(|offer| offer.reachable(local));
-        all.map(|offer| offer.without_shared(&claims)).collect()
-    }
-}
-
-impl Offer {
-    /// Without loopback addresses, which are of use to nobody else; `None` without any other.
-    fn reachable(mut self, local: bool) -> Option<Self> {
-        if !local {
-            self.addresses.retain(|address| !is_loopback(address));
-        }
-        (!self.addresses.is_empty()).then_some(self)
-    }
-
-    /// Without addresses that several services claim, such as that of a bridge which every machine
-    /// has: Spegel takes a peer that has one of its own addresses for itself.
-    fn without_shared(mut self, claims: &BTreeMap<String, usize>) -> Self {
-        let own = |address: &String| claims.get(address).is_none_or(|claims| *claims < 2);
-        if self.addresses.iter().any(own) {
-            self.addresses.retain(own);
-        }
-        self
-    }
-}
-
-fn is_loopback(address: &str) -> bool {
-    let ip = address
-        .split('/')
-        .nth(2)
-        .and_then(|host| host.parse::<IpAddr>().ok());
-    ip.is_some_and(|ip| ip.to_canonical().is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use peer_exchange::{Config, Driver, Identity, Input, LinkId, NodeId};
+    use crate::libp2p::Service;
+    use peer_exchange::{Config, Driver, Effect, Identity, Input, LinkId, Node, NodeId};
     use std::collections::BTreeSet;
 
     fn id(n: u8) -> PeerId {
@@ -225,24 +124,34 @@ mod tests {
 
     /// A node that has learned of peers 1 to `n` from a snapshot of theirs.
     fn node(n: u8) -> Node {
+        node_of(Config::default(), n)
+    }
+
+    /// The same with this configuration, the first of them linked.
+    fn node_of(config: Config, n: u8) -> Node {
         let identity = |who: u8| {
             Identity::new(NodeId::new([who; 32])).with_addresses(vec![
                 Service::multiaddr(&format!("/ip4/10.0.0.{who}/tcp/5001"), Some(&id(who))).unwrap(),
             ])
         };
         let start = peer_exchange::Instant::ZERO;
-        let mut node = Node::new(Config::default(), identity(100), [0; 32], start).unwrap();
+        let mut node = Node::new(config.clone(), identity(100), [0; 32], start).unwrap();
         for who in 1..=n {
-            let peer = Node::new(Config::default(), identity(who), [who; 32], start).unwrap();
+            let peer = Node::new(config.clone(), identity(who), [who; 32], start).unwrap();
             let link = LinkId::new(who.into());
             connect(&mut node, peer, link);
+            if who > 1 {
+                let now = node.now();
+                let orderly = true;
+                node.handle(now, Input::LinkDown { link, orderly }).unwrap();
+            }
+            while !matches!(node.poll(), Effect::WaitUntil(_)) {}
         }
         node
     }
 
-    /// Lets both talk until they are done, and ends the link.
+    /// Lets both talk until they are done.
     fn connect(node: &mut Node, mut peer: Node, link: LinkId) {
-        use peer_exchange::Effect;
         let now = peer_exchange::Instant::from_millis(1_000);
         let up = |other: NodeId| Input::LinkUp {
             link,
@@ -269,9 +178,6 @@ mod tests {
             carry(&mut peer, node);
             peer.handle(now, Input::Discover).unwrap();
         }
-        let orderly = true;
-        node.handle(now, Input::LinkDown { link, orderly }).unwrap();
-        while !matches!(node.poll(), Effect::WaitUntil(_)) {}
     }
 
     fn from(ip: &str) -> Asker {
@@ -302,6 +208,24 @@ mod tests {
         assert!(own.unwrap().iter().all(|o| o.id != Some(id(100))));
     }
 
+    /// With whoever connects to everybody: where nobody is watched, it is all that is known to live.
+    #[tokio::test]
+    async fn who_is_connected_has_no_more_than_its_share() {
+        for (detection, share) in [(Config::default().detection, 25..120), (None, 200..201)] {
+            let mut config = Config::default();
+            config.detection = detection;
+            let handle = Driver::new(node_of(config, 20)).spawn();
+            let offers = Offers::default();
+            let mut first = 0;
+            for _ in 0..200 {
+                let chosen = offers.choose(&handle, &from("10.9.9.9")).await.unwrap();
+                first += usize::from(chosen.iter().any(|offer| offer.id == Some(id(1))));
+            }
+            // Seven of twenty beside the own one.
+            assert!(share.contains(&first), "{first}");
+        }
+    }
+
     #[tokio::test]
     async fn one_at_a_time_is_another_one_each_time() {
         let handle = Driver::new(node(5)).spawn();
@@ -322,40 +246,6 @@ mod tests {
         let first: BTreeSet<_> = told[..5].iter().cloned().collect();
         assert_eq!(first, everybody.into());
         assert_eq!(told[..5], told[5..]);
-    }
-
-    #[test]
-    fn addresses_that_say_nothing_of_their_own_are_left_out() {
-        let service = |address: &str, id: Option<PeerId>| Service {
-            id,
-            address: format!("{address}/tcp/5001"),
-            ip: address.rsplit('/').next().unwrap().parse().ok(),
-        };
-        let mut found = Found::default();
-        for (address, id) in [
-            ("/ip4/10.0.0.1", None),
-            ("/ip4/10.0.0.2", None),
-            ("/ip4/10.0.0.2", Some(id(2))),
-            ("/ip4/127.0.0.1", Some(id(2))),
-            ("/ip4/127.0.0.1", Some(id(3))),
-            // A bridge that every machine has.
-            ("/ip4/172.17.0.1", Some(id(2))),
-            ("/ip4/172.17.0.1", Some(id(4))),
-        ] {
-            found.add(service(address, id), Rank::Reachable, false);
-        }
-        let offers = found.offers(false);
-        let shown: Vec<_> = offers
-            .iter()
-            .map(|o| (o.id.clone(), o.addresses.join(" ")))
-            .collect();
-        let expected = [
-            (Some(id(2)), "/ip4/10.0.0.2/tcp/5001".to_owned()),
-            // It has no other.
-            (Some(id(4)), "/ip4/172.17.0.1/tcp/5001".to_owned()),
-            (None, "/ip4/10.0.0.1/tcp/5001".to_owned()),
-        ];
-        assert_eq!(shown, expected);
     }
 
     #[tokio::test]

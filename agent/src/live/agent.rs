@@ -125,14 +125,9 @@ impl Agent {
     pub(crate) fn own_addresses(&self, settings: &Settings) -> Vec<Multiaddr> {
         let mut own = self.sockets.advertised(settings);
         let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
-        own.extend(
-            settings
-                .libp2p
-                .advertise
-                .iter()
-                .chain(learned.iter())
-                .cloned(),
-        );
+        // What the service says itself counts more, and the first ID that is named alone: it may have
+        // another than the file says since it has started again.
+        own.extend(learned.iter().chain(&settings.libp2p.advertise).cloned());
         own.truncate(peer_exchange::contract::ADDRESSES);
         own
     }
@@ -175,13 +170,10 @@ impl Agent {
     /// Who has the name of another, of all that are known.
     async fn namesakes(&self) -> Namesakes {
         let own = self.settings().node_name.clone();
-        let read = self.handle.read(|node| {
-            let others = node.members();
-            let names = others.filter_map(|peer| names::name(&peer.metadata));
-            names.collect::<Vec<_>>()
-        });
-        let names = read.await.unwrap_or_default();
-        Namesakes::among(names.into_iter().chain([own]))
+        let read = self
+            .handle
+            .read(move |node| Namesakes::known_to(node, &own));
+        read.await.unwrap_or_default()
     }
 
     async fn known_name(&self, node: &NodeId) -> Option<String> {

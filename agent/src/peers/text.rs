@@ -182,9 +182,9 @@ fn counts(peers: &[Peer]) -> String {
 fn called(peer: &Peer, namesakes: &Namesakes) -> String {
     match &peer.name {
         None => "-".to_owned(),
-        Some(name) => match namesakes.count(name) {
-            0 | 1 => name.clone(),
-            n => format!("{name} (one of {n})"),
+        Some(name) => match namesakes.several(name) {
+            None => name.clone(),
+            Some(n) => format!("{name} (one of {n})"),
         },
     }
 }

@@ -40,7 +40,8 @@ The smallest configuration is two lines:
   upstreams = [\"server2\"]
 
 SIGHUP reads the configuration again, and the lists of revoked certificates. Key, token and state are
-files: a symbolic link or a FIFO in their place is refused. SIGTERM and SIGINT say goodbye to the peers and end it.
+files: a symbolic link or a FIFO in their place is refused. FILE may be a link, and no FIFO. SIGTERM and
+SIGINT say goodbye to the peers and end it.
 
 Exit codes: 0 ended by a signal; 2 bad configuration, or it cannot start.
 

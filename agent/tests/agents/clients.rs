@@ -1,7 +1,7 @@
 //! Peers in the formats of Spegel, K3s and RKE2, as those clients ask for them.
 
 use crate::harness::{Agent, Lab, eventually};
-use crate::spegel::Service;
+use crate::spegel::{Service, new_id};
 
 /// Ed25519 keys as libp2p writes them.
 const IDS: [&str; 3] = [
@@ -93,6 +93,45 @@ fn spegel_gets_everybody_but_itself() {
     }
 }
 
+/// One service a member, whatever it announces: another's ID as its own, at other addresses, and made-up
+/// IDs at the addresses of others.
+#[test]
+fn a_member_that_announces_many_services_is_told_of_once() {
+    let lab = Lab::new();
+    let mut agents = lab.ring(3);
+    let honest = format!("/ip4/10.1.2.2/tcp/5001/p2p/{}", IDS[1]);
+    agents[1].set("libp2p.advertise", &format!("[{honest:?}]"));
+    let mut lies: Vec<_> = (3..10)
+        .map(|n| format!("/ip4/10.1.2.{n}/tcp/5001/p2p/{}", new_id()))
+        .collect();
+    lies.insert(0, format!("/ip4/10.1.2.66/tcp/5001/p2p/{}", IDS[1]));
+    lies.insert(1, format!("/ip4/10.1.2.2/tcp/5001/p2p/{}", IDS[2]));
+    agents[2].set("libp2p.advertise", &format!("{lies:?}"));
+    agents.iter_mut().for_each(Agent::start);
+    eventually("all are known", || agents[0].peers().len() == 2);
+    let json = Some("application/json");
+    let honest = format!(
+        r#"{{"ID":"{}","Addrs":["/ip4/10.1.2.2/tcp/5001"]}}"#,
+        IDS[1]
+    );
+    eventually("both are told of", || {
+        let told = ask(&agents[0], "/id", None).2;
+        told.contains(&honest) && told.matches("\"Addrs\"").count() == 2
+    });
+    let (_, _, told) = ask(&agents[0], "/v1-rke2/p2p", json);
+    let told: Vec<String> = serde_json::from_str(&told).unwrap();
+    assert_eq!(told.len(), 2, "{told:?}");
+    // Each of the two in its turn.
+    let turns: Vec<_> = (0..4)
+        .map(|_| ask(&agents[0], "/spegel/v1/id", None).2)
+        .collect();
+    assert!(turns[..2].contains(&honest), "{turns:?}");
+    assert!(
+        turns[0] != turns[1] && turns[..2] == turns[2..],
+        "{turns:?}"
+    );
+}
+
 #[test]
 fn k3s_and_rke2_get_a_list_or_one() {
     let lab = Lab::new();
@@ -149,6 +188,24 @@ fn an_agent_learns_of_the_service_beside_it_and_of_its_end() {
     eventually("the other agent names it", || named(&agents[1]));
     service.answer("[]");
     eventually("nobody names it any more", || !named(&agents[1]));
+}
+
+/// The file may have the ID that it had before it started anew.
+#[test]
+fn what_the_service_says_itself_counts_more_than_the_file() {
+    let lab = Lab::new();
+    let mut agents = lab.ring(2);
+    let ip = agents[0].ip;
+    let own = format!(r#"[{{"ID":"{}","Addrs":["/ip4/{ip}/tcp/5001"]}}]"#, IDS[1]);
+    let service = Service::start(ip.into(), &own);
+    let old = format!("[\"/ip4/{ip}/tcp/5001/p2p/{}\"]", IDS[0]);
+    agents[0].set("libp2p.advertise", &old);
+    agents[0].set_text("libp2p.learn_from", &format!("http://{}/id", service.at));
+    agents.iter_mut().for_each(Agent::start);
+    eventually("its new ID is told, and the old one is not", || {
+        let told = ask(&agents[1], "/id", None).2;
+        told.contains(IDS[1]) && !told.contains(IDS[0])
+    });
 }
 
 /// With or without a slash at the end, and the head alone.

@@ -1,10 +1,14 @@
 //! Files of an agent in whose place somebody has put something else, and a state directory that is open
 //! to others.
 
-use super::harness::{Lab, Mark, succeeds};
+use super::harness::{LIMIT, Lab, Mark, PEERX, succeeds};
+use rustix::process::Signal;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 fn fifo(path: &Path) {
     assert!(succeeds(
@@ -89,6 +93,64 @@ fn a_link_or_a_fifo_is_no_state_file() {
         );
         assert!(fs::read(&state).unwrap().starts_with(b"peerx state"));
     }
+}
+
+/// What it says, whether it ends by itself, and how.
+fn said(arguments: &[&str], config: &Path) -> (Option<i32>, String) {
+    let mut command = Command::new(PEERX);
+    command.args(arguments).arg(config);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    let mut status = None;
+    while status.is_none() && begun.elapsed() < LIMIT {
+        sleep(Duration::from_millis(20));
+        status = child.try_wait().unwrap();
+    }
+    let _ = child.kill();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    (status.and_then(|status| status.code()), text)
+}
+
+#[test]
+fn a_fifo_or_a_device_is_no_configuration() {
+    let lab = Lab::new();
+    let pipe = lab.path("pipe.toml");
+    fifo(&pipe);
+    let link = lab.path("link.toml");
+    symlink(&pipe, &link).unwrap();
+    let device = lab.path("device.toml");
+    symlink("/dev/zero", &device).unwrap();
+    for (config, named) in [(&pipe, "a FIFO"), (&link, "a FIFO"), (&device, "a device")] {
+        for arguments in [&["run", "--config"][..], &["check"]] {
+            let (code, text) = said(arguments, config);
+            assert_eq!(code, Some(2), "{arguments:?} {named}: {text}");
+            assert!(text.contains(named) && text.contains(".toml: "), "{text}");
+        }
+    }
+}
+
+/// Nor does one hold up an agent that is to read its configuration again.
+#[test]
+fn a_fifo_that_takes_the_place_of_a_configuration_changes_nothing() {
+    let lab = Lab::new();
+    let mut agent = lab.agent("reloaded");
+    agent.start();
+    let mark = agent.mark();
+    fs::remove_file(agent.config()).unwrap();
+    fifo(&agent.config());
+    agent.signal(Signal::HUP);
+    agent.eventually_logs(mark, "the configuration stays as it is");
+    // As one that leads to a file, as in a volume of Kubernetes, it is read.
+    fs::remove_file(agent.config()).unwrap();
+    let elsewhere = agent.dir.join("elsewhere");
+    agent.set("labels.zone", "\"b\"");
+    agent.write_config();
+    fs::rename(agent.config(), &elsewhere).unwrap();
+    symlink(&elsewhere, agent.config()).unwrap();
+    let mark = agent.mark();
+    agent.signal(Signal::HUP);
+    agent.eventually_logs(mark, "the configuration was read again");
 }
 
 #[test]

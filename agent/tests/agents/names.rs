@@ -1,6 +1,7 @@
 //! Nodes that call themselves something that is not what it seems.
 
-use super::harness::{Agent, Lab, Mark, eventually, peerx};
+use super::harness::{Agent, Lab, Mark, eventually, peerx, start};
+use serde_json::json;
 
 /// Everything that the agent has said, and that `peerx peers` prints of it, as text and as JSON.
 fn said(agent: &Agent) -> [String; 3] {
@@ -75,6 +76,57 @@ fn nodes_of_one_name_are_told_apart() {
         "{text}"
     );
     assert!(text.contains(&format!("server1 ({})", ids[1])), "{text}");
+    // And on the pages: beside the ID by how many have the name, elsewhere by the start of the ID.
+    let peers = agents[0].json("/v1/peers");
+    assert_eq!(peers["peers"][0]["one_of"], 2, "{peers}");
+    let status = agents[0].json("/v1/status");
+    for one in [&status, &status["upstreams"][0], &status["links"][0]] {
+        assert_eq!(one["one_of"], 2, "{status}");
+    }
+    let map = agents[0].json("/v1/topology");
+    for one in map["nodes"].as_array().unwrap() {
+        assert_eq!(
+            (&one["one_of"], &one["asks"][0]["one_of"]),
+            (&json!(2), &json!(2)),
+            "{map}"
+        );
+    }
+    let cycles = agents[0].json("/v1/loops");
+    let cycle = &cycles["loops"][0];
+    for id in &ids {
+        let called = format!("server1 ({id})");
+        assert!(
+            cycle["path"].as_array().unwrap().contains(&json!(called)),
+            "{cycle}"
+        );
+        assert!(
+            cycle["advice"].as_str().unwrap().contains(&called),
+            "{cycle}"
+        );
+        assert!(
+            text.contains(&format!("point {called}"))
+                || text.contains(&format!("at {called}, and")),
+            "{text}"
+        );
+    }
+}
+
+/// Where each has a name of its own nothing is added to it.
+#[test]
+fn who_has_a_name_alone_is_called_just_that() {
+    let lab = Lab::new();
+    let mut agents = lab.ring(2);
+    start(&mut agents);
+    eventually("the cycle is there", || {
+        agents[0].json("/v1/loops")["loops"][0]["path"] == json!(["server1", "server2"])
+    });
+    for page in ["/v1/peers", "/v1/status", "/v1/topology"] {
+        let page = agents[0].json(page).to_string();
+        assert!(
+            page.contains("server2") && !page.contains("one_of"),
+            "{page}"
+        );
+    }
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Accepting connections.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use peer_exchange::driver::Incoming;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -45,6 +46,10 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>, incoming:
             let Some(permit) = shared.gate.enter(from.ip()) else {
                 continue;
             };
+            // After a burst, in which those behind it are accepted before its task runs once.
+            if has_spoken(&socket) {
+                permit.heard();
+            }
             let (shared, incoming) = (shared.clone(), incoming.clone());
             handshakes.spawn(async move {
                 let handshake = async {
@@ -64,6 +69,12 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>, incoming:
         () = accepting => {}
         () = incoming.closed() => {}
     }
+}
+
+/// Whether something from the other end is there already.
+fn has_spoken(socket: &TcpStream) -> bool {
+    let seen = SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]);
+    seen.is_ok_and(|length| length > 0)
 }
 
 async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {

@@ -106,6 +106,28 @@ async fn half_open_connections_keep_nobody_out_for_long() {
     drop(flood);
 }
 
+/// What comes in one burst is accepted before anybody's task runs: whoever has said something by then
+/// gives way after those that have not.
+#[tokio::test]
+async fn who_has_spoken_before_it_is_accepted_stays_in_a_burst_of_silence() {
+    // Nothing is accepted before this waits: it is one thread.
+    let target = Plan::new().start::<Strict>();
+    let at = Strict::socket(&target.transport);
+    let blocking = || std::net::TcpStream::connect(at).unwrap();
+    let mut spoken = blocking();
+    std::io::Write::write_all(&mut spoken, &[0x16]).unwrap();
+    let silent: Vec<_> = (0..10 * ROOM).map(|_| blocking()).collect();
+    eventually("the burst is over", async || {
+        target.stats().turned_away >= (10 * ROOM - ROOM / 2) as u64
+    })
+    .await;
+    // It is waited for, as one that has begun.
+    spoken.set_nonblocking(true).unwrap();
+    let end = std::io::Read::read(&mut spoken, &mut [0]);
+    assert_eq!(end.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    drop(silent);
+}
+
 #[tokio::test]
 async fn a_client_without_the_protocols_name_is_refused() {
     let target = Plan::new().start::<Strict>();

@@ -182,6 +182,71 @@ mod tests {
     use std::future::pending;
     use tokio::time::Instant;
 
+    /// Of a hundred members that come one after another, each at its own time and once, in the midst of so
+    /// many silent connections a second: how many get in.
+    async fn get_in(gate: Gate, rate: u32, from: fn(u32) -> IpAddr) -> usize {
+        let gate = Arc::new(gate);
+        let flooded = Arc::clone(&gate);
+        let flood = tokio::spawn(async move {
+            let mut tick = tokio::time::interval(Duration::from_millis(1));
+            for n in 0.. {
+                if n % (rate / 1000) == 0 {
+                    tick.tick().await;
+                }
+                let gate = Arc::clone(&flooded);
+                tokio::spawn(async move {
+                    if let Some(permit) = gate.enter(from(n)) {
+                        let _ = gate.admit(&permit, pending::<Result<(), _>>()).await;
+                    }
+                });
+            }
+        });
+        let mut members = 0;
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(97)).await;
+            let Some(permit) = gate.enter(MEMBER) else {
+                continue;
+            };
+            // Three round trips of 20 ms.
+            let handshake = async {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                permit.heard();
+                tokio::time::sleep(Duration::from_millis(40)).await;
+                Ok(())
+            };
+            members += usize::from(gate.admit(&permit, handshake).await.is_ok());
+        }
+        flood.abort();
+        members
+    }
+
+    const MEMBER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 1));
+
+    /// The same flood, with what is done about it and without: else it would not be seen that it is that
+    /// which lets them in.
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_keeps_members_out_where_nobody_gives_way_and_not_where_somebody_does() {
+        let neighbours: fn(u32) -> IpAddr = |_| MEMBER;
+        let everywhere: fn(u32) -> IpAddr = |n| (0x0a00_0000 + (n << 8)).to_be_bytes().into();
+        for (what, from) in [("one network", neighbours), ("everywhere", everywhere)] {
+            for rate in [1000, 3000] {
+                fastrand::seed(7);
+                let (size, patience) = (256, Duration::from_secs(5));
+                let with = get_in(Gate::new(size, patience), rate, from).await;
+                let gate = Gate {
+                    places: Arc::new(Mutex::new(Places::undefended(size))),
+                    ..Gate::new(size, patience)
+                };
+                let without = get_in(gate, rate, from).await;
+                eprintln!(
+                    "{rate} silent connections a second from {what}: of 100 members {with} get in at once, {without} where nobody gives way"
+                );
+                assert!(with > 40, "{with}");
+                assert!(without < 20, "{without}");
+            }
+        }
+    }
+
     /// One of a network of its own, with this number.
     fn host(n: u8) -> IpAddr {
         [192, 0, n, 1].into()

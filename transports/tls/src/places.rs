@@ -71,6 +71,10 @@ impl Place {
 #[derive(Debug)]
 pub(crate) struct Places {
     size: usize,
+    /// Of these for one network.
+    share: usize,
+    /// Somebody gives way where there is need.
+    give_way: bool,
     taken: usize,
     networks: HashMap<Network, Vec<Arc<Place>>>,
     random: fastrand::Rng,
@@ -80,9 +84,21 @@ impl Places {
     pub(crate) fn new(size: usize) -> Self {
         Self {
             size,
+            share: size.div_ceil(2),
+            give_way: true,
             taken: 0,
             networks: HashMap::new(),
             random: fastrand::Rng::new(),
+        }
+    }
+
+    /// First come, first served: what a flood does where nothing is done about it.
+    #[cfg(test)]
+    pub(crate) fn undefended(size: usize) -> Self {
+        Self {
+            share: size,
+            give_way: false,
+            ..Self::new(size)
         }
     }
 
@@ -92,7 +108,7 @@ impl Places {
 
     /// More than half of what there is for all, or for this network, is taken.
     pub(crate) fn is_crowded(&self, network: Network) -> bool {
-        2 * self.taken > self.size || 2 * self.of(network) > self.share()
+        self.give_way && (2 * self.taken > self.size || 2 * self.of(network) > self.share)
     }
 
     /// A place for somebody from there, and how many had to give way to it: one at most. No place:
@@ -104,14 +120,14 @@ impl Places {
     /// network drives out itself, and one from everywhere lets an honest newcomer live for as long as
     /// it takes to fill the room anew.
     pub(crate) fn take(&mut self, network: Network) -> Option<(Arc<Place>, usize)> {
-        let short = self.shortage(self.of(network), self.share());
+        let short = self.shortage(self.of(network), self.share);
         let mut left = self.drop_one(short, |other, _| other == network);
         if left == 0 {
             let short = self.shortage(self.taken, self.size);
             let most = self.networks.values().map(Vec::len).max();
             left = self.drop_one(short, |_, count| Some(count) == most);
         }
-        if self.taken >= self.size || self.of(network) >= self.share() {
+        if self.taken >= self.size || self.of(network) >= self.share {
             return None;
         }
         let place = Arc::new(Place {
@@ -141,11 +157,6 @@ impl Places {
         }
     }
 
-    /// Places for one network.
-    const fn share(&self) -> usize {
-        self.size.div_ceil(2)
-    }
-
     fn of(&self, network: Network) -> usize {
         self.networks.get(&network).map_or(0, Vec::len)
     }
@@ -153,7 +164,9 @@ impl Places {
     /// By chance: nothing up to half of it, always something when nothing is left.
     fn shortage(&mut self, taken: usize, of: usize) -> Shortage {
         let half = of / 2;
-        if taken >= of {
+        if !self.give_way {
+            Shortage::None
+        } else if taken >= of {
             Shortage::Full
         } else if taken > half && self.random.usize(half..of) < taken {
             Shortage::Early

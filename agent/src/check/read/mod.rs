@@ -47,7 +47,7 @@ impl Inputs {
             let alone = !copied && !path.is_dir();
             reader.mode = if alone { Mode::Here } else { Mode::Copied };
             let is_toml = path.extension().is_some_and(|end| end == "toml");
-            if alone && is_toml && !path.exists() {
+            if alone && is_toml && !path.is_file() {
                 // `peerx run` says the same of it.
                 peerx::read(path, Mode::Here)?;
             }

@@ -4,13 +4,10 @@
 //! multiaddr (up to 0.0.30). K3s and RKE2 name *others*, and so does an agent. Whatever the format, an
 //! address is taken for one of the service beside this agent only if its ID or its machine is.
 
-use crate::libp2p::{PeerId, Service};
+use crate::libp2p::{ADDRESSES, PeerId, Service};
 use peer_exchange::Multiaddr;
 use serde::Deserialize;
 use std::net::IpAddr;
-
-/// Addresses that are taken of one answer: a record has room for 16 in all.
-const ADDRESSES: usize = 4;
 
 /// What is known of the service beside this agent.
 pub(crate) struct Own<'a> {

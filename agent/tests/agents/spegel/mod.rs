@@ -7,7 +7,8 @@ mod standin;
 use super::harness::{Agent, Lab, Mark, eventually, private};
 use peer_exchange_scenarios::Authority;
 pub(crate) use service::Service;
-use standin::{Info, Spegel, Version, World, new_id};
+pub(crate) use standin::new_id;
+use standin::{Info, Spegel, Version, World};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 

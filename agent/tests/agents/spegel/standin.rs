@@ -192,7 +192,7 @@ impl Spegel {
 }
 
 /// An Ed25519 key, as libp2p writes it.
-pub(super) fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     let mut multihash = vec![0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
     multihash.extend((0..32).map(|_| fastrand::u8(..)));
     bs58::encode(multihash).into_string()
