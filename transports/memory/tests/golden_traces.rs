@@ -22,21 +22,21 @@ const GOLDEN: [Golden; 3] = [
     (
         "plain",
         [
-            0xfa24_b893_8ed4_47c4,
-            0xdce8_87e2_cf48_6bfc,
-            0x56d9_eb27_5c14_ea00,
-            0xdb3f_c636_7ca9_f476,
-            0xc0db_62f5_b7e2_6dbf,
+            0x137e_4c77_e869_f6c2,
+            0xb491_c13e_7409_47e8,
+            0xdae5_4818_1811_44e0,
+            0xb165_ad0c_9318_37fc,
+            0x25ba_4628_5d0a_d161,
         ],
     ),
     (
         "faults",
         [
-            0x3f67_32b0_01a8_3432,
-            0x2fe9_0e1c_ea5e_d5fe,
-            0xcc21_7389_a042_c5a8,
-            0x364b_b8db_ce27_aacb,
-            0x30d4_e378_36c1_cb23,
+            0xc87c_4765_2e24_1f19,
+            0xdd08_7850_5411_7ef9,
+            0xe6cb_df83_5404_1a1f,
+            0x06c1_5921_0d9c_5372,
+            0x029c_915c_302c_7b2f,
         ],
     ),
     (
@@ -46,7 +46,7 @@ const GOLDEN: [Golden; 3] = [
             0x2e1f_f65c_607b_051b,
             0x9c39_5add_5049_0d61,
             0x3195_e3b6_785c_f3c8,
-            0x1224_8892_dcb2_0770,
+            0xd554_8426_a231_a86a,
         ],
     ),
 ];
