@@ -122,6 +122,10 @@ extern crate std;
 pub mod addr;
 mod config;
 pub mod contract;
+#[cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, reason = "seen with the feature alone")
+)]
 mod defence;
 #[cfg(feature = "tokio")]
 pub mod driver;

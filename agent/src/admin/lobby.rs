@@ -91,6 +91,11 @@ impl Guest {
         }
     }
 
+    fn sits(&self) -> bool {
+        let seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
+        seat.is_some()
+    }
+
     fn rise(&self) {
         let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seat) = seat.take() {
@@ -116,7 +121,8 @@ impl Guest {
                 }
             };
             tokio::select! {
-                () = self.leave.notified() => return Why::Crowded,
+                // Unless it has asked since.
+                () = self.leave.notified() => if self.sits() { return Why::Crowded },
                 () = overdue => return Why::Unread,
                 // Its sender is this guest's own.
                 _ = until.changed() => {}

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -75,6 +75,8 @@ async fn serve_from(lobby: Lobby, listener: TcpListener, router: Router, host: A
                 let guest = Guest::new(Arc::clone(&lobby));
                 let (router, host) = (router.clone(), Arc::clone(&host));
                 connections.spawn(connection(stream, router, host, guest, permit));
+                // What it has asked already is read before a burst behind it drives it out.
+                yield_now().await;
             }
             // Out of file descriptors, or the client has gone again.
             Err(_) => sleep(Duration::from_millis(100)).await,
@@ -104,6 +106,8 @@ async fn connection(
         }
     };
     tokio::select! {
+        // Who asks in the moment in which it has to go is answered.
+        biased;
         () = served => {}
         why = guest.sent_away() => host.closed(match why {
             Why::Crowded => Refusal::Crowded,
@@ -196,6 +200,33 @@ mod tests {
         let answer = timeout(PATIENCE / 3, probe(at)).await.ok();
         served.abort();
         (answer, house.0.load(Ordering::Relaxed))
+    }
+
+    /// All that wait are accepted before anybody's task runs.
+    #[tokio::test]
+    async fn who_has_asked_before_a_burst_is_answered() {
+        const SILENT: usize = 100;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let (house, lobby) = (Arc::new(House::default()), Lobby::new(8));
+        let router = Router::new().route("/healthz", get(|| async { "ok" }));
+        let mut probe = std::net::TcpStream::connect(at).unwrap();
+        let request = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        std::io::Write::write_all(&mut probe, request).unwrap();
+        let silent: Vec<_> = (0..SILENT)
+            .map(|_| std::net::TcpStream::connect(at).unwrap())
+            .collect();
+        let served = tokio::spawn(serve_from(lobby, listener, router, Arc::clone(&house)));
+        probe.set_nonblocking(true).unwrap();
+        let mut probe = TcpStream::from_std(probe).unwrap();
+        let mut answer = String::new();
+        probe.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        while house.0.load(Ordering::Relaxed) < SILENT - 8 {
+            yield_now().await;
+        }
+        drop(silent);
+        served.abort();
     }
 
     #[tokio::test]

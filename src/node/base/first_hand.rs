@@ -39,18 +39,17 @@ impl Base {
         let table = &mut self.table;
         let merged = table.merge(cx.now, record, Some(by), &is_pinned, word);
         if let Some(before) = before.get() {
-            let claims = &mut self.claims;
-            claims.said(record.node, record.sequence, before, cx.now);
+            self.claims
+                .said(record.node, record.sequence, before, cx.now);
+        }
+        // Of one that was not known before there is no claim.
+        let may_settle = before.get().is_some() || record.node == by.node;
+        let is_taken = matches!(merged, Merged::New(_) | Merged::Newer(_) | Merged::Left(_));
+        if may_settle && is_taken && !self.claims.is_empty() {
+            let hash = rng::place(record.body);
+            self.claims.has_said(&record.node, hash, cx.now);
         }
         merged
-    }
-
-    /// Its record is another now.
-    pub(crate) fn has_said(&mut self, record: WireRecord<'_>) {
-        if !self.claims.is_empty() {
-            let hash = rng::place(record.body);
-            self.claims.has_said(&record.node, hash, self.cx.now);
-        }
     }
 
     /// How long it takes at least until this node is silent over a link with it: until then nobody

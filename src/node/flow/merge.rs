@@ -229,7 +229,6 @@ impl Node {
     /// Its own word shows where it is, and who is there no more (R28); of another's it is asked (R52).
     fn heard_of(&mut self, teller: &By, record: WireRecord<'_>, slot: Slot) {
         let (base, node) = (&mut self.base, record.node);
-        base.has_said(record);
         if node == teller.node {
             let displaced = base.heard_where(slot);
             self.detector.displaced(base, displaced);
