@@ -6,6 +6,10 @@ use core::time::Duration;
 
 use crate::id::{LinkId, NodeId, Prefix, RequestId};
 
+/// The shortest rest: by a coarse clock a round trip takes no time. [Twice nothing is nothing: a node
+/// that lacked somebody had its next deadline now, for ever.]
+const LEAST: Duration = Duration::from_micros(100);
+
 /// One question at a time.
 #[derive(Default)]
 pub(crate) struct Ahead {
@@ -53,7 +57,7 @@ impl Ahead {
     /// Everything has been asked for: what has not come may be there later. How long to rest, from
     /// `first` to `most`: twice as long each time, unless something else was missing.
     pub(crate) fn rest(&mut self, first: Duration, most: Duration) -> Duration {
-        self.rest = (self.rest * 2).clamp(first, most);
+        self.rest = (self.rest * 2).max(first).max(LEAST).min(most);
         self.rest
     }
 
@@ -103,5 +107,18 @@ mod tests {
         };
         let rests = [7, 7, 7, 7, 8, 8].map(&mut rest);
         assert_eq!(rests, [1, 2, 4, 5, 1, 2].map(|n| n * MS));
+    }
+
+    #[test]
+    fn a_round_trip_of_no_time_is_followed_by_a_rest() {
+        let mut ahead = Ahead::default();
+        let rests = [0; 3].map(|_| ahead.rest(Duration::ZERO, 5 * MS));
+        assert_eq!(rests, [LEAST, 2 * LEAST, 4 * LEAST]);
+    }
+
+    #[test]
+    fn no_rest_is_longer_than_the_longest_whatever_a_round_trip_takes() {
+        let mut ahead = Ahead::default();
+        assert_eq!(ahead.rest(7 * MS, 5 * MS), 5 * MS);
     }
 }
