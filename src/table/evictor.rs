@@ -342,6 +342,11 @@ impl Evictor {
             let above = (!must).then(|| self.rank(&entry.node));
             self.excess_victim(&mut active, entries, told, (stays, now))
                 .or_else(|| self.worst_victim(&mut active, above, entries, (stays, now)))
+                // All are held, as long as it has not been looked anew who is.
+                .or_else(|| {
+                    must.then(|| self.any_victim(&active, entries, stays))
+                        .flatten()
+                })
         };
         self.active = Some(active);
         victim
@@ -371,6 +376,22 @@ impl Evictor {
         }
         active.excess = Vec::new();
         None
+    }
+
+    /// Who ranks worst, known for long or not.
+    fn any_victim(
+        &self,
+        active: &Active,
+        entries: &Slab,
+        stays: &dyn Fn(&NodeId) -> bool,
+    ) -> Option<Slot> {
+        let all = active.ranked.iter().chain(&active.pinned);
+        let may_go = |(rank, slot): &&(Rank, Slot)| {
+            let entry = self.ranked(entries, *rank, *slot);
+            entry.is_some_and(|e| !stays(&e.node))
+        };
+        let worst = all.filter(may_go).max_by_key(|(rank, _)| *rank);
+        worst.map(|(_, slot)| *slot)
     }
 
     /// Who ranks worst, and above `above`: whoever that is, where there has to be room.
