@@ -16,6 +16,7 @@ use peer_exchange::{
 
 use super::checks;
 use super::parts::{LooseSeal, address, place};
+use super::reached::{self, Before, Reached};
 use super::source::Source;
 
 /// A link as the embedder sees it.
@@ -64,6 +65,10 @@ pub struct Host {
     pub over: bool,
     /// Peers by the events alone, with the newest sequence seen of each.
     pub known: BTreeMap<NodeId, Sequence>,
+    /// How far the wall clock is ahead of `clock`.
+    pub wall: Duration,
+    /// What was reached, if somebody wants to know.
+    pub reached: Option<Box<Reached>>,
     last_dial: u64,
     sent: u64,
 }
@@ -88,6 +93,8 @@ impl Host {
             next_link: 0,
             over: false,
             known: BTreeMap::new(),
+            wall: Duration::ZERO,
+            reached: None,
             last_dial: 0,
             sent: 0,
         }
@@ -101,6 +108,7 @@ impl Host {
             _ => None,
         };
         let sequence = self.node.sequence();
+        let before = self.reached.is_some().then(|| Before::of(self, &input));
         let result = self.node.handle(at, input);
         if !self.over {
             self.clock = self.clock.max(at);
@@ -114,12 +122,20 @@ impl Host {
             Err(UsageError::OwnRecord(_) | UsageError::TooManyUpstreams) => {}
             Err(error) => panic!("it was polled and used well: {error}"),
         }
+        if let (Some(before), Some(mut reached)) = (before, self.reached.take()) {
+            before.after(self, &result, &mut reached);
+            self.reached = Some(reached);
+        }
         result.is_ok()
     }
 
     /// Takes the next effect, checks it and keeps the books. `None`: there is none left.
     pub fn poll(&mut self) -> Option<Effect> {
         let effect = self.node.poll();
+        if let Some(mut reached) = self.reached.take() {
+            reached::effect(&effect, self, &mut reached);
+            self.reached = Some(reached);
+        }
         match &effect {
             Effect::Send { link, bytes } => self.on_send(*link, bytes),
             Effect::Dial { dial, target } => {
@@ -184,6 +200,13 @@ impl Host {
         checks::views(self);
     }
 
+    /// What is in the first so many collections of the node.
+    pub fn things(&self, collections: usize) -> usize {
+        let sizes = self.node.sizes();
+        let things = sizes.iter().filter(|(what, _, _)| !what.contains("bytes"));
+        things.take(collections).map(|(_, size, _)| size).sum()
+    }
+
     /// The credit for the oldest message.
     pub fn take_sent(&mut self, link: LinkId) -> Option<Bytes> {
         self.links.get_mut(&link)?.queue.pop_front()
@@ -198,8 +221,20 @@ impl Host {
         if source.u8() == 255 {
             return LinkId::new(u64::from(source.u8()));
         }
+        self.next()
+    }
+
+    /// One that was never used.
+    pub fn next(&mut self) -> LinkId {
         self.next_link += 1;
         LinkId::new(self.next_link + 1_000)
+    }
+
+    /// Adds what the node has counted to what was reached.
+    pub fn tell_stats(&mut self) {
+        if let Some(reached) = &mut self.reached {
+            reached.stats(&self.node.stats());
+        }
     }
 
     /// The node dies, and another goes on from its snapshot.
@@ -209,6 +244,7 @@ impl Host {
         elapsed: Option<Duration>,
         source: &mut Source<'_>,
     ) -> Result<(), StartError> {
+        self.tell_stats();
         let snapshot = self.node.snapshot(self.clock);
         let before: BTreeSet<_> = self.known.keys().copied().collect();
         self.seed = [self.seed[0].wrapping_add(1); 32];
@@ -247,7 +283,7 @@ fn identity(node: NodeId, number: u8, source: &mut Source<'_>) -> Identity {
 fn config(source: &mut Source<'_>) -> Config {
     let millis = Duration::from_millis;
     let mut config = Config::default();
-    config.capacity = [256, 2, 3, 5, 16, 64, 300, 1024][source.below(8)];
+    config.capacity = [256, 2, 3, 5, 16, 64, 100, 1024][source.below(8)];
     config.max_links = 4 + source.below(8);
     config.lifetime = Duration::from_secs([86_400, 600, 3600, 604_800][source.below(4)]);
     config.round = millis([200, 10, 1000, 10_000][source.below(4)]);
@@ -268,6 +304,17 @@ fn config(source: &mut Source<'_>) -> Config {
         3 => Signing::Require,
         _ => Signing::Off,
     };
+    config.detection = match flags >> 3 & 3 {
+        2 => None,
+        3 => Some(Duration::from_secs(60)),
+        _ => Some(Duration::from_secs(3)),
+    };
+    if flags >> 5 & 3 == 3 {
+        config.cluster = "c".into();
+    }
+    if flags >> 7 == 1 {
+        config.address_policy = Some(|_, address| address != &place(7));
+    }
     config.messages_per_second = [50, 1, 100_000][source.below(3)];
     config.bytes_per_second = [256 * 1024, 1024][source.below(2)];
     config.upstreams = (0..source.below(5)).map(|_| address(source)).collect();

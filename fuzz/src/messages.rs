@@ -7,7 +7,7 @@ use peer_exchange::addr::Protocol;
 use peer_exchange::contract;
 use peer_exchange::wire::{
     Accusation, Ask, Beat, DialBack, Filter, Goodbye, GoodbyeReason, Hello, Message, NO_DIAL_BACKS,
-    News, Picks, Request, Response, Shows, Update, Walk,
+    News, Picks, Request, Response, SIGNED_ONLY, SIGNS, Shows, Update, Walk,
 };
 use peer_exchange::{Multiaddr, Position, RequestId};
 
@@ -53,14 +53,14 @@ pub fn hello(source: &mut Source<'_>, cast: &Cast) -> Hello {
         min_version,
         max_version,
         // Mostly: takes what is about addresses.
-        features: source.number() as u32
+        features: (source.number() as u32 | SIGNS)
             & match source.u8() {
-                0..200 => !NO_DIAL_BACKS,
-                _ => u32::MAX,
+                0..200 => !(NO_DIAL_BACKS | SIGNED_ONLY),
+                _ => u32::MAX ^ SIGNS,
             },
         epoch: cast.epoch(source),
         // Mostly: no other cluster.
-        cluster: u64::from(odd == 252),
+        cluster: cast.hello(0).cluster ^ u64::from(odd == 252),
         seen: source.maybe(socket),
     }
 }
@@ -88,9 +88,7 @@ pub fn request(source: &mut Source<'_>, cast: &Cast) -> Request {
         id,
         state: source.maybe(|s| s.number()),
         hop_limit: source.u8() % (contract::HOPS as u8 + 1),
-        walk: source
-            .maybe(|s| cast.path(s, contract::HOPS))
-            .and_then(Walk::of),
+        walk: source.maybe(|s| walk(s, cast)).flatten(),
         count: source.number() as u32,
         shows: shows(source, id),
         records: source.maybe(|s| cast.records(s)).unwrap_or_default(),
@@ -98,6 +96,16 @@ pub fn request(source: &mut Source<'_>, cast: &Cast) -> Request {
         overdue: cast.prefixes(source),
         fetch: cast.prefixes(source),
     }
+}
+
+/// Mostly it ends with whoever sends it, as it has to.
+fn walk(source: &mut Source<'_>, cast: &Cast) -> Option<Walk> {
+    let mut path = cast.path(source, contract::HOPS - 1);
+    if let Some(speaker) = cast.speaker.filter(|_| source.u8() < 224) {
+        path.retain(|node| *node != speaker);
+        path.push(speaker);
+    }
+    Walk::of(path)
 }
 
 /// A filter, a sketch, or neither.
@@ -179,7 +187,7 @@ fn accusations(source: &mut Source<'_>, cast: &Cast) -> Vec<Accusation> {
         subject: cast.node(s),
         at: cast.sequence(s),
         by: cast.node(s),
-        signature: signature(u32::from(s.u8())).copied(),
+        signature: signature(s.u8()).copied(),
     };
     (0..count).map(|_| one(source)).collect()
 }

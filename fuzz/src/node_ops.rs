@@ -10,6 +10,7 @@ use peer_exchange::{DialId, Effect, Input, Instant, LinkId, NodeId};
 use super::host::{Host, Link};
 use super::ops;
 use super::parts::{Cast, place};
+use super::reached::Reached;
 use super::source::Source;
 
 /// Messages that can be played back.
@@ -33,18 +34,38 @@ pub fn node_ops(data: &[u8]) {
     }
 }
 
+/// What is reached on the way.
+pub fn reached_by(data: &[u8]) -> Reached {
+    run_watched(data).reached()
+}
+
+/// Likewise, and notes what is reached.
+pub fn run_watched(data: &[u8]) -> World {
+    let mut source = Source::new(data);
+    let mut world = World::new(&mut source);
+    for host in &mut world.hosts {
+        host.reached = Some(Box::default());
+    }
+    play(&mut world, &mut source);
+    world
+}
+
 /// Plays the operations in `data`, and gives the world as it is then.
 pub fn run(data: &[u8]) -> World {
     let mut source = Source::new(data);
     let mut world = World::new(&mut source);
-    ops::prologue(&mut world, &mut source);
+    play(&mut world, &mut source);
+    world
+}
+
+fn play(world: &mut World, source: &mut Source<'_>) {
+    ops::prologue(world, source);
     for _ in 0..OPERATIONS {
         if source.is_empty() || world.cost > COST {
             break;
         }
-        ops::operation(&mut world, &mut source);
+        ops::operation(world, source);
     }
-    world
 }
 
 /// The nodes, who else there is, and what was said.
@@ -73,6 +94,18 @@ impl World {
         }
     }
 
+    /// What all of its nodes have reached.
+    pub fn reached(&mut self) -> Reached {
+        let mut all = Reached::default();
+        for host in &mut self.hosts {
+            host.tell_stats();
+            if let Some(reached) = &host.reached {
+                all.add_all(reached);
+            }
+        }
+        all
+    }
+
     /// An input now.
     pub fn give(&mut self, at: usize, input: Input) {
         let now = self.hosts[at].clock;
@@ -83,12 +116,7 @@ impl World {
     pub fn give_at(&mut self, at: usize, now: Instant, input: Input) {
         self.give_unchecked(at, now, input);
         self.hosts[at].check();
-        let things = self.hosts[at]
-            .node
-            .sizes()
-            .iter()
-            .map(|s| s.1)
-            .sum::<usize>();
+        let things = self.hosts[at].things(usize::MAX);
         self.spent(50 + things);
     }
 
@@ -115,6 +143,26 @@ impl World {
             host.deadline,
             host.clock
         );
+    }
+
+    /// Likewise, where more of the same follows.
+    pub fn give_quickly(&mut self, at: usize, input: Input) {
+        let now = self.hosts[at].clock;
+        self.give_unchecked(at, now, input);
+    }
+
+    /// An input upon which another follows before the node is woken, though it would be due.
+    pub fn give_in_a_row(&mut self, at: usize, input: Input) {
+        let now = self.hosts[at].clock;
+        self.hosts[at].give(now, input);
+        self.drain(at);
+    }
+
+    /// All that was sent on this link has left.
+    pub fn credit(&mut self, at: usize, link: LinkId) {
+        while self.hosts[at].take_sent(link).is_some() {
+            self.give_quickly(at, Input::Sent { link });
+        }
     }
 
     fn drain(&mut self, at: usize) {
@@ -186,11 +234,7 @@ impl World {
         };
         self.hosts[at].dials.remove(&dial);
         let (from, to) = (self.hosts[at].id, self.hosts[other].id);
-        let mut new = |host: usize| {
-            self.hosts[host].next_link += 1;
-            LinkId::new(self.hosts[host].next_link + 1_000)
-        };
-        let (ours, theirs) = (new(at), new(other));
+        let (ours, theirs) = (self.hosts[at].next(), self.hosts[other].next());
         // A node closes both ends of a connection to itself by itself.
         let paired = at != other;
         let first = Link::new(to, paired.then_some(theirs));

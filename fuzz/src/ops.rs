@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use peer_exchange::contract;
 use peer_exchange::limits::caps;
-use peer_exchange::wire::{self, Hello, Message, News, RecordsBuilder, Update, WireRecord};
+use peer_exchange::wire::{self, Message, News, Update};
 use peer_exchange::{
     DialId, Input, Instant, LinkId, Multiaddr, NodeId, Position, Sequence, Target,
 };
 
+use super::around;
 use super::host::Link;
+use super::hostile;
 use super::messages::{self, message};
 use super::node_ops::World;
 use super::parts::{self, address};
@@ -20,24 +21,40 @@ use super::source::Source;
 /// Times stay below this: at the very end of time, where sums saturate, no deadline can move.
 const END: Instant = Instant::from_duration(Duration::from_secs(500 * 365 * 86_400));
 
+/// With more upstreams, what dials again and again takes seconds.
+pub const MANY: usize = 128;
+
 /// One operation on one of the nodes.
 pub fn operation(world: &mut World, source: &mut Source<'_>) {
     let code = source.u8();
     let at = usize::from(code >> 7) % world.hosts.len();
     match code & 0x7f {
         0..=7 => link_up(world, at, source),
-        8..=11 => link_down(world, at, source),
-        12..=21 => land(world, at, source),
-        22..=29 => sent(world, at, source),
-        30..=35 => wake(world, at, source),
+        8..=10 => link_down(world, at, source),
+        11 => hostile::twin(world, at, source),
+        12..=17 => land(world, at, source),
+        18 => around::all_there(world, at, source),
+        19 => around::reached(world, at, source),
+        20 => around::refused(world, at, source),
+        21 => around::nobody_there(world, at, source),
+        22..=26 => sent(world, at, source),
+        27 => hostile::flood(world, at, source),
+        28 => hostile::neighbours(world, at, source),
+        29 => around::wall_time(world, at, source),
+        30..=34 => wake(world, at, source),
+        35 => hostile::accuse(world, at, source),
         36..=41 => jump(world, at, source),
         42..=46 => configure(world, at, source),
         47 => world.give(at, Input::Discover),
         48 => stop(world, at, source),
-        49..=52 => raw(world, at, source),
+        49..=51 => raw(world, at, source),
+        52 => hostile::goodbye(world, at, source),
         53..=69 => structured(world, at, source),
-        70..=79 => answer(world, at, source),
-        80..=85 => echo(world, at, source),
+        70..=78 => answer(world, at, source),
+        79 => around::tried(world, at, source),
+        80..=83 => echo(world, at, source),
+        84 => hostile::bad_record(world, at, source),
+        85 => hostile::large(world, at, source),
         86..=95 => gossip(world, at, source),
         96..=109 => deliver(world, at, source),
         110..=115 => lose(world, at, source),
@@ -48,7 +65,7 @@ pub fn operation(world: &mut World, source: &mut Source<'_>) {
     }
 }
 
-fn any_link(world: &World, at: usize, source: &mut Source<'_>) -> Option<LinkId> {
+pub fn any_link(world: &World, at: usize, source: &mut Source<'_>) -> Option<LinkId> {
     source.pick(&world.hosts[at].link_ids())
 }
 
@@ -60,14 +77,7 @@ pub fn prologue(world: &mut World, source: &mut Source<'_>) {
             world.hosts[at].next_link += 1;
             let link = LinkId::new(world.hosts[at].next_link + 1_000);
             world.up(at, link, Link::new(node, None), None);
-            let hello = Hello {
-                min_version: wire::VERSION,
-                max_version: wire::VERSION,
-                features: 0,
-                epoch: 1 + i as u32,
-                cluster: 0,
-                seen: None,
-            };
+            let hello = world.cast.hello(1 + i as u32);
             world.message(at, link, wire::encode(Message::Hello(hello)));
         }
     }
@@ -98,7 +108,7 @@ fn link_up(world: &mut World, at: usize, source: &mut Source<'_>) {
     }
 }
 
-fn up(link: LinkId, node: NodeId, remote: Option<SocketAddr>, dial: Option<DialId>) -> Input {
+pub fn up(link: LinkId, node: NodeId, remote: Option<SocketAddr>, dial: Option<DialId>) -> Input {
     Input::LinkUp {
         link,
         node,
@@ -198,12 +208,16 @@ fn configure(world: &mut World, at: usize, source: &mut Source<'_>) {
         2 => Input::SetListening(list(source, 20)),
         3 => Input::SetMetadata(source.bytes(300).to_vec()),
         4 => {
-            let many = 0..u32::from(source.u16()) % (caps::UPSTREAMS as u32 + 2);
+            let many = match source.u16() {
+                65_000.. => caps::UPSTREAMS as u32 + 1,
+                64_900..65_000 => caps::UPSTREAMS as u32,
+                n => u32::from(n % 100),
+            };
             let address = |i: u32| {
                 let [.., high, low] = i.to_be_bytes();
                 Multiaddr::tcp(SocketAddr::from(([10, 1, high, low], 1)))
             };
-            Input::SetUpstreams(many.map(address).collect())
+            Input::SetUpstreams((0..many).map(address).collect())
         }
         5 => Input::SetUpstreams(Vec::new()),
         _ => Input::SetUpstreams(list(source, 4)),
@@ -224,6 +238,7 @@ fn raw(world: &mut World, at: usize, source: &mut Source<'_>) {
     let link = any_link(world, at, source).unwrap_or(LinkId::new(9));
     let bytes = match source.u8() {
         255 => parts::oversized(),
+        how @ 240..=254 => parts::broken(how),
         _ => source.bytes(128),
     };
     world.message(at, link, bytes);
@@ -233,6 +248,7 @@ fn structured(world: &mut World, at: usize, source: &mut Source<'_>) {
     let Some(link) = any_link(world, at, source) else {
         return;
     };
+    world.cast.speaker = world.hosts[at].links.get(&link).map(|l| l.node);
     let message = message(source, &world.cast);
     world.message(at, link, wire::encode(message));
 }
@@ -242,29 +258,12 @@ fn gossip(world: &mut World, at: usize, source: &mut Source<'_>) {
     let Some(link) = any_link(world, at, source) else {
         return;
     };
-    let mut page = RecordsBuilder::default();
-    for _ in 0..1 + source.below(4) {
-        let (who, what) = (source.below(world.cast.ids.len()), source.u8());
-        let address = match source.u8() {
-            0..128 => parts::place(1 + what % 4),
-            _ => address(source),
-        };
-        let addresses = [address.as_bytes()];
-        let left = what >= 192;
-        let body = parts::body(if left { &[] } else { &addresses }, &[], None);
-        let record = WireRecord {
-            node: world.cast.ids[who],
-            sequence: Sequence {
-                version: 1 + u64::from(what >> 2 & 3),
-                beat: u32::from(what >> 4 & 3),
-            },
-            remaining_s: 1_799,
-            body: &body,
-            signature: Some(&parts::GOOD),
-        };
-        page.push(record, contract::MESSAGE_BYTES);
-    }
-    let records = page.finish();
+    let teller = world.hosts[at].links.get(&link).map(|l| l.node);
+    let count = 1 + source.below(4);
+    let records: Vec<_> = (0..count)
+        .map(|_| little(source, &world.cast.ids, teller))
+        .collect();
+    let records = hostile::page(&records);
     let update = match source.u8() % 4 {
         0 => Update {
             news: Some(News {
@@ -282,6 +281,42 @@ fn gossip(world: &mut World, at: usize, source: &mut Source<'_>) {
     world.message(at, link, wire::encode(Message::Update(update)));
 }
 
+/// One of few that there are.
+fn little(source: &mut Source<'_>, ids: &[NodeId], teller: Option<NodeId>) -> hostile::Made {
+    let (who, what) = (source.u8(), source.u8());
+    let node = teller.filter(|_| who >= 128);
+    let node = node.unwrap_or(ids[usize::from(who) % ids.len()]);
+    let how = source.u8();
+    let first = match how {
+        0..128 => parts::place(1 + what % 4),
+        _ => address(source),
+    };
+    let both = [first.clone(), parts::over_udp(1 + what % 4)];
+    let addresses: Vec<_> = both.iter().map(Multiaddr::as_bytes).collect();
+    let addresses = match what {
+        192.. => &[][..],
+        _ if how % 4 == 3 => &addresses[..],
+        _ => &addresses[..1],
+    };
+    let mut body = parts::body(addresses, &[], None).to_vec();
+    if how % 8 == 6 {
+        // Whom it asks, or whom it names (R33, R47).
+        let other = ids[usize::from(how >> 3) % ids.len()];
+        parts::put_bytes(&mut body, 5 + (what & 2), &other.as_bytes()[..8]);
+    }
+    let sequence = Sequence {
+        version: 1 + u64::from(what >> 2 & 3),
+        beat: u32::from(what >> 4 & 3),
+    };
+    let signature = match how % 16 {
+        14 => None,
+        15 => parts::signature(3),
+        _ => parts::signature(1),
+    };
+    let remaining = if how % 32 == 9 { 0 } else { 1_799 };
+    (node, sequence, body.into(), remaining, signature)
+}
+
 /// An answer to what the node has really asked.
 fn answer(world: &mut World, at: usize, source: &mut Source<'_>) {
     let asked = |l: &Link| l.asked;
@@ -293,6 +328,7 @@ fn answer(world: &mut World, at: usize, source: &mut Source<'_>) {
     let Some((link, id)) = source.pick(&links) else {
         return;
     };
+    world.cast.speaker = world.hosts[at].links.get(&link).map(|l| l.node);
     let mut response = messages::response(source, &world.cast);
     response.id = id;
     world.message(at, link, wire::encode(Message::Response(response)));
@@ -360,10 +396,12 @@ fn restart(world: &mut World, at: usize, source: &mut Source<'_>) {
 /// Nobody says anything for a while: the node does not spin.
 fn silence(world: &mut World, at: usize) {
     let host = &world.hosts[at];
-    let sizes = host.node.sizes();
     // Each thing that has a deadline may have one of its own, and a dial or two that follow.
-    let most = 200 + 2 * sizes.iter().take(8).map(|(_, size, _)| size).sum::<usize>();
+    let most = 200 + 2 * host.things(7);
     let (before, over) = (host.clock, host.over);
+    if host.node.upstreams().count() > MANY {
+        return;
+    }
     for _ in 0..most {
         match world.hosts[at].deadline {
             Some(deadline) if deadline < END => world.give_unchecked(at, deadline, Input::Wake),

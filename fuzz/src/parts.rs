@@ -6,8 +6,8 @@ use bytes::Bytes;
 use peer_exchange::contract;
 use peer_exchange::limits::caps;
 use peer_exchange::wire::{
-    Decoded, Message, Nodes, Records, RecordsBuilder, Refusals, RefusalsBuilder, Shows, Sketch,
-    WireRecord, decode,
+    Decoded, Hello, Message, Nodes, Records, RecordsBuilder, Refusals, RefusalsBuilder, SIGNS,
+    Shows, Sketch, VERSION, WireRecord, decode,
 };
 use peer_exchange::{Multiaddr, NodeId, RequestId, Seal, Sequence, Signature};
 
@@ -28,6 +28,10 @@ pub struct Cast {
     pub sequences: Vec<Sequence>,
     /// Bodies that went over a link.
     pub bodies: Vec<Bytes>,
+    /// Who speaks.
+    pub speaker: Option<NodeId>,
+    /// What the real nodes say of their cluster.
+    cluster: u64,
 }
 
 /// One of a few, so that what is said of them fits together now and then.
@@ -49,11 +53,26 @@ impl Cast {
             epochs: Vec::new(),
             sequences: Vec::new(),
             bodies: Vec::new(),
+            speaker: None,
+            cluster: 0,
+        }
+    }
+
+    /// What a node of the same cluster says first.
+    pub fn hello(&self, epoch: u32) -> Hello {
+        Hello {
+            min_version: VERSION,
+            max_version: VERSION,
+            features: SIGNS,
+            epoch,
+            cluster: self.cluster,
+            seen: None,
         }
     }
 
     pub fn node(&self, source: &mut Source<'_>) -> NodeId {
         match source.u8() {
+            160..=191 if self.speaker.is_some() => self.speaker.unwrap_or(self.ids[0]),
             choice @ 0..=191 => self.ids[usize::from(choice) % self.ids.len()],
             _ => numbered(source.u16()),
         }
@@ -142,7 +161,7 @@ impl Cast {
                 sequence,
                 remaining_s,
                 body: &body,
-                signature: signature(remaining_s),
+                signature: signature(source.u8()),
             };
             page.push(record, PAGE);
         }
@@ -202,6 +221,7 @@ pub fn numbered(number: u16) -> NodeId {
 fn many(source: &mut Source<'_>, page: &mut RecordsBuilder) {
     let first = source.u16();
     let remaining_s = remaining(source);
+    let signature = signature(source.u8());
     for i in 0..2 * u16::from(source.u8()) {
         let number = first.wrapping_add(i);
         let [high, low] = number.to_be_bytes();
@@ -215,7 +235,7 @@ fn many(source: &mut Source<'_>, page: &mut RecordsBuilder) {
             },
             remaining_s,
             body: &body,
-            signature: signature(remaining_s),
+            signature,
         };
         page.push(record, PAGE);
     }
@@ -225,7 +245,7 @@ fn many(source: &mut Source<'_>, page: &mut RecordsBuilder) {
 pub const GOOD: Signature = [1; 64];
 
 /// None, a good one or a bad one, without a byte more of the source.
-pub fn signature(choice: u32) -> Option<&'static Signature> {
+pub fn signature(choice: u8) -> Option<&'static Signature> {
     match choice % 4 {
         0 => None,
         3 => Some(&[2; 64]),
@@ -261,6 +281,11 @@ fn remaining(source: &mut Source<'_>) -> u32 {
 /// A usable address, and a real node's if the number is one.
 pub fn place(number: u8) -> Multiaddr {
     Multiaddr::tcp(SocketAddr::from(([10, 0, 0, number], 4000)))
+}
+
+/// The same over the other transport.
+pub fn over_udp(number: u8) -> Multiaddr {
+    Multiaddr::quic(SocketAddr::from(([10, 0, 0, number], 4000)))
 }
 
 /// Usable and unusable addresses (R7).
@@ -333,7 +358,7 @@ pub fn strata(source: &mut Source<'_>) -> Bytes {
 }
 
 /// A protobuf field of bytes.
-fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+pub fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.push(tag << 3 | 2);
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
@@ -361,7 +386,10 @@ impl Cast {
     /// Learns from what a real node has sent.
     pub fn overhears(&mut self, message: &Message) {
         match message {
-            Message::Hello(m) => remember(&mut self.epochs, m.epoch),
+            Message::Hello(m) => {
+                remember(&mut self.epochs, m.epoch);
+                self.cluster = m.cluster;
+            }
             Message::Request(m) => {
                 remember(&mut self.requests, m.id);
                 remember(&mut self.sequences, m.own.0);
@@ -385,6 +413,29 @@ fn remember<T: PartialEq>(list: &mut Vec<T>, value: T) {
         list.remove(0);
     }
     list.push(value);
+}
+
+/// A message that is none, in one of the ways that there are.
+pub fn broken(how: u8) -> Bytes {
+    let list = |tag: u8, len: u8| [&[tag << 3 | 2, len][..], &vec![7; len.into()]].concat();
+    let message = |kind: u8, inner: &[u8]| {
+        let mut out = Vec::new();
+        put_bytes(&mut out, kind, inner);
+        Bytes::from(out)
+    };
+    match how % 10 {
+        0 => Bytes::from_static(&[0x08]),
+        1 => message(2, &list(13, 31)),
+        2 => message(2, &list(13, 64)),
+        3 => message(2, &[0x3a, 2, 0, 0, 0x42, 6, 8, 1, 0x12, 2, 0, 0]),
+        4 => message(3, &[0x62, 6, 0x0a, 4, 1, 2, 3, 4]),
+        5 => message(4, &[0x12, 2, 1, 2]),
+        6 => message(15, &[]),
+        // Accusations, and a dial-back.
+        7 => message(4, &[&[0x22, 0, 0x32, 35][..], &list(1, 33)].concat()),
+        8 => message(8, &[0x08, 1, 0x10, 9]),
+        _ => Bytes::new(),
+    }
 }
 
 /// Bytes that are surely no message: one more than the cap.
