@@ -50,6 +50,7 @@ fn needless(world: &World, at: usize, link: LinkId, source: &mut Source<'_>) -> 
         1 => Message::Ask(Ask {
             watch: source.flag(),
             accused: None,
+            claimed: None,
             invite: source.flag(),
         }),
         2 => Message::Hello(world.cast.hello(1 + u32::from(source.u8() % 2))),

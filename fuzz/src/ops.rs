@@ -291,7 +291,7 @@ fn little(source: &mut Source<'_>, ids: &[NodeId], teller: Option<NodeId>) -> ho
         0..128 => parts::place(1 + what % 4),
         _ => address(source),
     };
-    let both = [first.clone(), parts::over_udp(1 + what % 4)];
+    let both = [first, parts::over_udp(1 + what % 4)];
     let addresses: Vec<_> = both.iter().map(Multiaddr::as_bytes).collect();
     let addresses = match what {
         192.. => &[][..],

@@ -158,6 +158,8 @@ impl Single {
             "Bad"
         } else if rose(|s| s.records_unproven) {
             "Unproven"
+        } else if rose(|s| s.records_hearsay) {
+            "Hearsay"
         } else if rose(|s| s.records_evicted) {
             "Full"
         } else {
@@ -349,11 +351,10 @@ fn tell(event: &Event, reached: &mut Reached) {
     reached.one("event", variant(event));
     match event {
         Event::OtherCluster { what, .. } => reached.one("mismatch", variant(what)),
-        Event::Blamed { fault, .. } => {
-            if let PeerFault::OwnRecord(error) = fault {
-                reached.one("own record", variant(error));
-            }
-        }
+        Event::Blamed {
+            fault: PeerFault::OwnRecord(error),
+            ..
+        } => reached.one("own record", variant(error)),
         _ => {}
     }
 }
