@@ -137,6 +137,22 @@ fn the_own_record_finds_room_among_pinned_entries() {
     assert!(w.table.own().is_some());
 }
 
+/// R53: who is held is looked at now and then; until then all may be.
+#[test]
+fn the_own_record_finds_room_where_all_others_are_held() {
+    let mut w = writer(4);
+    for n in 0..50 {
+        told(&mut w, n, apart(n), &relay(n as u32));
+    }
+    w.now = w.now + 2 * KNOWN;
+    w.table
+        .set_own(w.now, FIRST, &body(1 << 20), None, None)
+        .unwrap();
+    w.table.check();
+    assert!(w.table.own().is_some());
+    assert_eq!(w.table.live(), 4);
+}
+
 /// N7, all indexes included.
 #[test]
 fn a_record_with_one_ipv4_address_takes_at_most_96_bytes() {

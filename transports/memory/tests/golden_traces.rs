@@ -42,11 +42,11 @@ const GOLDEN: [Golden; 3] = [
     (
         "capacity 16",
         [
-            0x4f39_9669_b52f_dd11,
-            0x2e1f_f65c_607b_051b,
-            0x9c39_5add_5049_0d61,
-            0x3195_e3b6_785c_f3c8,
-            0xd554_8426_a231_a86a,
+            0x9a5b_a892_8d13_e581,
+            0x805a_d58b_9780_9ab4,
+            0x57bc_bcbb_4e26_e5b5,
+            0x5523_d7c5_9e45_eceb,
+            0x23df_cbff_4277_b3a1,
         ],
     ),
 ];
