@@ -15,9 +15,12 @@ use crate::world::{SECOND, World, without};
 /// second.
 const MOST: u32 = 4_000;
 
+/// The message of each number.
+type Flood<'a> = &'a dyn Fn(u32) -> Bytes;
+
 /// Sends ten thousand a second until the link is closed, or so many; how many that were, and how long
 /// the node was busy with them.
-fn flood(config: Config, most: u32, bytes: &dyn Fn(u32) -> Bytes) -> (u32, World) {
+fn flood(config: Config, most: u32, bytes: Flood<'_>) -> (u32, World) {
     let mut world = World::new(4, 1, config);
     let (enemy, start, began) = (world.enemy(), world.net.now(), Instant::now());
     let mut said = 0;
@@ -35,10 +38,10 @@ fn flood(config: Config, most: u32, bytes: &dyn Fn(u32) -> Bytes) -> (u32, World
 }
 
 /// Whatever comes, of each kind.
-fn floods(of_each: &dyn Fn(&str, &dyn Fn(u32) -> Bytes)) {
+fn floods(of_each: impl Fn(&str, Flood<'_>)) {
     let many: Vec<Rec> = (0..500).map(|n| rec(10_000 + n)).collect();
     let update = wire::encode(rumour(&many));
-    let floods: [(&str, &dyn Fn(u32) -> Bytes); 6] = [
+    let floods: [(&str, Flood<'_>); 6] = [
         ("hello", &|_| wire::encode(hello(7))),
         ("unknown kind", &|_| {
             Bytes::from_static(&[0xfa, 0x7f, 3, 1, 2, 3])
@@ -59,7 +62,7 @@ fn floods(of_each: &dyn Fn(&str, &dyn Fn(u32) -> Bytes)) {
 
 #[test]
 fn a_flood_of_any_kind_ends_the_link() {
-    floods(&|kind, bytes| {
+    floods(|kind, bytes| {
         let (said, mut world) = flood(Config::default(), 2 * MOST, bytes);
         let enemy = world.enemy();
         for _ in 0..598 {
@@ -78,7 +81,7 @@ fn a_flood_of_any_kind_ends_the_link() {
 /// so (R14, R18).
 #[test]
 fn without_charging_what_comes_a_flood_goes_on() {
-    floods(&|kind, bytes| {
+    floods(|kind, bytes| {
         if !["hello", "answer", "request"].contains(&kind) {
             let (said, world) = flood(without(Defence::Arrivals), 2 * MOST, bytes);
             assert_eq!(said, 2 * MOST, "{kind}");

@@ -70,6 +70,7 @@ fn a_damaged_file_is_put_aside_and_the_node_starts() {
         fs::write(pair[0].state(), bytes).unwrap();
         let mark = pair[0].mark();
         pair[0].start();
+        pair[0].eventually_logs(mark, "state.damaged");
         let log = pair[0].log_since(mark);
         assert!(
             log.contains("WARN") && log.contains("cannot be used"),
