@@ -180,7 +180,10 @@ impl Node {
         match merged {
             Merged::New(slot) | Merged::Newer(slot) | Merged::Left(slot) => {
                 stats.records_learned += 1;
-                self.heard_of(&teller, record, slot);
+                if node == teller.node {
+                    let displaced = base.heard_where(slot);
+                    self.detector.displaced(base, displaced);
+                }
                 self.report_change(node, merged, slot);
             }
             Merged::Renewed(slot) => {
@@ -223,17 +226,6 @@ impl Node {
                     gathered.faults.push(error);
                 }
             }
-        }
-    }
-
-    /// Its own word shows where it is, and who is there no more (R28); of another's it is asked (R52).
-    fn heard_of(&mut self, teller: &By, record: WireRecord<'_>, slot: Slot) {
-        let (base, node) = (&mut self.base, record.node);
-        if node == teller.node {
-            let displaced = base.heard_where(slot);
-            self.detector.displaced(base, displaced);
-        } else {
-            self.detector.ask_what_it_says(base, node, record.sequence);
         }
     }
 
