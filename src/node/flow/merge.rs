@@ -216,10 +216,7 @@ impl Node {
             Merged::Full => stats.records_evicted += 1,
             // Counted where it was checked.
             Merged::Unproven => {}
-            Merged::Hearsay => {
-                stats.records_hearsay += 1;
-                self.detector.ask_what_it_says(base, node, record.sequence);
-            }
+            Merged::Hearsay => self.disbelieve(node, record.sequence),
             Merged::Bad(error) => {
                 stats.records_bad += 1;
                 if node == teller.node {
@@ -227,6 +224,12 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// Others say so of a node that says otherwise itself: it is asked (R52).
+    fn disbelieve(&mut self, node: NodeId, said: Sequence) {
+        self.base.cx.stats.records_hearsay += 1;
+        self.detector.ask_what_it_says(&mut self.base, node, said);
     }
 
     /// A peer is new, has changed, or has left.
