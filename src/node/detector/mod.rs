@@ -176,7 +176,7 @@ impl Detector {
             self.refute(base, &node, at);
             base.tell_alone(link, base.cx.id);
         }
-        if let Some(at) = ask.claimed.filter(|at| *at != base.own.sequence()) {
+        if let Some(at) = ask.claimed {
             self.contradict(base, at);
             base.tell_alone(link, base.cx.id);
         }
