@@ -32,9 +32,9 @@ const GOLDEN: [Golden; 3] = [
     (
         "faults",
         [
-            0x4415_6833_f64d_c26f,
+            0x8b35_c8bb_d9f3_8bc7,
             0x428e_4076_c652_5d75,
-            0xf75b_3c38_a17c_d9b3,
+            0xe875_bb0f_4057_ec2c,
             0x1128_c830_b9b1_d852,
             0xad06_6ce4_3f74_f0f0,
         ],
