@@ -345,7 +345,7 @@ impl Config {
         }
     }
 
-    /// The rates of one node ID (R18).
+    /// What a test has taken away.
     pub(crate) const fn disarmed(&self) -> Disarmed {
         #[cfg(feature = "testing")]
         return self.disarmed;
@@ -357,6 +357,7 @@ impl Config {
         !self.disarmed().has(defence)
     }
 
+    /// The rates of one node ID (R18).
     pub(crate) fn node_rates(&self) -> Rates {
         let messages = u64::from(self.messages_per_second);
         let bytes = u64::from(self.bytes_per_second);
