@@ -2,7 +2,6 @@
 //! R46).
 
 use alloc::vec::Vec;
-use core::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 
@@ -105,9 +104,7 @@ pub(crate) fn pieces(distances: &[u64], reach: u64) -> impl Iterator<Item = u64>
 }
 
 fn hash(key: (u64, u64), bytes: &[u8]) -> u64 {
-    let mut hasher = SipHasher24::new_with_keys(key.0, key.1);
-    hasher.write(bytes);
-    hasher.finish()
+    SipHasher24::new_with_keys(key.0, key.1).hash(bytes)
 }
 
 #[cfg(test)]

@@ -35,10 +35,10 @@ impl Stream {
     }
 
     pub(crate) fn next_u64(&mut self) -> u64 {
-        let mut hasher = SipHasher24::new_with_keys(self.key.0, self.key.1);
-        hasher.write(&self.counter.to_le_bytes());
+        let hasher = SipHasher24::new_with_keys(self.key.0, self.key.1);
+        let number = hasher.hash(&self.counter.to_le_bytes());
         self.counter += 1;
-        hasher.finish()
+        number
     }
 
     /// A number below `bound`, which is at least 1. The bias is below `bound`/2^64.
@@ -69,9 +69,7 @@ impl Keyed {
     }
 
     pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
-        hasher.write(bytes);
-        hasher.finish()
+        SipHasher13::new_with_keys(self.0, self.1).hash(bytes)
     }
 }
 
@@ -96,11 +94,11 @@ fn derive(seed: &[u8; 32], purpose: Purpose) -> (u64, u64) {
 /// The hash of a record's (node, version, beat), the same on every node: SipHash-1-3 with a zero key.
 /// Sets are fingerprinted by the wrapping sum of these, short IDs are cut from them.
 pub(crate) fn record_hash(node: &NodeId, sequence: Sequence) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(0, 0);
-    hasher.write(node.as_bytes());
-    hasher.write(&sequence.version.to_le_bytes());
-    hasher.write(&sequence.beat.to_le_bytes());
-    hasher.finish()
+    let mut bytes = [0; NodeId::LEN + 12];
+    bytes[..NodeId::LEN].copy_from_slice(node.as_bytes());
+    bytes[NodeId::LEN..][..8].copy_from_slice(&sequence.version.to_le_bytes());
+    bytes[NodeId::LEN + 8..].copy_from_slice(&sequence.beat.to_le_bytes());
+    SipHasher13::new_with_keys(0, 0).hash(&bytes)
 }
 
 /// A table with this fingerprint, whose owner's record is this one: SipHash-1-3 with a zero key.

@@ -213,6 +213,25 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// A field whose key and whose number or length take a byte each, as nearly all do.
+    #[inline]
+    fn read_short(&mut self) -> Option<Field<'a>> {
+        let [key @ 0x08..0x80, short @ 0..0x80, after @ ..] = self.rest else {
+            return None;
+        };
+        let tag = u32::from(key >> 3);
+        let (field, rest) = match key & 7 {
+            0 => (Field::Varint(tag, (*short).into()), after),
+            2 => {
+                let (bytes, rest) = after.split_at_checked((*short).into())?;
+                (Field::Bytes(tag, bytes), rest)
+            }
+            _ => return None,
+        };
+        self.rest = rest;
+        Some(field)
+    }
+
     fn read(&mut self) -> Result<Field<'a>, RecordError> {
         let bad = |_| RecordError::Malformed;
         let (tag, wire_type) = decode_key(&mut self.rest).map_err(bad)?;
@@ -244,9 +263,13 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<Field<'a>, RecordError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
+        }
+        if let Some(field) = self.read_short() {
+            return Some(Ok(field));
         }
         let field = self.read();
         if field.is_err() {

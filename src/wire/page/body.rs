@@ -9,9 +9,7 @@ use prost::encoding::{WireType, decode_varint, encode_varint};
 use crate::contract;
 use crate::id::Prefix;
 use crate::record::field;
-use crate::wire::page::shape::{
-    ADDRESSES, Fields, Host, Named, Number, Part, Shape, TAIL, UPSTREAMS,
-};
+use crate::wire::page::shape::{ADDRESSES, Fields, Host, Named, Number, Part, Shape, UPSTREAMS};
 
 /// The keys of the fields of a body, each a byte.
 const ADDRESS_KEY: u8 = key(field::ADDRESS, WireType::LengthDelimited);
@@ -48,7 +46,7 @@ pub(super) struct Body<'a> {
 impl<'a> Body<'a> {
     pub(super) const fn raw(bytes: &'a [u8]) -> Self {
         Self {
-            shape: Shape::Raw,
+            shape: Shape::RAW,
             hosts: [0; ADDRESSES],
             ports: [0; ADDRESSES],
             metadata: &[],
@@ -79,21 +77,26 @@ impl<'a> Body<'a> {
 
     /// The whole of a body that stays as it is.
     pub(super) fn raw_bytes(&self) -> &'a [u8] {
-        match self.shape {
-            Shape::Raw => self.bytes,
-            Shape::Plain { .. } => &[],
+        match self.shape.is_raw() {
+            true => self.bytes,
+            false => &[],
         }
     }
 
     /// Takes a body apart.
     pub(super) fn of(bytes: &'a [u8]) -> Self {
-        Self::plain(bytes).unwrap_or(Self::raw(bytes))
+        let mut body = Self::raw(bytes);
+        match body.take_apart() {
+            Some(shape) => Self { shape, ..body },
+            None => Self::raw(bytes),
+        }
     }
 
-    fn plain(bytes: &'a [u8]) -> Option<Self> {
-        let mut body = Self::raw(bytes);
-        let mut rest = bytes;
-        let mut parts = [None; ADDRESSES];
+    /// Its shape, if it has the common form.
+    fn take_apart(&mut self) -> Option<Shape> {
+        let body = self;
+        let mut rest = body.bytes;
+        let mut parts = [Part::default(); ADDRESSES];
         let (mut n, mut is_ip6) = (0, false);
         while let [ADDRESS_KEY, len, after @ ..] = rest {
             let (address, after) = after.split_at_checked(usize::from(*len))?;
@@ -104,19 +107,12 @@ impl<'a> Body<'a> {
             let same_port = last && port == body.ports[n - 1];
             *body.hosts.get_mut(n)? = host;
             body.ports[n] = port;
-            let mut kept = [0; TAIL];
-            kept.get_mut(..tail.len())?.copy_from_slice(tail);
-            parts[n] = Some(Part {
-                host: match now_ip6 {
-                    _ if same_host => Host::Same,
-                    true => Host::Ip6,
-                    false => Host::Ip4,
-                },
-                udp,
-                same_port,
-                tail: kept,
-                tail_len: tail.len() as u8,
-            });
+            let leads = match now_ip6 {
+                _ if same_host => Host::Same,
+                true => Host::Ip6,
+                false => Host::Ip4,
+            };
+            parts[n] = Part::new(leads, udp, same_port, tail)?;
             (n, is_ip6, rest) = (n + 1, now_ip6, after);
         }
         let metadata = rest.first() == Some(&METADATA_KEY);
@@ -143,8 +139,7 @@ impl<'a> Body<'a> {
             detection,
             upstreams,
         };
-        body.shape = Shape::Plain { parts, fields };
-        rest.is_empty().then_some(body)
+        rest.is_empty().then_some(Shape::plain(parts, n, fields))
     }
 
     /// Beginnings of IDs; none of them: there are more than can be named.
@@ -170,28 +165,33 @@ impl<'a> Body<'a> {
 
     /// Puts a body together.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
-        let Shape::Plain { fields, .. } = self.shape else {
+        if self.shape.is_raw() {
             out.extend_from_slice(self.bytes);
             return;
-        };
+        }
         let mut is_ip6 = false;
-        for (i, part) in self.shape.parts() {
-            is_ip6 = match part.host {
+        for (i, part) in self.shape.parts().iter().enumerate() {
+            is_ip6 = match part.host() {
                 Host::Ip4 => false,
                 Host::Ip6 => true,
                 Host::Same => is_ip6,
             };
-            let len = 1 + if is_ip6 { 16 } else { 4 } + 3 + u8::from(part.udp) + part.tail_len;
-            out.extend_from_slice(&[ADDRESS_KEY, len, if is_ip6 { IP6 } else { IP4 }]);
+            let after = 3 + u8::from(part.udp()) + part.tail_len();
             if is_ip6 {
+                out.extend_from_slice(&[ADDRESS_KEY, 1 + 16 + after, IP6]);
                 out.extend_from_slice(&self.hosts[i].to_be_bytes());
             } else {
-                out.extend_from_slice(&(self.hosts[i] as u32).to_be_bytes());
+                let [a, b, c, d] = (self.hosts[i] as u32).to_be_bytes();
+                out.extend_from_slice(&[ADDRESS_KEY, 1 + 4 + after, IP4, a, b, c, d]);
             }
-            out.extend_from_slice(if part.udp { &UDP } else { &[TCP] });
-            out.extend_from_slice(&self.ports[i].to_be_bytes());
-            out.extend_from_slice(&part.tail[..part.tail_len.into()]);
+            let [high, low] = self.ports[i].to_be_bytes();
+            match (part.udp(), UDP) {
+                (true, [first, second]) => out.extend_from_slice(&[first, second, high, low]),
+                (false, _) => out.extend_from_slice(&[TCP, high, low]),
+            }
+            part.put_tail(out);
         }
+        let fields = self.shape.fields();
         if fields.metadata {
             out.push(METADATA_KEY);
             encode_varint(self.metadata.len() as u64, out);
@@ -280,7 +280,7 @@ mod tests {
             body(&[six, quic, six, quic], &[7; 256], 604_800),
         ] {
             let body = Body::of(&written);
-            assert_ne!(body.shape, Shape::Raw, "{written:?}");
+            assert_ne!(body.shape, Shape::RAW, "{written:?}");
             assert_eq!(again(&body), written);
         }
     }
@@ -293,9 +293,10 @@ mod tests {
             b"",
             60,
         );
-        let parts: Vec<_> = Body::of(&written).shape.parts().collect();
-        assert_eq!(parts[0].1.host, Host::Ip4);
-        assert_eq!((parts[1].1.host, parts[1].1.same_port), (Host::Same, true));
+        let shape = Body::of(&written).shape;
+        let parts = shape.parts();
+        assert_eq!(parts[0].host(), Host::Ip4);
+        assert_eq!((parts[1].host(), parts[1].same_port()), (Host::Same, true));
     }
 
     /// R7: what a plain writer would not have written stays as it is.
@@ -319,7 +320,7 @@ mod tests {
             &wide,
             &[0][..],
         ] {
-            assert_eq!(Body::of(odd).shape, Shape::Raw, "{odd:?}");
+            assert_eq!(Body::of(odd).shape, Shape::RAW, "{odd:?}");
             assert_eq!(again(&Body::of(odd)), odd);
         }
         for address in [
@@ -329,11 +330,11 @@ mod tests {
         ] {
             if let Ok(address) = address.parse::<Multiaddr>() {
                 let odd = write_body(&[address], b"", Duration::from_secs(60));
-                assert_eq!(Body::of(&odd).shape, Shape::Raw, "{odd:?}");
+                assert_eq!(Body::of(&odd).shape, Shape::RAW, "{odd:?}");
             }
         }
         let five = body(&["/ip4/10.0.0.1/tcp/7000"; 5], b"", 60);
-        assert_eq!(Body::of(&five).shape, Shape::Raw);
+        assert_eq!(Body::of(&five).shape, Shape::RAW);
     }
 
     /// R30, R47.
@@ -343,7 +344,7 @@ mod tests {
         let named = [&[0x2a, 64][..], &[7; 64]].concat();
         for more in [&[0x20, 0xe8, 0x07][..], &[0x2a, 0], &named] {
             let written = [&plain[..], more].concat();
-            assert_ne!(Body::of(&written).shape, Shape::Raw, "{more:?}");
+            assert_ne!(Body::of(&written).shape, Shape::RAW, "{more:?}");
             assert_eq!(again(&Body::of(&written)), written);
         }
     }

@@ -29,15 +29,16 @@ impl Cut {
         let max = values.iter().copied().max().unwrap_or(0);
         let min = values.iter().copied().min().unwrap_or(0);
         let width = bit_len(max);
+        if min == max {
+            return Self::of_equals(width, values.len());
+        }
         // By how many first bits: the neighbours in sorted order that have just these in common.
         let mut parted = [0usize; 64];
-        if min != max {
-            let mut sorted = values.to_vec();
-            sorted.sort_unstable();
-            for pair in sorted.windows(2).filter(|pair| pair[0] != pair[1]) {
-                let common = width - bit_len(pair[0] ^ pair[1]);
-                parted[common as usize] += 1;
-            }
+        let mut sorted = values.to_vec();
+        sorted.sort_unstable();
+        for pair in sorted.windows(2).filter(|pair| pair[0] != pair[1]) {
+            let common = width - bit_len(pair[0] ^ pair[1]);
+            parted[common as usize] += 1;
         }
         let n = values.len();
         let mut distinct = 1;
@@ -64,6 +65,26 @@ impl Cut {
             }
         }
         best
+    }
+
+    /// The whole number once, or so many times.
+    fn of_equals(width: u32, n: usize) -> Self {
+        let cut = |beginning| Self {
+            width,
+            beginning,
+            distinct: 1,
+        };
+        let (each, once) = (cut(0), cut(width));
+        if once.bits(n) < each.bits(n) {
+            once
+        } else {
+            each
+        }
+    }
+
+    /// Whether a number is said by its being there.
+    const fn is_one_number(self) -> bool {
+        self.rest() == 0 && self.distinct == 1
     }
 
     /// Bits of a column of `n` numbers, but for what every cut has.
@@ -112,6 +133,9 @@ pub(super) fn put(values: &[u64], out: &mut BitWriter) {
     }
     out.put(list.len() as u64 - 1, bit_len(values.len() as u64 - 1));
     list.iter().for_each(|b| out.put(*b, cut.beginning));
+    if cut.is_one_number() {
+        return;
+    }
     let index_bits = cut.index_bits();
     for value in values {
         if index_bits > 0 {
@@ -150,7 +174,10 @@ pub(super) fn take(n: usize, widest: u32, bits: &mut BitReader<'_>) -> Result<Ve
         distinct: list.len().max(1),
     };
     let mut values = Vec::with_capacity(n);
-    for _ in 0..n {
+    if cut.is_one_number() {
+        values.resize(n, list.first().copied().unwrap_or(0));
+    }
+    while values.len() < n {
         let first = match list.as_slice() {
             [] => 0,
             list => {

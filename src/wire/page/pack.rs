@@ -110,7 +110,7 @@ fn put_shapes(records: &Records, out: &mut BitWriter) -> Bodies {
         };
         last = Some((body.shape, index));
         indexes.push(index as u64);
-        bodies.push(&body);
+        bodies.push(&body, records.len());
     }
     out.put(shapes.len() as u64 - 1, bit_len(records.len() as u64 - 1));
     shapes.iter().for_each(|shape| shape.put(out));
@@ -120,8 +120,15 @@ fn put_shapes(records: &Records, out: &mut BitWriter) -> Bodies {
 }
 
 impl Bodies {
-    fn push(&mut self, body: &Body<'_>) {
-        body.numbers(|number, value| self.numbers[number as usize].push(value));
+    /// One of so many records'.
+    fn push(&mut self, body: &Body<'_>, records: usize) {
+        body.numbers(|number, value| {
+            let column = &mut self.numbers[number as usize];
+            if column.is_empty() {
+                column.reserve(records);
+            }
+            column.push(value);
+        });
         self.metadata.extend_from_slice(body.metadata);
         self.raw.extend_from_slice(body.raw_bytes());
     }

@@ -1,5 +1,7 @@
 //! The shape of a record's body in a page: what bodies have in common that differ by numbers only.
 
+use alloc::vec::Vec;
+
 use crate::contract;
 use crate::wire::bits::{BitReader, BitWriter};
 use crate::wire::page::PageError;
@@ -11,7 +13,7 @@ pub(super) const ADDRESSES: usize = 4;
 pub(super) const TAIL: usize = 4;
 
 /// In the place of the number of addresses: the body as it is.
-const RAW: u64 = 7;
+const RAW: u8 = 7;
 
 /// Upstreams that a body names at most (R47).
 pub(super) const UPSTREAMS: usize = contract::UPSTREAMS_NAMED;
@@ -56,7 +58,7 @@ impl Named {
 }
 
 /// Where an address leads.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Host {
     Ip4,
     Ip6,
@@ -65,14 +67,84 @@ pub(super) enum Host {
 }
 
 /// One address but for its numbers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(super) struct Part {
-    pub(super) host: Host,
-    pub(super) udp: bool,
-    /// The port is that of the address before it.
-    pub(super) same_port: bool,
-    pub(super) tail: [u8; TAIL],
-    pub(super) tail_len: u8,
+    /// As it is written: two bits for the host, one for UDP, one for the port of the address before
+    /// it, three for how many bytes follow the port.
+    head: u8,
+    /// These bytes, the last in the lowest bits.
+    tail: u32,
+}
+
+impl Part {
+    const HEAD_BITS: u32 = 7;
+    const UDP: u8 = 1 << 4;
+    const SAME_PORT: u8 = 1 << 3;
+    const TAIL_LEN: u8 = 0b111;
+
+    /// `None` if the tail is too long.
+    #[inline]
+    pub(super) fn new(host: Host, udp: bool, same_port: bool, tail: &[u8]) -> Option<Self> {
+        if tail.len() > TAIL {
+            return None;
+        }
+        let head = (host as u8) << 5
+            | Self::UDP * u8::from(udp)
+            | Self::SAME_PORT * u8::from(same_port)
+            | tail.len() as u8;
+        let tail = tail.iter().fold(0, |all, byte| all << 8 | u32::from(*byte));
+        Some(Self { head, tail })
+    }
+
+    pub(super) const fn host(self) -> Host {
+        match self.head >> 5 {
+            0 => Host::Ip4,
+            1 => Host::Ip6,
+            _ => Host::Same,
+        }
+    }
+
+    pub(super) const fn udp(self) -> bool {
+        self.head & Self::UDP > 0
+    }
+
+    pub(super) const fn same_port(self) -> bool {
+        self.head & Self::SAME_PORT > 0
+    }
+
+    pub(super) const fn tail_len(self) -> u8 {
+        self.head & Self::TAIL_LEN
+    }
+
+    /// The bytes after the port.
+    #[inline]
+    pub(super) fn put_tail(self, out: &mut Vec<u8>) {
+        let tail = self.tail.to_be_bytes();
+        out.extend_from_slice(&tail[TAIL - usize::from(self.tail_len())..]);
+    }
+
+    const fn tail_bits(self) -> u32 {
+        8 * self.tail_len() as u32
+    }
+
+    fn put(self, out: &mut BitWriter) {
+        out.put(self.head.into(), Self::HEAD_BITS);
+        out.put(self.tail.into(), self.tail_bits());
+    }
+
+    fn take(is_first: bool, bits: &mut BitReader<'_>) -> Result<Self, PageError> {
+        let head = bits.take(Self::HEAD_BITS)? as u8;
+        let mut part = Self { head, tail: 0 };
+        let alone = part.host() != Host::Same && !part.same_port();
+        if head >> 5 > Host::Same as u8
+            || usize::from(part.tail_len()) > TAIL
+            || (is_first && !alone)
+        {
+            return Err(PageError::Shape);
+        }
+        part.tail = bits.take(part.tail_bits())? as u32;
+        Ok(part)
+    }
 }
 
 /// What else a body has beside its addresses.
@@ -86,6 +158,12 @@ pub(super) struct Fields {
 
 impl Fields {
     const BITS: usize = 7;
+    const NONE: Self = Self {
+        metadata: false,
+        lifetime: false,
+        detection: false,
+        upstreams: Named::None,
+    };
 
     fn put(self, out: &mut BitWriter) {
         for there in [self.metadata, self.lifetime, self.detection] {
@@ -105,16 +183,14 @@ impl Fields {
     }
 }
 
-/// What bodies have in common that differ by numbers only.
+/// What bodies have in common that differ by numbers only: the common form, or that they are as they
+/// are.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Shape {
-    /// The bytes as they are.
-    Raw,
-    /// The common form.
-    Plain {
-        parts: [Option<Part>; ADDRESSES],
-        fields: Fields,
-    },
+pub(super) struct Shape {
+    parts: [Part; ADDRESSES],
+    /// How many of them there are, or [`RAW`].
+    count: u8,
+    fields: Fields,
 }
 
 /// What the numbers of bodies are. A page has a column of each, in this order.
@@ -153,19 +229,39 @@ impl Number {
 }
 
 impl Shape {
-    pub(super) fn parts(&self) -> impl Iterator<Item = (usize, Part)> {
-        let parts = match self {
-            Self::Raw => [None; ADDRESSES],
-            Self::Plain { parts, .. } => *parts,
-        };
-        parts.into_iter().flatten().enumerate()
+    pub(super) const RAW: Self = Self {
+        parts: [Part { head: 0, tail: 0 }; ADDRESSES],
+        count: RAW,
+        fields: Fields::NONE,
+    };
+
+    /// The common form with these addresses, of which there are so many.
+    pub(super) const fn plain(parts: [Part; ADDRESSES], count: usize, fields: Fields) -> Self {
+        Self {
+            parts,
+            count: count as u8,
+            fields,
+        }
+    }
+
+    pub(super) const fn is_raw(&self) -> bool {
+        self.count == RAW
+    }
+
+    pub(super) const fn fields(&self) -> Fields {
+        self.fields
+    }
+
+    #[inline]
+    pub(super) fn parts(&self) -> &[Part] {
+        self.parts.get(..self.count.into()).unwrap_or_default()
     }
 
     /// The numbers of a body of this shape, in their order, and of which address each is.
     #[inline]
     pub(super) fn numbers(&self, mut each: impl FnMut(Number, usize)) {
-        for (i, part) in self.parts() {
-            match part.host {
+        for (i, part) in self.parts().iter().enumerate() {
+            match part.host() {
                 Host::Ip4 => each(Number::Ip4, i),
                 Host::Ip6 => {
                     each(Number::Ip6Network, i);
@@ -173,92 +269,56 @@ impl Shape {
                 }
                 Host::Same => {}
             }
-            if !part.same_port {
+            if !part.same_port() {
                 each(Number::Port, i);
             }
         }
-        let fields = match self {
-            Self::Raw => return each(Number::RawLen, 0),
-            Self::Plain { fields, .. } => *fields,
-        };
-        if fields.metadata {
+        if self.is_raw() {
+            return each(Number::RawLen, 0);
+        }
+        if self.fields.metadata {
             each(Number::MetadataLen, 0);
         }
-        if fields.lifetime {
+        if self.fields.lifetime {
             each(Number::Lifetime, 0);
         }
-        if fields.detection {
+        if self.fields.detection {
             each(Number::Detection, 0);
         }
-        (0..fields.upstreams.count()).for_each(|i| each(Number::Upstream, i));
+        (0..self.fields.upstreams.count()).for_each(|i| each(Number::Upstream, i));
     }
 
     pub(super) fn put(&self, out: &mut BitWriter) {
-        let Self::Plain { fields, .. } = self else {
-            out.put(RAW, 3);
+        out.put(self.count.into(), 3);
+        if self.is_raw() {
             return;
-        };
-        out.put(self.parts().count() as u64, 3);
-        fields.put(out);
-        for (_, part) in self.parts() {
-            out.put(part.host as u64, 2);
-            out.put(u64::from(part.udp), 1);
-            out.put(u64::from(part.same_port), 1);
-            out.put(u64::from(part.tail_len), 3);
-            let tail = part.tail.iter().take(part.tail_len.into());
-            tail.for_each(|byte| out.put(u64::from(*byte), 8));
         }
+        self.fields.put(out);
+        self.parts().iter().for_each(|part| part.put(out));
     }
 
     pub(super) fn take(bits: &mut BitReader<'_>) -> Result<Self, PageError> {
-        let n = bits.take(3)?;
-        if n == RAW {
-            return Ok(Self::Raw);
+        let count = bits.take(3)? as u8;
+        if count == RAW {
+            return Ok(Self::RAW);
         }
-        if n > ADDRESSES as u64 {
+        if usize::from(count) > ADDRESSES {
             return Err(PageError::Shape);
         }
         let fields = Fields::take(bits)?;
-        let mut parts = [None; ADDRESSES];
-        for (i, part) in parts.iter_mut().take(n as usize).enumerate() {
-            *part = Some(Part::take(i == 0, bits)?);
+        let mut parts = [Part::default(); ADDRESSES];
+        for (i, part) in parts.iter_mut().take(count.into()).enumerate() {
+            *part = Part::take(i == 0, bits)?;
         }
-        Ok(Self::Plain { parts, fields })
+        Ok(Self::plain(parts, count.into(), fields))
     }
 
     /// Bits that it takes.
     pub(super) fn bits(&self) -> usize {
-        let part = |(_, part): (usize, Part)| 7 + 8 * usize::from(part.tail_len);
-        match self {
-            Self::Raw => 3,
-            Self::Plain { .. } => 3 + Fields::BITS + self.parts().map(part).sum::<usize>(),
+        let part = |part: &Part| (Part::HEAD_BITS + part.tail_bits()) as usize;
+        match self.is_raw() {
+            true => 3,
+            false => 3 + Fields::BITS + self.parts().iter().map(part).sum::<usize>(),
         }
-    }
-}
-
-impl Part {
-    fn take(is_first: bool, bits: &mut BitReader<'_>) -> Result<Self, PageError> {
-        let host = match bits.take(2)? {
-            0 => Host::Ip4,
-            1 => Host::Ip6,
-            2 if !is_first => Host::Same,
-            _ => return Err(PageError::Shape),
-        };
-        let (udp, same_port) = (bits.take(1)? == 1, bits.take(1)? == 1);
-        let tail_len = bits.take(3)? as u8;
-        if usize::from(tail_len) > TAIL || (is_first && same_port) {
-            return Err(PageError::Shape);
-        }
-        let mut tail = [0; TAIL];
-        for byte in tail.iter_mut().take(tail_len.into()) {
-            *byte = bits.take(8)? as u8;
-        }
-        Ok(Self {
-            host,
-            udp,
-            same_port,
-            tail,
-            tail_len,
-        })
     }
 }

@@ -142,8 +142,20 @@ fn take_signed(n: usize, bits: &mut BitReader<'_>) -> Result<Vec<bool>, PageErro
     }
 }
 
-/// The shape of each body.
-fn take_shapes(n: usize, bits: &mut BitReader<'_>) -> Result<Vec<Shape>, PageError> {
+/// The shapes, and which of them each body has.
+struct Shapes {
+    list: Vec<Shape>,
+    indexes: Vec<u32>,
+}
+
+impl Shapes {
+    /// The shape of each body.
+    fn iter(&self) -> impl ExactSizeIterator<Item = &Shape> {
+        self.indexes.iter().map(|i| &self.list[*i as usize])
+    }
+}
+
+fn take_shapes(n: usize, bits: &mut BitReader<'_>) -> Result<Shapes, PageError> {
     let count = bits.take(bit_len(n as u64 - 1))? as usize + 1;
     if count > n {
         return Err(PageError::Number);
@@ -158,19 +170,22 @@ fn take_shapes(n: usize, bits: &mut BitReader<'_>) -> Result<Vec<Shape>, PageErr
     }
     let index_bits = bit_len(count as u64 - 1);
     let mut used = 0;
-    let mut shapes = Vec::with_capacity(n);
+    let mut indexes = Vec::with_capacity(n);
     for _ in 0..n {
         let index = bits.take(index_bits)? as usize;
         if index > used {
             return Err(PageError::NotCanonical("order of shapes"));
         }
+        if index >= count {
+            return Err(PageError::Number);
+        }
         used += usize::from(index == used);
-        shapes.push(*list.get(index).ok_or(PageError::Number)?);
+        indexes.push(index as u32);
     }
     if used != count {
         return Err(PageError::NotCanonical("a shape without a body"));
     }
-    Ok(shapes)
+    Ok(Shapes { list, indexes })
 }
 
 /// The numbers of the bodies, by what they are; of upstreams first their places in the page.
@@ -181,9 +196,9 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn take(n: usize, shapes: &[Shape], bits: &mut BitReader<'_>) -> Result<Self, PageError> {
+    fn take(n: usize, shapes: &Shapes, bits: &mut BitReader<'_>) -> Result<Self, PageError> {
         let mut counts = [0; Number::COUNT];
-        for shape in shapes {
+        for shape in shapes.iter() {
             shape.numbers(|number, _| counts[number as usize] += 1);
         }
         let mut columns: [Vec<u64>; Number::COUNT] = Default::default();
@@ -246,7 +261,8 @@ struct Bodies {
 }
 
 impl Bodies {
-    fn take(shapes: &[Shape], numbers: &Numbers, bytes: &mut Bytes<'_>) -> Result<Self, PageError> {
+    fn take(shapes: &Shapes, numbers: &Numbers, bytes: &mut Bytes<'_>) -> Result<Self, PageError> {
+        let n = shapes.indexes.len();
         let length = |lengths: &[u64]| lengths.iter().sum::<u64>() as usize;
         let mut filling = Filling {
             ip4: numbers.of(Number::Ip4).iter(),
@@ -264,11 +280,11 @@ impl Bodies {
             raw_bytes: Bytes(bytes.take(length(numbers.of(Number::RawLen)))?),
         };
         let mut out = Self {
-            bytes: Vec::with_capacity(shapes.len() * 12),
-            ends: Vec::with_capacity(shapes.len()),
+            bytes: Vec::with_capacity(n * 12),
+            ends: Vec::with_capacity(n),
         };
-        for shape in shapes {
-            filling.next(*shape)?.put(&mut out.bytes);
+        for shape in shapes.iter() {
+            filling.next(shape)?.put(&mut out.bytes);
             out.ends.push(out.bytes.len() as u32);
         }
         Ok(out)
@@ -291,19 +307,20 @@ struct Filling<'a> {
 
 impl<'a> Filling<'a> {
     /// The body of this shape, as only it is written.
-    fn next(&mut self, shape: Shape) -> Result<Body<'a>, PageError> {
+    fn next(&mut self, shape: &Shape) -> Result<Body<'a>, PageError> {
         let next = |numbers: &mut core::slice::Iter<'_, u64>| numbers.next().copied();
-        let Shape::Plain { fields, .. } = shape else {
+        if shape.is_raw() {
             let len = next(&mut self.raw).unwrap_or(0) as usize;
             let body = Body::of(self.raw_bytes.take(len)?);
-            let is_raw = body.shape == Shape::Raw;
-            return is_raw
-                .then_some(body)
-                .ok_or(PageError::NotCanonical("a raw body"));
-        };
+            return match body.shape.is_raw() {
+                true => Ok(body),
+                false => Err(PageError::NotCanonical("a raw body")),
+            };
+        }
         let mut body = Body::raw(&[]);
-        body.shape = shape;
+        body.shape = *shape;
         self.addresses(shape, &mut body)?;
+        let fields = shape.fields();
         if fields.metadata {
             let len = next(&mut self.metadata).unwrap_or(0) as usize;
             if len > contract::METADATA_BYTES {
@@ -325,13 +342,13 @@ impl<'a> Filling<'a> {
     }
 
     /// Its addresses.
-    fn addresses(&mut self, shape: Shape, body: &mut Body<'a>) -> Result<(), PageError> {
+    fn addresses(&mut self, shape: &Shape, body: &mut Body<'a>) -> Result<(), PageError> {
         let next = |numbers: &mut core::slice::Iter<'_, u64>| numbers.next().copied();
         let mut is_ip6 = None;
-        for (i, part) in shape.parts() {
+        for (i, part) in shape.parts().iter().enumerate() {
             let (before_ip6, before) = (is_ip6, i.checked_sub(1));
             let before_host = before.map(|i| body.hosts[i]);
-            let host = match part.host {
+            let host = match part.host() {
                 Host::Same => before_host,
                 Host::Ip4 => {
                     is_ip6 = Some(false);
@@ -344,12 +361,12 @@ impl<'a> Filling<'a> {
                 }
             };
             let before_port = before.map(|i| body.ports[i]);
-            let port = match part.same_port {
+            let port = match part.same_port() {
                 true => before_port,
                 false => next(&mut self.ports).map(|port| port as u16),
             };
-            let again = part.host != Host::Same && before_ip6 == is_ip6 && before_host == host;
-            if again || (!part.same_port && before_port == port) {
+            let again = part.host() != Host::Same && before_ip6 == is_ip6 && before_host == host;
+            if again || (!part.same_port() && before_port == port) {
                 return Err(PageError::NotCanonical("an address like the one before"));
             }
             body.hosts[i] = host.ok_or(PageError::Shape)?;
