@@ -62,7 +62,8 @@ pub(crate) enum Word<'a> {
 /// What taking a record would do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Step {
-    Insert(BodyInfo),
+    /// At this place in the index.
+    Insert(BodyInfo, u64),
     Replace(Slot, BodyInfo),
     Renew(Slot),
 }
@@ -138,7 +139,8 @@ impl Table {
         if record.sequence.version == 0 {
             return Err(Merged::Bad(RecordError::NoVersion));
         }
-        let slot = self.find(&record.node);
+        let place = self.place_in_index(&record.node);
+        let slot = self.find_at(place, &record.node);
         let known = match slot.and_then(|slot| self.get(slot)) {
             Some(entry) => Some(entry.sequence()),
             None => self.certificate(&record.node),
@@ -166,7 +168,7 @@ impl Table {
         if record.remaining_s == 0 {
             return Err(Merged::Dying);
         }
-        Ok(Step::Insert(info))
+        Ok(Step::Insert(info, place))
     }
 
     fn judge_known(&self, slot: Slot, record: WireRecord<'_>) -> Result<Step, Merged> {
@@ -215,7 +217,7 @@ impl Table {
         step: Step,
     ) -> Merged {
         match step {
-            Step::Insert(info) => {
+            Step::Insert(info, place) => {
                 let deadline = deadline(now, record.remaining_s, info.lifetime_s);
                 let mut row = Row::new(record.node, info, deadline, now);
                 let down = self.downs.get(&record.node).filter(|_| !info.tombstone);
@@ -230,7 +232,7 @@ impl Table {
                     return Merged::Full;
                 }
                 self.downs.remove(&record.node);
-                let slot = self.insert(entry, by);
+                let slot = self.insert(entry, by, place);
                 self.set_aside(now, is_pinned);
                 Merged::New(slot)
             }
@@ -288,7 +290,7 @@ impl Table {
         if info.tombstone {
             self.make_grave(now, entry);
         }
-        self.insert(entry, by)
+        self.insert(entry, by, self.place_in_index(&record.node))
     }
 
     /// Makes room for a tombstone beside the living; the one for which there is none leaves its
@@ -364,7 +366,7 @@ impl Table {
             // The own record is never refused room.
             self.make_room(now, entry, None, &|_| false);
         }
-        self.insert(entry, None);
+        self.insert(entry, None, self.place_in_index(&self.own));
         Ok(())
     }
 

@@ -67,6 +67,8 @@ pub(super) struct Relays {
     numbers: BTreeMap<NodeId, u16>,
     relays: Vec<Relay>,
     free: Vec<u16>,
+    /// Who has told last: nearly always of the next one too.
+    last: u16,
 }
 
 impl Relays {
@@ -88,7 +90,12 @@ impl Relays {
     }
 
     fn number(&mut self, by: &By, network: impl FnOnce(&By) -> u32) -> Option<u16> {
+        let last = self.relays.get(usize::from(self.last));
+        if last.is_some_and(|relay| relay.entries > 0 && relay.node == by.node) {
+            return Some(self.last);
+        }
         if let Some(number) = self.numbers.get(&by.node) {
+            self.last = *number;
             return Some(*number);
         }
         let relay = Relay {

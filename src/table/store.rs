@@ -100,10 +100,26 @@ impl Table {
     }
 
     pub(crate) fn find(&self, node: &NodeId) -> Option<Slot> {
-        let hash = self.keyed.hash(node.as_bytes());
+        self.find_at(self.place_in_index(node), node)
+    }
+
+    /// Where in the index a node belongs, secret to this table (R22).
+    pub(super) fn place_in_index(&self, node: &NodeId) -> u64 {
+        self.keyed.hash(node.as_bytes())
+    }
+
+    pub(super) fn find_at(&self, place: u64, node: &NodeId) -> Option<Slot> {
         self.index
-            .find(hash, |slot| self.is_at(*slot, node))
+            .find(place, |slot| self.is_at(*slot, node))
             .copied()
+    }
+
+    /// Makes the index ready for so many more: it grows at once instead of step by step.
+    pub(crate) fn expect(&mut self, records: usize) {
+        let most = self.capacity.saturating_sub(self.len());
+        let (keyed, entries) = (&self.keyed, &self.entries);
+        self.index
+            .reserve(records.min(most), |slot| rehash(keyed, entries, *slot));
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<Entry<'_>> {
@@ -359,8 +375,8 @@ impl Table {
         };
     }
 
-    /// Puts a new entry into the slab and every index.
-    pub(super) fn insert(&mut self, entry: Entry<'_>, by: Option<&By>) -> Slot {
+    /// Puts a new entry into the slab and every index, which has it there.
+    pub(super) fn insert(&mut self, entry: Entry<'_>, by: Option<&By>, place: u64) -> Slot {
         let node = entry.node;
         self.edges += u64::from(self.beyond.remove(node.prefix().number()));
         self.note_edges(entry);
@@ -374,13 +390,9 @@ impl Table {
         }
         let told = self.relays.vouched(via);
         self.evictor.added(slot, &self.entries, told);
-        let hash = self.keyed.hash(node.as_bytes());
         let (keyed, entries) = (&self.keyed, &self.entries);
-        self.index.insert_unique(hash, slot, |s| {
-            entries
-                .row(*s)
-                .map_or(0, |row| keyed.hash(row.node.as_bytes()))
-        });
+        self.index
+            .insert_unique(place, slot, |slot| rehash(keyed, entries, *slot));
         if node == self.own {
             self.own_slot = Some(slot);
         } else {
@@ -423,8 +435,8 @@ impl Table {
     /// Takes an entry out of everything.
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Gone> {
         let node = self.get(slot)?.node;
-        let hash = self.keyed.hash(node.as_bytes());
-        if let Ok(found) = self.index.find_entry(hash, |s| *s == slot) {
+        let place = self.place_in_index(&node);
+        if let Ok(found) = self.index.find_entry(place, |s| *s == slot) {
             found.remove();
         }
         let mut gone = self.entries.take(slot)?;
@@ -480,4 +492,10 @@ impl Table {
         let is_beyond = |e: Entry<'_>| self.find(&e.node).is_none() && !e.is_tombstone();
         assert!(self.beyond.iter().all(is_beyond));
     }
+}
+
+/// The place in the index of what is in this slot.
+fn rehash(keyed: &Keyed, entries: &Slab, slot: Slot) -> u64 {
+    let row = entries.row(slot);
+    row.map_or(0, |row| keyed.hash(row.node.as_bytes()))
 }

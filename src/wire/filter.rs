@@ -57,11 +57,10 @@ impl Filter {
         let all = hashes.map(|hash| rng::mix(hash, salt));
         mixed.extend(all.filter(|m| is_in(*m, slice)).take(Self::MOST));
         let count = mixed.len();
-        let mut values: Vec<_> = mixed.iter().map(|m| scaled(*m, slice, count)).collect();
-        values.sort_unstable();
+        let values = mixed.into_iter().map(|m| scaled(m, slice, count));
         Self {
             scale: Scale { salt, slice, count },
-            values,
+            values: sorted(values),
         }
     }
 
@@ -189,6 +188,40 @@ impl Filter {
     }
 }
 
+/// These numbers, which are spread evenly below 2^12 times their count, ascending. Each goes near its
+/// place first, and then to it: faster by half than a sort that does not know that.
+fn sorted(values: impl ExactSizeIterator<Item = u32> + Clone) -> Vec<u32> {
+    let mut sorted = vec![0; values.len()];
+    let mut starts = starts(values.clone());
+    for value in values {
+        let start = &mut starts[(value >> LOW_BITS) as usize];
+        sorted[*start as usize] = value;
+        *start += 1;
+    }
+    for end in 1..sorted.len() {
+        let value = sorted[end];
+        let mut at = end;
+        while at > 0 && sorted[at - 1] > value {
+            sorted[at] = sorted[at - 1];
+            at -= 1;
+        }
+        sorted[at] = value;
+    }
+    sorted
+}
+
+/// Where those of these numbers begin, once they are sorted, that are not below 2^12 times the index.
+fn starts(values: impl ExactSizeIterator<Item = u32>) -> Vec<u32> {
+    let mut starts = vec![0; values.len() + 1];
+    for value in values {
+        starts[(value >> LOW_BITS) as usize + 1] += 1;
+    }
+    for i in 1..starts.len() {
+        starts[i] += starts[i - 1];
+    }
+    starts
+}
+
 /// Whether a salted hash is in this part.
 const fn is_in(mixed: u64, slice: u32) -> bool {
     mixed.leading_zeros() >= slice
@@ -213,18 +246,10 @@ type Found = NonZeroU32;
 
 impl<'a> Places<'a> {
     fn of(filter: &'a Filter) -> Self {
-        let count = filter.len();
-        let mut starts = vec![0; count + 1];
-        for value in &filter.values {
-            starts[(value >> LOW_BITS) as usize + 1] += 1;
-        }
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
-        }
         Self {
             filter,
-            starts,
-            found: vec![None; count],
+            starts: starts(filter.values.iter().copied()),
+            found: vec![None; filter.len()],
         }
     }
 

@@ -104,6 +104,10 @@ impl Node {
         );
         let is_news = matches!(origin, Origin::News(_));
         self.base.note_carried(link, records);
+        if origin == Origin::Pull {
+            // Most of them were lacking: this node has shown what it has.
+            self.base.table.expect(records.len());
+        }
         let mut gathered = Gathered::default();
         for (i, record) in records.iter().enumerate() {
             let proven = unsigned || proofs.has(i);

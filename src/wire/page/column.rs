@@ -4,6 +4,7 @@
 //! Addresses of few networks, one port, equal versions and lives that end together all come down to
 //! that. How much is a beginning follows from the numbers, so that a column has one form only.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::wire::bits::{BitReader, BitWriter, bit_len};
@@ -26,20 +27,14 @@ struct Cut {
 impl Cut {
     /// The cut that makes these numbers shortest; of equals, the one with the shorter beginnings.
     fn of(values: &[u64]) -> Self {
-        let max = values.iter().copied().max().unwrap_or(0);
-        let min = values.iter().copied().min().unwrap_or(0);
-        let width = bit_len(max);
-        if min == max {
+        let (any, all) = values
+            .iter()
+            .fold((0, u64::MAX), |(any, all), v| (any | v, all & v));
+        let width = bit_len(any);
+        if any == all {
             return Self::of_equals(width, values.len());
         }
-        // By how many first bits: the neighbours in sorted order that have just these in common.
-        let mut parted = [0usize; 64];
-        let mut sorted = values.to_vec();
-        sorted.sort_unstable();
-        for pair in sorted.windows(2).filter(|pair| pair[0] != pair[1]) {
-            let common = width - bit_len(pair[0] ^ pair[1]);
-            parted[common as usize] += 1;
-        }
+        let parted = parted(values, width, any ^ all);
         let n = values.len();
         let mut distinct = 1;
         let mut best = Self {
@@ -107,6 +102,64 @@ impl Cut {
         self.width - self.beginning
     }
 }
+
+/// Of the distinct ones of these numbers, sorted: how many have just so many first bits in common with
+/// the next. `differ`: the bits by which all may differ.
+fn parted(values: &[u64], width: u32, differ: u64) -> [usize; 64] {
+    let differ = bit_len(differ);
+    // Close together, they are marked in a map, which is faster than to sort them.
+    if differ <= MAPPED_BITS && values.len() << 5 >= 1 << differ {
+        return parted_in_map(values, width, differ);
+    }
+    let mut parted = [0; 64];
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    for pair in sorted.windows(2).filter(|pair| pair[0] != pair[1]) {
+        let common = width - bit_len(pair[0] ^ pair[1]);
+        parted[common as usize] += 1;
+    }
+    parted
+}
+
+/// A map of so many bits takes 8 KiB.
+const MAPPED_BITS: u32 = 16;
+
+/// The same of numbers that differ in their last `differ` bits at most.
+fn parted_in_map(values: &[u64], width: u32, differ: u32) -> [usize; 64] {
+    let mut map = vec![0_u64; (1 << differ >> 6_u32).max(1)];
+    for value in values {
+        let low = value & low_bits(differ);
+        map[low as usize >> 6] |= 1 << (low & 63);
+    }
+    // How many distinct beginnings there are without so many last bits.
+    let mut distinct = [0; MAPPED_BITS as usize + 6];
+    for first in (0..=differ as usize).step_by(6) {
+        for at in 0..map.len() {
+            let mut word = core::mem::take(&mut map[at]);
+            for (step, count) in distinct[first..][..6].iter_mut().enumerate() {
+                *count += word.count_ones() as usize;
+                word = (word | word >> (1 << step)) & EVERY[step];
+            }
+            map[at >> 6] |= word << (at & 63);
+        }
+        map.truncate(map.len().div_ceil(64));
+    }
+    let mut parted = [0; 64];
+    for last in 1..=differ as usize {
+        parted[width as usize - last] = distinct[last - 1] - distinct[last];
+    }
+    parted
+}
+
+/// Every second, fourth, eighth bit and so on.
+const EVERY: [u64; 6] = [
+    0x5555_5555_5555_5555,
+    0x1111_1111_1111_1111,
+    0x0101_0101_0101_0101,
+    0x0001_0001_0001_0001,
+    0x0000_0001_0000_0001,
+    1,
+];
 
 /// Writes a column. Of no numbers it is nothing.
 pub(super) fn put(values: &[u64], out: &mut BitWriter) {
@@ -245,7 +298,7 @@ impl Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
+    use alloc::collections::BTreeSet;
     use proptest::prelude::*;
 
     fn written(values: &[u64]) -> Vec<u8> {
@@ -319,7 +372,33 @@ mod tests {
         ]
     }
 
+    /// However it is found where the numbers part.
+    fn parted_by_looking(values: &[u64], width: u32) -> [usize; 64] {
+        let beginnings = |bits: u32| {
+            let first = |v: &u64| v.checked_shr(width - bits).unwrap_or(0);
+            values.iter().map(first).collect::<BTreeSet<_>>().len()
+        };
+        core::array::from_fn(|common| match common as u32 {
+            common if common < width => beginnings(common + 1) - beginnings(common),
+            _ => 0,
+        })
+    }
+
     proptest! {
+        #[test]
+        fn a_map_and_a_sort_find_the_same(
+            first in any::<u64>(),
+            differ in 1u32..=MAPPED_BITS,
+            last in prop::collection::vec(any::<u16>(), 1..300),
+        ) {
+            let high = first & !low_bits(differ);
+            let values: Vec<u64> = last.iter().map(|v| high | u64::from(*v) & low_bits(differ)).collect();
+            let width = bit_len(high | low_bits(differ));
+            let expected = parted_by_looking(&values, width);
+            prop_assert_eq!(parted_in_map(&values, width, differ), expected);
+            prop_assert_eq!(parted(&values, width, low_bits(differ)), expected);
+        }
+
         #[test]
         fn a_column_is_read_as_written_and_within_its_bound(values in numbers()) {
             let mut bound = Bound::default();
