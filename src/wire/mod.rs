@@ -27,6 +27,8 @@ mod filter;
 mod generated;
 mod kind;
 mod message;
+#[cfg(feature = "testing")]
+mod outline;
 mod page;
 mod picks;
 mod sets;
@@ -43,19 +45,13 @@ pub use message::{
     Accusation, Ask, Beat, DialBack, Goodbye, GoodbyeReason, Hello, Message, News, Request,
     Response, Shows, Update, Walk,
 };
+#[cfg(feature = "testing")]
+pub use outline::{Carries, Outline};
 pub use page::{PageError, Records, RecordsBuilder, WireRecord};
 pub use picks::Picks;
 pub use sets::{Nodes, Sketch};
 pub use snapshot::SnapshotError;
 pub(crate) use snapshot::{SavedDown, Snapshot};
-
-/// Whether an encoded message is a request, told from its first bytes: for tests that count.
-#[cfg(feature = "testing")]
-#[must_use]
-pub fn is_request(bytes: &[u8]) -> bool {
-    // The key of field 2.
-    matches!(bytes, [0x12, ..])
-}
 
 /// The bit of `Hello.features` of whoever signs its records.
 pub const SIGNS: u32 = 1;

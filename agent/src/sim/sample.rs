@@ -3,7 +3,7 @@
 
 use super::report::{InDegree, Leave};
 use super::watch::Watch;
-use peer_exchange::{Input, NodeId};
+use peer_exchange::{Input, Node, NodeId};
 use peer_exchange_memory::{HostId, Network};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,6 +12,10 @@ use std::time::Duration;
 pub(super) fn in_degrees(net: &Network<Watch>) -> Vec<u32> {
     let hosts = || (0..net.host_count()).map(HostId);
     let nodes = || hosts().filter_map(|host| net.node(host));
+    if net.converged() {
+        let others = |of: &Node| of.peer_count() as u32;
+        return nodes().map(others).collect();
+    }
     let index: HashMap<NodeId, usize> = nodes().map(|n| n.id()).zip(0..).collect();
     let mut degrees = vec![0; index.len()];
     for peer in nodes().flat_map(|node| node.peers()) {

@@ -2,7 +2,7 @@
 
 use super::report::ByKind;
 use bytes::Bytes;
-use peer_exchange::wire::{self, Decoded, Message, Shows};
+use peer_exchange::wire::{self, Carries, Decoded, Kind, Message, Outline};
 use peer_exchange::{Event, NodeId, RequestId};
 use peer_exchange_memory::{HostId, Observer};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -48,64 +48,54 @@ impl Watch {
 
 impl Watch {
     /// The count that a message belongs to, by what takes most of it.
-    fn kind(&mut self, message: &Message) -> &mut u64 {
+    fn kind(&mut self, message: Outline) -> &mut u64 {
         let kinds = &mut self.by_kind;
-        let (records, kind) = match message {
-            Message::Request(m) if m.is_fetch() => (0, &mut kinds.fetches),
-            Message::Request(m) if !m.records.is_empty() && m.shows == Shows::All => {
-                (m.records.len(), &mut kinds.records)
+        match (message.kind, message.carries) {
+            (Kind::Request | Kind::Response, Carries::Names) => &mut kinds.fetches,
+            (Kind::Request, Carries::Filter) => &mut kinds.filters,
+            (Kind::Request, Carries::Sketch) => &mut kinds.sketches,
+            (_, Carries::News) => &mut kinds.records,
+            (Kind::Request | Kind::Response | Kind::Update, _) if message.records > 0 => {
+                &mut kinds.records
             }
-            Message::Request(m) => match m.shows {
-                Shows::Filter(_) => (m.records.len(), &mut kinds.filters),
-                Shows::Sketch(_) => (m.records.len(), &mut kinds.sketches),
-                Shows::All | Shows::Partial => (m.records.len(), &mut kinds.requests),
-            },
-            Message::Response(m) if !m.records.is_empty() => (m.records.len(), &mut kinds.records),
-            Message::Response(m) if !m.nodes.is_empty() => (0, &mut kinds.fetches),
-            Message::Response(_) => (0, &mut kinds.unchanged),
-            Message::Update(m) => {
-                let news = m.news.as_ref().map_or(0, |n| n.records.len());
-                self.news += u64::from(m.news.is_some());
-                let records = news + m.records.len();
-                let kind = if m.news.is_some() || records > 0 {
-                    &mut kinds.records
-                } else {
-                    &mut kinds.other
-                };
-                (records, kind)
-            }
-            Message::Hello(_)
-            | Message::Goodbye(_)
-            | Message::Beat(_)
-            | Message::Ask(_)
-            | Message::DialBack(_) => (0, &mut kinds.other),
+            (Kind::Request, _) => &mut kinds.requests,
+            (Kind::Response, _) => &mut kinds.unchanged,
+            _ => &mut kinds.other,
+        }
+    }
+
+    /// How far a request has come that is passed on for another node.
+    fn walked(&mut self, from: HostId, bytes: &Bytes) {
+        let Ok(Decoded::Message(Message::Request(request))) = wire::decode(bytes.clone()) else {
+            return;
         };
-        self.records += records as u64;
-        kind
+        let Some(walk) = request.walk else {
+            return;
+        };
+        self.max_hops = self.max_hops.max(walk.path().len());
+        let passed_on = (from, walk.origin(), request.id);
+        let times = self.forwards.entry(passed_on).or_default();
+        *times += 1;
+        self.max_forwards = self.max_forwards.max(*times);
     }
 }
 
 impl Observer for Watch {
     fn sent(&mut self, now: Duration, from: HostId, to: HostId, bytes: &Bytes) {
-        let Ok(Decoded::Message(message)) = wire::decode(bytes.clone()) else {
+        let Some(message) = Outline::of(bytes) else {
             return;
         };
-        *self.kind(&message) += bytes.len() as u64;
-        let Message::Request(request) = message else {
+        *self.kind(message) += bytes.len() as u64;
+        self.records += message.records as u64;
+        self.news += u64::from(message.carries == Carries::News);
+        if message.kind != Kind::Request {
             return;
-        };
-        self.askers.entry(to).or_default().add(now, from);
-        let hops = request.walk.as_ref().map_or(1, |walk| walk.path().len());
-        if !request.is_fetch() {
-            self.max_hops = self.max_hops.max(hops);
         }
-        if let Some(walk) = request.walk {
-            let times = self
-                .forwards
-                .entry((from, walk.origin(), request.id))
-                .or_default();
-            *times += 1;
-            self.max_forwards = self.max_forwards.max(*times);
+        self.askers.entry(to).or_default().add(now, from);
+        if message.walks {
+            self.walked(from, bytes);
+        } else if message.carries != Carries::Names {
+            self.max_hops = self.max_hops.max(1);
         }
     }
 
