@@ -25,11 +25,15 @@ enum At {
 pub(super) struct Living(Vec<(u64, At)>);
 
 /// The graph as this node sees it: of each node who names it.
-struct Edges {
-    living: Living,
-    /// Pairs of (upstream, who names it), as places, sorted.
-    named_by: Vec<(u32, u32)>,
+struct Edges<'a> {
+    table: &'a Table,
+    /// Sorted.
+    named_by: Vec<NamedBy>,
 }
+
+/// That an upstream is named, both by the beginnings of their IDs, and in which place the record of who
+/// names it is: its slot; behind them those beyond the capacity; and behind those the own one.
+type NamedBy = (u64, u64, u32);
 
 impl Living {
     pub(super) fn of(table: &Table) -> Self {
@@ -91,57 +95,78 @@ impl Table {
     /// and each edge, whatever they say.
     pub(crate) fn cycles(&self, upstreams: &[NodeId]) -> Vec<Vec<NodeId>> {
         let edges = Edges::of(self);
-        let Some(own) = edges.living.place(self.own.prefix().number()) else {
-            return Vec::new();
-        };
-        let next = edges.ways_to(own);
+        let (reached, next) = edges.ways_here();
         let cycle = |upstream: &NodeId| {
-            let mut at = edges.living.place(upstream.prefix().number())?;
+            let number = upstream.prefix().number();
+            let (_, mut at) = *reached.iter().find(|(by, _)| *by == number)?;
             let mut path = vec![self.own];
-            while at != own {
-                path.push(edges.living.entry(self, at)?.node);
+            while at != edges.own() {
+                path.push(edges.entry(at)?.node);
                 at = next[at as usize];
-                if at == NONE || path.len() > contract::HOPS {
-                    return None;
-                }
             }
-            Some(path)
+            (path.len() <= contract::HOPS).then_some(path)
         };
         upstreams.iter().filter_map(cycle).collect()
     }
 }
 
-impl Edges {
-    fn of(table: &Table) -> Self {
-        let living = Living::of(table);
-        let mut named_by = Vec::new();
-        for place in 0..living.0.len() as u32 {
-            let body = living.entry(table, place).map_or(&[][..], |e| e.body());
-            let named = record::upstreams(body).filter_map(|u| living.place(u.number()));
-            named_by.extend(named.map(|upstream| (upstream, place)));
+impl<'a> Edges<'a> {
+    fn of(table: &'a Table) -> Self {
+        let mut edges = Self {
+            table,
+            named_by: Vec::new(),
+        };
+        // In the order in which the records are in memory.
+        let here = table.entries.iter().filter(|(_, e)| !e.is_tombstone());
+        let here = here.filter(|(_, e)| e.node != table.own);
+        let beyond = (table.entries.slots() as u32..).zip(table.beyond.iter());
+        let own = table.own().map(|own| (edges.own(), own));
+        for (place, entry) in here.chain(beyond).chain(own) {
+            let by = entry.node.prefix().number();
+            let named = record::upstreams(entry.body());
+            edges
+                .named_by
+                .extend(named.map(|upstream| (upstream.number(), by, place)));
         }
-        named_by.sort_unstable();
-        Self { living, named_by }
+        edges.named_by.sort_unstable();
+        edges
     }
 
-    /// Of each node the next one on the shortest way to this one, along upstreams; breadth first.
-    fn ways_to(&self, own: u32) -> Vec<u32> {
-        let mut next = vec![NONE; self.living.0.len()];
-        let mut reached = vec![own];
-        let mut done = 0;
-        while let Some(at) = reached.get(done).copied() {
-            done += 1;
-            let from = self
-                .named_by
-                .partition_point(|(upstream, _)| *upstream < at);
-            let named_by = self.named_by[from..].iter();
-            for (_, by) in named_by.take_while(|(upstream, _)| *upstream == at) {
-                if *by != own && next[*by as usize] == NONE {
-                    next[*by as usize] = at;
-                    reached.push(*by);
+    /// The place of this node.
+    fn own(&self) -> u32 {
+        (self.table.entries.slots() + self.table.beyond.len()) as u32
+    }
+
+    fn entry(&self, place: u32) -> Option<Entry<'a>> {
+        let beyond = (place as usize).checked_sub(self.table.entries.slots());
+        match beyond {
+            None => self.table.get(place),
+            Some(i) => self.table.beyond.iter().nth(i),
+        }
+    }
+
+    /// Who leads to this node along upstreams, in as many steps as a cycle may have, by beginning and
+    /// place; and of each place the next one on the shortest way. Breadth first.
+    fn ways_here(&self) -> (Vec<(u64, u32)>, Vec<u32>) {
+        let own = self.own();
+        let mut next = vec![NONE; own as usize + 1];
+        let mut reached = vec![(self.table.own.prefix().number(), own)];
+        let mut before = 0;
+        for _ in 1..contract::HOPS {
+            let nearest = before..reached.len();
+            before = nearest.end;
+            for i in nearest {
+                let (node, at) = reached[i];
+                let from = self.named_by.partition_point(|(named, ..)| *named < node);
+                let named_by = self.named_by[from..].iter();
+                for (_, by, place) in named_by.take_while(|(named, ..)| *named == node) {
+                    if *place != own && next[*place as usize] == NONE {
+                        next[*place as usize] = at;
+                        reached.push((*by, *place));
+                    }
                 }
             }
         }
-        next
+        (reached, next)
     }
 }
