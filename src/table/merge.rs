@@ -11,7 +11,7 @@ use crate::seal::Accuser;
 use crate::table::relays::By;
 use crate::table::row::Row;
 use crate::table::tombstones::Place;
-use crate::table::{Entry, Gone, KNOWN, Slot, Table, certificate_life};
+use crate::table::{Entry, Gone, KNOWN, Slot, Table, certificate_life, index};
 use crate::time::Instant;
 use crate::wire::WireRecord;
 
@@ -63,7 +63,7 @@ pub(crate) enum Word<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Step {
     /// At this place in the index.
-    Insert(BodyInfo, u64),
+    Insert(BodyInfo, index::Place),
     Replace(Slot, BodyInfo),
     Renew(Slot),
 }
@@ -139,8 +139,8 @@ impl Table {
         if record.sequence.version == 0 {
             return Err(Merged::Bad(RecordError::NoVersion));
         }
-        let place = self.place_in_index(&record.node);
-        let slot = self.find_at(place, &record.node);
+        let place = self.index.place(&record.node);
+        let slot = self.index.find(place, &record.node, &self.entries);
         let known = match slot.and_then(|slot| self.get(slot)) {
             Some(entry) => Some(entry.sequence()),
             None => self.certificate(&record.node),
@@ -290,7 +290,7 @@ impl Table {
         if info.tombstone {
             self.make_grave(now, entry);
         }
-        self.insert(entry, by, self.place_in_index(&record.node))
+        self.insert(entry, by, self.index.place(&record.node))
     }
 
     /// Makes room for a tombstone beside the living; the one for which there is none leaves its
@@ -366,7 +366,7 @@ impl Table {
             // The own record is never refused room.
             self.make_room(now, entry, None, &|_| false);
         }
-        self.insert(entry, None, self.place_in_index(&self.own));
+        self.insert(entry, None, self.index.place(&self.own));
         Ok(())
     }
 

@@ -14,6 +14,7 @@ mod edges;
 mod entry;
 mod evictor;
 mod frontier;
+mod index;
 mod merge;
 mod overdue;
 mod relays;

@@ -3,8 +3,6 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use hashbrown::HashTable;
-
 use crate::id::NodeId;
 use crate::limits::caps;
 use crate::record::{self, Sequence, Signature};
@@ -17,6 +15,7 @@ use crate::table::downs::{Down, Downs};
 use crate::table::due::{Deadlines, Overdue};
 use crate::table::entry::{Entry, Gone, Slot};
 use crate::table::evictor::Evictor;
+use crate::table::index::{Index, Place};
 use crate::table::relays::{By, Relays, Teller};
 use crate::table::ring::{Ranked, Ring};
 use crate::table::row::Way;
@@ -28,8 +27,7 @@ pub(crate) struct Table {
     pub(super) own: NodeId,
     pub(super) own_slot: Option<Slot>,
     pub(super) entries: Slab,
-    pub(super) index: HashTable<Slot>,
-    pub(super) keyed: Keyed,
+    pub(super) index: Index,
     pub(super) deadlines: Deadlines,
     pub(super) overdue: Overdue,
     pub(super) dead: Dead,
@@ -57,8 +55,7 @@ impl Table {
             own,
             own_slot: None,
             entries: Slab::default(),
-            index: HashTable::new(),
-            keyed: Keyed::new(seed, Purpose::Index),
+            index: Index::new(Keyed::new(seed, Purpose::Index)),
             deadlines: Deadlines::default(),
             overdue: Overdue::default(),
             dead: Dead::default(),
@@ -100,26 +97,14 @@ impl Table {
     }
 
     pub(crate) fn find(&self, node: &NodeId) -> Option<Slot> {
-        self.find_at(self.place_in_index(node), node)
+        self.index.find(self.index.place(node), node, &self.entries)
     }
 
-    /// Where in the index a node belongs, secret to this table (R22).
-    pub(super) fn place_in_index(&self, node: &NodeId) -> u64 {
-        self.keyed.hash(node.as_bytes())
-    }
-
-    pub(super) fn find_at(&self, place: u64, node: &NodeId) -> Option<Slot> {
-        self.index
-            .find(place, |slot| self.is_at(*slot, node))
-            .copied()
-    }
-
-    /// Makes the index ready for so many more: it grows at once instead of step by step.
+    /// So many more records are likely to come.
     pub(crate) fn expect(&mut self, records: usize) {
         let most = self.capacity.saturating_sub(self.len());
-        let (keyed, entries) = (&self.keyed, &self.entries);
-        self.index
-            .reserve(records.min(most), |slot| rehash(keyed, entries, *slot));
+        let many = self.len() + records.min(most);
+        self.index.expect(&self.entries, many);
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<Entry<'_>> {
@@ -226,7 +211,7 @@ impl Table {
     /// Bytes on the heap, for the memory benchmark.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.entries.heap_bytes()
-            + self.index.allocation_size()
+            + self.index.heap_bytes()
             + self.dead.heap_bytes()
             + self.downs.heap_bytes()
             + self.evictor.heap_bytes()
@@ -362,10 +347,6 @@ impl Table {
         }
     }
 
-    fn is_at(&self, slot: Slot, node: &NodeId) -> bool {
-        self.entries.row(slot).is_some_and(|row| row.node == *node)
-    }
-
     /// A record with this hash comes or goes.
     pub(super) fn count_hash(&mut self, hash: u64, comes: bool) {
         self.strata.toggle(hash);
@@ -375,8 +356,8 @@ impl Table {
         };
     }
 
-    /// Puts a new entry into the slab and every index, which has it there.
-    pub(super) fn insert(&mut self, entry: Entry<'_>, by: Option<&By>, place: u64) -> Slot {
+    /// Puts a new entry into the slab and every index.
+    pub(super) fn insert(&mut self, entry: Entry<'_>, by: Option<&By>, at: Place) -> Slot {
         let node = entry.node;
         self.edges += u64::from(self.beyond.remove(node.prefix().number()));
         self.note_edges(entry);
@@ -390,9 +371,7 @@ impl Table {
         }
         let told = self.relays.vouched(via);
         self.evictor.added(slot, &self.entries, told);
-        let (keyed, entries) = (&self.keyed, &self.entries);
-        self.index
-            .insert_unique(place, slot, |slot| rehash(keyed, entries, *slot));
+        self.index.insert(at, slot, &self.entries);
         if node == self.own {
             self.own_slot = Some(slot);
         } else {
@@ -435,10 +414,7 @@ impl Table {
     /// Takes an entry out of everything.
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Gone> {
         let node = self.get(slot)?.node;
-        let place = self.place_in_index(&node);
-        if let Ok(found) = self.index.find_entry(place, |s| *s == slot) {
-            found.remove();
-        }
+        self.index.remove(self.index.place(&node), slot);
         let mut gone = self.entries.take(slot)?;
         gone.teller = self.relays.teller(gone.via);
         let entry = gone.entry();
@@ -492,10 +468,4 @@ impl Table {
         let is_beyond = |e: Entry<'_>| self.find(&e.node).is_none() && !e.is_tombstone();
         assert!(self.beyond.iter().all(is_beyond));
     }
-}
-
-/// The place in the index of what is in this slot.
-fn rehash(keyed: &Keyed, entries: &Slab, slot: Slot) -> u64 {
-    let row = entries.row(slot);
-    row.map_or(0, |row| keyed.hash(row.node.as_bytes()))
 }

@@ -13,7 +13,7 @@ use peer_exchange::{Config, Instant, Kind, Node, NodeId, Position, RequestId, co
 use crate::support::build::*;
 use crate::support::rig::{SEED, identity};
 
-const GOLDEN: &str = include_str!("golden.txt");
+pub(crate) const GOLDEN: &str = include_str!("golden.txt");
 const EPOCH: u32 = 0xfedc_ba98;
 const WALK: RequestId = RequestId::new(0x1122_3344);
 

@@ -7,6 +7,7 @@ mod conversation;
 mod golden;
 mod limits;
 mod newer;
+mod outline;
 mod page1;
 mod page_sizes;
 mod signed;

@@ -40,17 +40,20 @@ pub(crate) struct SimArgs {
     #[arg(long, default_value_t = 1, value_name = "SEED")]
     seed: u64,
     /// Probability that a message is lost
-    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = probability)]
+    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = part)]
     loss: f64,
     /// Probability that a message arrives twice
-    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = probability)]
+    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = part)]
     duplicate: f64,
     /// Probability that a message is late by up to ten latencies, and overtaken
-    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = probability)]
+    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = part)]
     reorder: f64,
     /// One-way latency of every link in milliseconds, 0.001 to 60,000
     #[arg(long, default_value_t = 1.0, value_name = "MS", value_parser = latency)]
     latency_ms: f64,
+    /// By which part of it the latencies of two pairs of nodes may lie above and below it
+    #[arg(long, default_value_t = 0.0, value_name = "PART", value_parser = part)]
+    latency_spread: f64,
     /// Whether records are signed: with a hash, not with keys, so that it costs what hashing does
     #[arg(long, value_enum, default_value_t = Signing::Off)]
     signing: Signing,
@@ -92,10 +95,10 @@ pub(crate) struct SimArgs {
     plot: Option<PathBuf>,
 }
 
-fn probability(text: &str) -> Result<f64, String> {
+fn part(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
-        _ => Err("expected a probability from 0 to 1, such as 0.1".into()),
+        Ok(part) if (0.0..=1.0).contains(&part) => Ok(part),
+        _ => Err("expected a number from 0 to 1, such as 0.1".into()),
     }
 }
 

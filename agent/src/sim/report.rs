@@ -16,6 +16,7 @@ pub(crate) struct Report {
     pub(super) duplicate: f64,
     pub(super) reorder: f64,
     pub(super) latency_ms: f64,
+    pub(super) latency_spread: f64,
     pub(super) converged: bool,
     pub(super) virtual_ms: f64,
     pub(super) rounds: u64,
@@ -179,14 +180,19 @@ impl Report {
 
     /// What was run, and whether it got there.
     fn write_outcome(&self, out: &mut dyn Write) -> io::Result<()> {
+        let spread = match self.latency_spread {
+            0.0 => String::new(),
+            part => format!(" ± {} %", part * 100.0),
+        };
         writeln!(
             out,
-            "{} of {} nodes, {} edges, seed {}, latency {} ms, loss {}, duplicate {}, reorder {}",
+            "{} of {} nodes, {} edges, seed {}, latency {} ms{}, loss {}, duplicate {}, reorder {}",
             self.topology,
             count(self.nodes as u64),
             count(self.edges as u64),
             self.seed,
             self.latency_ms,
+            spread,
             self.loss,
             self.duplicate,
             self.reorder

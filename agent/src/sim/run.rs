@@ -60,6 +60,7 @@ pub(super) fn run(args: &SimArgs, graph: &Graph) -> (Report, Curve) {
         duplicate: args.duplicate,
         reorder: args.reorder,
         latency_ms: args.latency_ms,
+        latency_spread: args.latency_spread,
         converged: done(&net),
         capacity: capacity.min(graph.len() + 1),
         ..Report::default()
@@ -114,6 +115,7 @@ fn measure(args: &SimArgs, net: &mut Network<Watch>, limit: Duration, report: &m
 fn build(args: &SimArgs, graph: &Graph) -> Network<Watch> {
     let faults = Faults {
         latency: Duration::from_secs_f64(args.latency_ms / 1000.0),
+        spread: args.latency_spread,
         loss: args.loss,
         duplicate: args.duplicate,
         reorder: args.reorder,

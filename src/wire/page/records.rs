@@ -164,18 +164,22 @@ impl RecordsBuilder {
     #[must_use]
     pub fn finish(mut self) -> Records {
         let rows = &mut self.records.rows;
-        if !rows.is_sorted_by(|a, b| a.node < b.node) {
-            // Keys are sorted instead of rows, which are longer.
-            let first = |row: &Row| row.node.as_bytes().first_chunk().copied();
-            let key = |(i, row): (usize, &Row)| (first(row).map(u64::from_be_bytes), i);
-            let mut order: Vec<_> = rows.iter().enumerate().map(key).collect();
-            order.sort_unstable_by(|(a, i), (b, j)| {
-                let (x, y) = (&rows[*i], &rows[*j]);
-                let newer_first = || y.sequence.cmp(&x.sequence).then(i.cmp(j));
-                a.cmp(b)
-                    .then_with(|| x.node.cmp(&y.node).then_with(newer_first))
+        let is_sorted = |rows: &[Row]| rows.is_sorted_by(|a, b| a.node < b.node);
+        if !is_sorted(rows) {
+            // Where they go is sorted instead of rows, which are longer: by how their IDs begin.
+            let place = |(i, row): (usize, &Row)| {
+                u128::from(row.node.prefix().number()) << u32::BITS | i as u128
+            };
+            let mut places: Vec<u128> = rows.iter().enumerate().map(place).collect();
+            places.sort_unstable();
+            *rows = places.iter().map(|at| rows[*at as u32 as usize]).collect();
+        }
+        if !is_sorted(rows) {
+            // Some begin alike, or are of one node.
+            rows.sort_by(|a, b| {
+                let newer_first = || b.sequence.cmp(&a.sequence);
+                a.node.cmp(&b.node).then_with(newer_first)
             });
-            *rows = order.into_iter().map(|(_, i)| rows[i]).collect();
             rows.dedup_by_key(|row| row.node);
         }
         self.records

@@ -88,10 +88,9 @@ impl Part {
         if tail.len() > TAIL {
             return None;
         }
-        let head = (host as u8) << 5
-            | Self::UDP * u8::from(udp)
-            | Self::SAME_PORT * u8::from(same_port)
-            | tail.len() as u8;
+        let if_so = |bit: u8, so: bool| if so { bit } else { 0 };
+        let facts = if_so(Self::UDP, udp) | if_so(Self::SAME_PORT, same_port);
+        let head = (host as u8) << 5 | facts | tail.len() as u8;
         let tail = tail.iter().fold(0, |all, byte| all << 8 | u32::from(*byte));
         Some(Self { head, tail })
     }

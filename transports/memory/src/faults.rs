@@ -1,5 +1,8 @@
 //! What goes wrong on the way.
 
+use crate::HostId;
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher;
 use std::time::Duration;
 
 /// The faults of a network. Probabilities are per message.
@@ -7,6 +10,9 @@ use std::time::Duration;
 pub struct Faults {
     /// One way. Default 1 ms.
     pub latency: Duration,
+    /// By which part of it the latencies of two pairs of hosts may lie above and below it, 0 to 1:
+    /// each pair has its own, the same both ways and for the whole run. Default 0.
+    pub spread: f64,
     /// Probability that a message is lost. A link is ordered and reliable in every real transport;
     /// losing single messages is harsher than what they do.
     pub loss: f64,
@@ -22,11 +28,27 @@ impl Default for Faults {
     fn default() -> Self {
         Self {
             latency: Duration::from_millis(1),
+            spread: 0.0,
             loss: 0.0,
             duplicate: 0.0,
             reorder: 0.0,
             dial_timeout: Duration::from_secs(3),
         }
+    }
+}
+
+impl Faults {
+    /// One way between these two, in a network of this seed.
+    pub(crate) fn latency_between(&self, seed: u64, a: HostId, b: HostId) -> Duration {
+        if self.spread == 0.0 {
+            return self.latency;
+        }
+        let mut hasher = SipHasher13::new_with_keys(seed, 0);
+        hasher.write_usize(a.0.min(b.0));
+        hasher.write_usize(a.0.max(b.0));
+        // Evenly from -1 to 1.
+        let side = hasher.finish() as f64 / u64::MAX as f64 * 2.0 - 1.0;
+        self.latency.mul_f64((1.0 + self.spread * side).max(0.0))
     }
 }
 
@@ -49,4 +71,30 @@ pub struct FaultCounts {
     pub restarts: u64,
     /// Clock jumps.
     pub clock_jumps: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pair_has_a_latency_of_its_own_both_ways() {
+        let faults = Faults {
+            latency: Duration::from_millis(100),
+            spread: 0.5,
+            ..Faults::default()
+        };
+        let between = |seed, a, b| faults.latency_between(seed, HostId(a), HostId(b));
+        let all: Vec<_> = (0..1_000).map(|b| between(1, 5_000, b)).collect();
+        let (least, most) = (all.iter().min().unwrap(), all.iter().max().unwrap());
+        assert!(*least >= Duration::from_millis(50) && *least < Duration::from_millis(52));
+        assert!(*most <= Duration::from_millis(150) && *most > Duration::from_millis(148));
+        let mean = all.iter().sum::<Duration>() / 1_000;
+        assert!((97..103).contains(&mean.as_millis()), "{mean:?}");
+        assert_eq!(between(1, 2, 3), between(1, 3, 2));
+        assert_ne!(between(1, 2, 3), between(2, 2, 3));
+        let even = Faults::default();
+        let latency = even.latency_between(1, HostId(2), HostId(3));
+        assert_eq!(latency, even.latency);
+    }
 }

@@ -97,7 +97,7 @@ impl<O: Observer> Network<O> {
     ) {
         let number = self.next_link;
         self.next_link += 1;
-        let latency = self.setup.faults.latency;
+        let latency = self.latency(dialler, acceptor);
         // Whoever stands still does not authenticate itself either.
         let begins = (self.now + after).max(self.hosts[acceptor.0].paused_until);
         let arrives = (begins + latency, begins + 2 * latency);

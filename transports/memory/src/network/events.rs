@@ -279,7 +279,10 @@ impl<O: Observer> Network<O> {
 
     fn transmit(&mut self, end: EndId, bytes: Bytes) {
         let faults = self.setup.faults;
-        let mut at = self.now + faults.latency;
+        let Some(link) = self.links.get(&(end / 2)) else {
+            return;
+        };
+        let mut at = self.now + self.latency(link.dialler, link.acceptor);
         let late = self.random.chance(faults.reorder);
         if late {
             self.counts.reordered += 1;
@@ -315,13 +318,14 @@ impl<O: Observer> Network<O> {
         let Some(link) = self.links.get_mut(&(end / 2)) else {
             return;
         };
+        let between = (link.dialler, link.acceptor);
         close_end(link, end);
         let last = if end % 2 == 0 {
             link.arrives.0
         } else {
             link.arrives.1
         };
-        let at = last.max(self.now + self.setup.faults.latency);
+        let at = last.max(self.now + self.latency(between.0, between.1));
         self.queue.push(
             at,
             What::Down {

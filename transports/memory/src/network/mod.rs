@@ -335,6 +335,11 @@ impl<O: Observer> Network<O> {
         &mut self.observer
     }
 
+    /// One way between these two.
+    fn latency(&self, a: HostId, b: HostId) -> Duration {
+        self.setup.faults.latency_between(self.setup.seed, a, b)
+    }
+
     /// Pairs (node, known live peer), over all running nodes.
     pub fn known_pairs(&self) -> u64 {
         self.known

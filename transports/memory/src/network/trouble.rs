@@ -35,8 +35,9 @@ impl<O: Observer> Network<O> {
                 continue;
             };
             let end = 2 * number + u64::from(link.acceptor == id);
+            let between = (link.dialler, link.acceptor);
             close_end(link, end);
-            let at = self.now + self.setup.faults.latency;
+            let at = self.now + self.latency(between.0, between.1);
             self.queue.push(
                 at,
                 What::Down {
