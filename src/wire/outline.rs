@@ -33,7 +33,7 @@ pub enum Carries {
     Sketch,
     /// Names of records: a fetch, or an answer to one whose table is full.
     Names,
-    /// News on its way through the cluster.
+    /// News on its way through the cluster, or accusations.
     News,
 }
 
@@ -55,10 +55,14 @@ impl Outline {
                 };
                 (Kind::Response, len(&m.records), carries)
             }
-            Is::Update(m) => match &m.news {
-                Some(news) => (Kind::Update, len(news) + len(&m.records), Carries::News),
-                None => (Kind::Update, len(&m.records), Carries::Nothing),
-            },
+            Is::Update(m) => {
+                let news = m.news.as_deref().map_or(0, len);
+                let carries = match (&m.news, &m.accusations) {
+                    (None, None) => Carries::Nothing,
+                    _ => Carries::News,
+                };
+                (Kind::Update, news + len(&m.records), carries)
+            }
             Is::Goodbye(_) => (Kind::Goodbye, 0, Carries::Nothing),
             Is::Beat(_) => (Kind::Beat, 0, Carries::Nothing),
             Is::Ask(_) => (Kind::Ask, 0, Carries::Nothing),
