@@ -27,10 +27,6 @@ use std::io::BufWriter;
 use std::process::ExitCode;
 use visible::Visible;
 
-#[cfg(feature = "mimalloc")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Find peers without loops: see it work, run it, simulate it, and check a cluster's configuration.
 #[derive(Parser)]
 #[command(

@@ -47,28 +47,16 @@ impl Living {
         Self(living)
     }
 
-    /// Of the node with this beginning.
-    fn place(&self, beginning: u64) -> Option<u32> {
-        let at = self.0.partition_point(|(b, _)| *b < beginning);
-        let found = self.0.get(at)?.0 == beginning;
-        found.then_some(at as u32)
-    }
-
-    /// The record of the node at this place.
-    fn entry<'a>(&self, table: &'a Table, place: u32) -> Option<Entry<'a>> {
-        let (beginning, at) = *self.0.get(place as usize)?;
-        match at {
+    /// The record of the node with this beginning, and whether it is beyond the capacity.
+    pub(super) fn find<'a>(&self, table: &'a Table, beginning: u64) -> Option<(Entry<'a>, bool)> {
+        let place = self.0.partition_point(|(b, _)| *b < beginning);
+        let (_, at) = *self.0.get(place).filter(|(b, _)| *b == beginning)?;
+        let entry = match at {
             At::Own => table.own(),
             At::Slot(slot) => table.get(slot),
             At::Beyond => table.beyond.get(beginning),
-        }
-    }
-
-    /// The record of the node with this beginning, and whether it is beyond the capacity.
-    pub(super) fn find<'a>(&self, table: &'a Table, beginning: u64) -> Option<(Entry<'a>, bool)> {
-        let place = self.place(beginning)?;
-        let is_beyond = self.0[place as usize].1 == At::Beyond;
-        Some((self.entry(table, place)?, is_beyond))
+        };
+        Some((entry?, at == At::Beyond))
     }
 }
 

@@ -189,7 +189,7 @@ impl Filter {
 }
 
 /// These numbers, which are spread evenly below 2^12 times their count, ascending. Each goes near its
-/// place first, and then to it: faster by half than a sort that does not know that.
+/// place first, and then to it.
 fn sorted(values: impl ExactSizeIterator<Item = u32> + Clone) -> Vec<u32> {
     let mut sorted = vec![0; values.len()];
     let mut starts = starts(values.clone());

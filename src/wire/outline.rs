@@ -8,8 +8,7 @@ use super::generated as pb;
 use super::generated::envelope::Kind as Is;
 use crate::wire::Kind;
 
-/// What can be told of a message without unpacking its records, at a tenth of the cost. Nothing of it
-/// has been checked.
+/// What can be told of a message without unpacking its records. Nothing of it has been checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Outline {
     /// Its kind.

@@ -51,7 +51,7 @@ pub(crate) struct SimArgs {
     /// One-way latency of every link in milliseconds, 0.001 to 60,000
     #[arg(long, default_value_t = 1.0, value_name = "MS", value_parser = latency)]
     latency_ms: f64,
-    /// By which part of it the latencies of two pairs of nodes may lie above and below it
+    /// How far each pair of nodes has a latency of its own, as a part of it above or below, 0 to 1
     #[arg(long, default_value_t = 0.0, value_name = "PART", value_parser = part)]
     latency_spread: f64,
     /// Whether records are signed: with a hash, not with keys, so that it costs what hashing does

@@ -10,8 +10,8 @@ use std::time::Duration;
 pub struct Faults {
     /// One way. Default 1 ms.
     pub latency: Duration,
-    /// By which part of it the latencies of two pairs of hosts may lie above and below it, 0 to 1:
-    /// each pair has its own, the same both ways and for the whole run. Default 0.
+    /// Each pair of hosts has a latency of its own, up to this part of it above or below, 0 to 1: the
+    /// same both ways and for the whole run. Default 0.
     pub spread: f64,
     /// Probability that a message is lost. A link is ordered and reliable in every real transport;
     /// losing single messages is harsher than what they do.
